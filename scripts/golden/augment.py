@@ -1,0 +1,99 @@
+"""Pictures changed at random as PyTorch changes them, for given draws, in f64: the affine map by
+torch.nn.functional.grid_sample (bilinear, zeros outside) with the inverse matrix as torchvision
+writes it out (torchvision.transforms.functional.affine), the shift by torch.nn.functional.pad and a
+crop, the flip by torch.flip, then the normalisation, then the cut-out.
+
+Writes tests/golden/augment.json.
+Run: python scripts/golden/augment.py
+"""
+
+import math
+
+import torch
+from golden import dyadic, tensor, write
+from torch.nn import functional
+
+
+def inverse_matrix(degrees: float, scale: float, shear: float) -> list[list[float]]:
+    """torchvision's _get_inverse_affine_matrix for a centre of 0, no translation, a shear in x."""
+    rot, sx, sy = math.radians(degrees), math.radians(shear), 0.0
+    a = math.cos(rot - sy) / math.cos(sy)
+    b = -math.cos(rot - sy) * math.tan(sx) / math.cos(sy) - math.sin(rot)
+    c = math.sin(rot - sy) / math.cos(sy)
+    d = -math.sin(rot - sy) * math.tan(sx) / math.cos(sy) + math.cos(rot)
+    return [[d / scale, -b / scale], [-c / scale, a / scale]]
+
+
+def affine(picture: torch.Tensor, degrees: float, scale: float, shear: float) -> torch.Tensor:
+    _, height, width = picture.shape
+    matrix = torch.tensor(inverse_matrix(degrees, scale, shear), dtype=torch.float64)
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float64) - (height - 1) / 2,
+        torch.arange(width, dtype=torch.float64) - (width - 1) / 2,
+        indexing="ij",
+    )
+    source = torch.stack([x, y], dim=-1) @ matrix.T
+    # From pixels about the middle to grid_sample's -1 to 1 between the outer edges.
+    grid = source * 2 / torch.tensor([width, height], dtype=torch.float64)
+    return functional.grid_sample(picture[None], grid[None], align_corners=False)[0]
+
+
+def shifted(picture: torch.Tensor, shift: list[int], most: int, padding: str) -> torch.Tensor:
+    _, height, width = picture.shape
+    mode = {"reflect": "reflect", "zero": "constant"}[padding]
+    padded = functional.pad(picture[None], [most] * 4, mode=mode)[0] if most else picture
+    top, left = most + shift[0], most + shift[1]
+    return padded[:, top : top + height, left : left + width]
+
+
+def main() -> None:
+    generator = torch.Generator().manual_seed(9)
+    variants = [
+        # shape, most pixels of a shift, padding, shift, flip, cut-out, its place, affine map
+        ([1, 5, 7], 0, "reflect", [0, 0], True, 0, [0, 0], None),
+        ([3, 4, 4], 3, "reflect", [-3, 2], False, 0, [0, 0], None),
+        ([3, 4, 6], 3, "zero", [3, -1], True, 0, [0, 0], None),
+        ([2, 6, 5], 0, "reflect", [0, 0], False, 3, [2, 1], None),
+        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [30.0, 1.0, 0.0]),
+        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [0.0, 0.75, 0.0]),
+        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [0.0, 1.0, 25.0]),
+        ([3, 8, 11], 2, "reflect", [1, -2], True, 4, [3, 6], [-17.0, 1.25, 12.0]),
+        ([3, 8, 11], 2, "zero", [-2, 2], True, 4, [0, 0], [140.0, 0.5, -30.0]),
+    ]
+    cases = []
+    for shape, most, padding, shift, flip, cutout, place, turn in variants:
+        picture = dyadic(generator, *shape, deviation=50.0, unit=4)
+        mean, scale = dyadic(generator, *shape), dyadic(generator, *shape)
+        x = picture if turn is None else affine(picture, *turn)
+        x = shifted(x, shift, most, padding)
+        if flip:
+            x = torch.flip(x, [-1])
+        x = ((x - mean) * scale).clone()
+        row, column = place
+        x[:, row : row + cutout, column : column + cutout] = 0
+        degrees, factor, shear = turn or [0.0, 1.0, 0.0]
+        cases.append(
+            {
+                "shift": most,
+                "padding": padding,
+                "cutout": cutout,
+                "affine": turn is not None,
+                "drawn": {
+                    "flip": flip,
+                    "shift": shift,
+                    "cutout": place,
+                    "rotation": degrees,
+                    "scale": factor,
+                    "shear": shear,
+                },
+                "picture": tensor(picture),
+                "mean": tensor(mean),
+                "scale": tensor(scale),
+                "expected": tensor(x),
+            }
+        )
+    write("augment.json", cases=cases)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Layers of torch.nn, forward and backward, in f64.
+
+Writes tests/golden/layers/NAME.json. Run: python scripts/golden/layers.py
+"""
+
+import torch
+from golden import dyadic, tensor, write
+from torch import nn
+
+# Zero, both signs of tiny, where the curves bend, and where a careless exp or x^3 overflows f32.
+SPECIAL = [0.0, 2.0**-20, 2.0**-4, 0.5, 1.0, 3.0, 6.0, 10.0, 20.0, 88.0, 100.0, 1000.0, 1e6]
+
+
+def case(layer: nn.Module, x: torch.Tensor, generator: torch.Generator, arguments: str) -> dict:
+    """One forward and backward pass, with a random gradient `dy` of the output."""
+    layer = layer.double()
+    for parameter in layer.parameters():
+        parameter.data = dyadic(generator, *parameter.shape)
+    x = x.clone().requires_grad_()
+    y = layer(x)
+    dy = dyadic(generator, *y.shape)
+    y.backward(dy)
+    parameters = dict(layer.named_parameters())
+    return {
+        "arguments": arguments,
+        "x": tensor(x),
+        "parameters": {name: tensor(p) for name, p in parameters.items()},
+        "y": tensor(y),
+        "dy": tensor(dy),
+        "dx": tensor(x.grad),
+        "gradients": {name: tensor(p.grad) for name, p in parameters.items()},
+    }
+
+
+def linear() -> None:
+    generator = torch.Generator().manual_seed(1)
+    sizes = [
+        # batch, in, out, bias
+        (1, 1, 1, True),
+        (3, 17, 5, True),
+        (17, 3, 13, True),
+        (1, 33, 10, True),
+        (5, 33, 17, False),
+        (2, 100, 3, True),
+    ]
+    cases = [
+        case(
+            nn.Linear(inputs, outputs, bias),
+            dyadic(generator, batch, inputs),
+            generator,
+            f"out_features = {outputs}\nbias = {str(bias).lower()}",
+        )
+        for batch, inputs, outputs, bias in sizes
+    ]
+    write("layers/linear.json", layer="linear", cases=cases)
+
+
+def elementwise(name: str, variants: list[tuple[nn.Module, str]]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    special = torch.tensor([SPECIAL, [-v for v in SPECIAL]], dtype=torch.float64)
+    inputs = [special, dyadic(generator, 3, 17, deviation=2), dyadic(generator, 1, 2, 3, 5)]
+    cases = [
+        case(layer, x, generator, arguments) for layer, arguments in variants for x in inputs
+    ]
+    write(f"layers/{name}.json", layer=name, cases=cases)
+
+
+class Residual(nn.Module):
+    """body(x) + shortcut(x); without a shortcut body(x) + x."""
+
+    def __init__(self, body: list[nn.Module], shortcut: list[nn.Module]):
+        super().__init__()
+        self.body = nn.Sequential(*body)
+        self.shortcut = nn.Sequential(*shortcut)
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class Scale(nn.Module):
+    """factor x"""
+
+    def __init__(self, factor: float):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+def residual() -> None:
+    generator = torch.Generator().manual_seed(3)
+    body = [nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)]
+    two = 'body = [{ linear = 5 }, "relu", { linear = 3 }]\nshortcut = [{ linear = 3 }]'
+    cases = [
+        case(Residual([nn.Tanh()], []), dyadic(generator, 3, 17), generator, 'body = ["tanh"]'),
+        case(Residual(body, [nn.Linear(7, 3)]), dyadic(generator, 4, 7), generator, two),
+    ]
+    write("layers/residual.json", layer="residual", cases=cases)
+
+
+def pictures(name: str, variants: list[tuple[nn.Module, str]]) -> None:
+    """Layers of pictures: sizes that no window divides, strides and padding that clip."""
+    generator = torch.Generator().manual_seed(4)
+    cases = [
+        case(layer, dyadic(generator, 2, 3, 5, 6), generator, arguments)
+        for layer, arguments in variants
+    ]
+    write(f"layers/{name}.json", layer=name, cases=cases)
+
+
+def convolutions() -> None:
+    pictures(
+        "conv2d",
+        [
+            (nn.Conv2d(3, 3, 3, padding=1), "out_channels = 3\nkernel_size = 3\npadding = 1"),
+            (
+                nn.Conv2d(3, 9, (2, 3), stride=2, padding=(1, 2), bias=False),
+                "out_channels = 9\nkernel_size = [2, 3]\nstride = 2\npadding = [1, 2]\nbias = false",
+            ),
+        ],
+    )
+
+
+def poolings() -> None:
+    ceil = "kernel_size = 3\nstride = 2\npadding = 1\nceil_mode = true"
+    pictures(
+        "max_pool2d",
+        [
+            (nn.MaxPool2d(2), "kernel_size = 2"),
+            (nn.MaxPool2d(3, 2, 1, ceil_mode=True), ceil),
+        ],
+    )
+    excluded = nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)
+    pictures(
+        "avg_pool2d",
+        [
+            (nn.AvgPool2d(2), "kernel_size = 2"),
+            (nn.AvgPool2d(3, 2, 1, ceil_mode=True), ceil),
+            (excluded, ceil + "\ncount_include_pad = false"),
+        ],
+    )
+    whole = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    pictures("global_avg_pool", [(whole, "")])
+
+
+if __name__ == "__main__":
+    convolutions()
+    poolings()
+    linear()
+    elementwise("flatten", [(nn.Flatten(), "")])
+    elementwise("relu", [(nn.ReLU(), "")])
+    elementwise("tanh", [(nn.Tanh(), "")])
+    elementwise("sigmoid", [(nn.Sigmoid(), "")])
+    elementwise(
+        "gelu",
+        [
+            (nn.GELU(), 'approximate = "none"'),
+            (nn.GELU(approximate="tanh"), 'approximate = "tanh"'),
+        ],
+    )
+    elementwise("leaky_relu", [(nn.LeakyReLU(0.3), "negative_slope = 0.3")])
+    elementwise("silu", [(nn.SiLU(), "")])
+    elementwise("scale", [(Scale(-0.7), "factor = -0.7")])
+    residual()

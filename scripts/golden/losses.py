@@ -1,0 +1,102 @@
+"""Losses of torch.nn.functional and their gradients, in f64.
+
+Writes tests/golden/losses/NAME.json. Run: python scripts/golden/losses.py
+"""
+
+import torch
+import torch.nn.functional as F
+from golden import dyadic, tensor, write
+
+
+def logits(generator: torch.Generator, batch: int, classes: int) -> torch.Tensor:
+    """Random logits whose largest is not tied in any row, so that accuracy is well defined."""
+    while True:
+        x = dyadic(generator, batch, classes, deviation=3)
+        top = x.topk(2, dim=1).values
+        if (top[:, 0] > top[:, 1]).all():
+            return x
+
+
+def extreme() -> torch.Tensor:
+    """Rows with logits of +-10,000: alone, against each other, all large, all but one small."""
+    big = 1e4
+    rows = torch.tensor(
+        [
+            [big, 0, 0, 0, 0],
+            [-big, 0, 0, 0, 1],
+            [big, -big, 0, 0, 0],
+            [big, big - 2, big - 1, big - 4, big - 3],
+            [-big, 3 - big, 2 - big, 1 - big, -big],
+            [-big, -big, -big, -big, big],
+            [big, -big, big - 0.5, -big, 0],
+        ],
+        dtype=torch.float64,
+    )
+    return rows + 0.0
+
+
+def case(x: torch.Tensor, labels: torch.Tensor, arguments: str, function) -> dict:
+    """`function(x, labels)` gives the loss of each sample; the loss is their mean."""
+    x = x.clone().requires_grad_()
+    per_sample = function(x, labels)
+    loss = per_sample.mean()
+    loss.backward()
+    return {
+        "arguments": arguments,
+        "x": tensor(x),
+        "labels": labels.tolist(),
+        "loss": loss.item(),
+        "per_sample": per_sample.tolist(),
+        "dx": tensor(x.grad),
+        "correct": int((x.argmax(dim=1) == labels).sum()),
+    }
+
+
+def inputs(generator: torch.Generator):
+    for batch, classes in [(1, 2), (1, 10), (3, 17), (17, 5), (19, 10), (2, 100)]:
+        labels = torch.randint(classes, (batch,), generator=generator)
+        yield logits(generator, batch, classes), labels
+
+
+def cross_entropy() -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows = extreme()
+    pairs = [*inputs(generator)]
+    # The label on the largest logit, then on the smallest.
+    pairs += [(rows, rows.argmax(dim=1)), (rows, rows.argmin(dim=1))]
+    cases = []
+    for smoothing in [0.0, 0.1]:
+        for x, labels in pairs:
+            made = case(
+                x,
+                labels,
+                f"label_smoothing = {smoothing}",
+                lambda x, labels: F.cross_entropy(
+                    x, labels, label_smoothing=smoothing, reduction="none"
+                ),
+            )
+            mean = F.cross_entropy(x, labels, label_smoothing=smoothing)
+            assert abs(mean.item() - made["loss"]) <= 1e-12 * abs(made["loss"])
+            cases.append(made)
+    write("losses/cross_entropy.json", loss="cross_entropy", cases=cases)
+
+
+def mse() -> None:
+    generator = torch.Generator().manual_seed(4)
+
+    def function(x, labels):
+        rows = F.one_hot(labels, x.shape[1]).double()
+        return F.mse_loss(x, rows, reduction="none").mean(dim=1)
+
+    cases = []
+    for x, labels in inputs(generator):
+        made = case(x, labels, "", function)
+        mean = F.mse_loss(x, F.one_hot(labels, x.shape[1]).double())
+        assert abs(mean.item() - made["loss"]) <= 1e-12 * abs(made["loss"])
+        cases.append(made)
+    write("losses/mse.json", loss="mse", cases=cases)
+
+
+if __name__ == "__main__":
+    cross_entropy()
+    mse()

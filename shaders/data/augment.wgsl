@@ -1,0 +1,177 @@
+// The batch of a training step from pictures that are changed at random.
+//
+// x[r][c][h][w] = (a[c][h'][w'] - mean[d]) * scale[d] with d = (c height + h) width + w, and 0 in the
+// square that is cut out. (h', w') is (h, w) after flip and shift; a is the picture turned: a[c][h'][w'] =
+// the picture at place (w', h', 1), bilinear between its pixels. Beyond its edge a picture is 0, before
+// it is normalised, or with `reflect` mirrored where a shift reaches out. Samples from `step.count` on are 0.
+//
+// Invocation i owns four neighbouring elements: of a list of features (entry `features`) those from
+// 4 quad on, of pixels of channels (entry `pixels`) four channels of one pixel; quad i % quads of row
+// i / quads, with quads = ceil(cols / 4). x has rows of `stride` vec4s; padding stays 0.
+// `samples` are bytes, four to a word, the lowest first, or the bits of floats. `places` has two vec4s
+// for each listed sample: what column and row of a turned pixel come from; unused if nothing turns.
+// The random words are T(step.key_augment; row of the batch, draw): draw 0 flips, 1 shifts, 2 cuts out.
+// Rust twin: `Augment` in src/data/augment.rs.
+
+struct Dims {
+    rows: u32,
+    cols: u32,
+    stride: u32,
+    channels: u32,
+    channel_quads: u32,
+    height: u32,
+    width: u32,
+    // Whether samples are floats, shifts mirror at the edge, pictures are turned: 1 or 0.
+    floats: u32,
+    reflect: u32,
+    affine: u32,
+    // Probability of a flip, most pixels of a shift, side of the square that is cut out.
+    flip: f32,
+    shift: u32,
+    cutout: u32,
+}
+
+@group(0) @binding(0) var<uniform> dims: Dims;
+@group(0) @binding(1) var<storage, read> samples: array<u32>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> places: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> mean: array<f32>;
+@group(0) @binding(5) var<storage, read> scale: array<f32>;
+@group(0) @binding(6) var<storage, read_write> x: array<vec4<f32>>;
+@group(1) @binding(0) var<uniform> step: Step;
+
+// What is drawn for a sample.
+struct Draw {
+    flip: bool,
+    shift: vec2<i32>,
+    // First row and column that are cut out.
+    cutout: vec2<u32>,
+    // Where the sample's values start, and its place in the list.
+    first: u32,
+    listed: u32,
+}
+
+fn draw(sample: u32) -> Draw {
+    let listed = step.start + sample;
+    let first = indices[listed] * dims.channels * dims.height * dims.width;
+    var drawn = Draw(false, vec2<i32>(0), vec2<u32>(0u), first, listed);
+    if dims.flip > 0.0 {
+        let word = threefry(step.key_augment, vec2<u32>(sample, 0u)).x;
+        drawn.flip = threefry_uniform(word) < dims.flip;
+    }
+    if dims.shift > 0u {
+        let words = threefry(step.key_augment, vec2<u32>(sample, 1u));
+        drawn.shift = vec2<i32>(words % (2u * dims.shift + 1u)) - i32(dims.shift);
+    }
+    if dims.cutout > 0u {
+        let words = threefry(step.key_augment, vec2<u32>(sample, 2u));
+        drawn.cutout = words % (vec2<u32>(dims.height, dims.width) + 1u - dims.cutout);
+    }
+    return drawn;
+}
+
+// The value at (row, column) of the picture that starts at `first`; 0 beyond its edge.
+fn value(first: u32, at: vec2<i32>) -> f32 {
+    let size = vec2<i32>(i32(dims.height), i32(dims.width));
+    if any(at < vec2<i32>(0)) || any(at >= size) {
+        return 0.0;
+    }
+    let place = first + u32(at.x) * dims.width + u32(at.y);
+    if dims.floats == 1u {
+        return bitcast<f32>(samples[place]);
+    }
+    return f32((samples[place / 4u] >> (8u * (place % 4u))) & 255u);
+}
+
+// The value at (row, column) of the turned picture.
+fn turned(drawn: Draw, first: u32, at: vec2<i32>) -> f32 {
+    if dims.affine == 0u {
+        return value(first, at);
+    }
+    let p = vec3<f32>(f32(at.y), f32(at.x), 1.0);
+    let row = dot(places[2u * drawn.listed + 1u].xyz, p);
+    let column = dot(places[2u * drawn.listed].xyz, p);
+    let place = vec2<f32>(row, column);
+    let low = floor(place);
+    let share = place - low;
+    // Far outside all four neighbours are 0; the bounds keep the conversion within range.
+    let corner = vec2<i32>(clamp(low, vec2<f32>(-2.0), vec2<f32>(f32(dims.height), f32(dims.width))));
+    let above = mix(value(first, corner), value(first, corner + vec2<i32>(0, 1)), share.y);
+    let below = mix(value(first, corner + vec2<i32>(1, 0)), value(first, corner + vec2<i32>(1, 1)), share.y);
+    return mix(above, below, share.x);
+}
+
+// The input at channel c, row h, column w.
+fn input(drawn: Draw, c: u32, h: u32, w: u32) -> f32 {
+    let cut = vec2<u32>(h, w) - drawn.cutout;
+    // What lies before the square wraps to a large number.
+    if all(cut < vec2<u32>(dims.cutout)) {
+        return 0.0;
+    }
+    var at = vec2<i32>(i32(h), i32(select(w, dims.width - 1u - w, drawn.flip))) + drawn.shift;
+    if dims.reflect == 1u {
+        let last = vec2<i32>(i32(dims.height), i32(dims.width)) - 1;
+        at = last - abs(last - abs(at));
+    }
+    let size = vec2<i32>(i32(dims.height), i32(dims.width));
+    var v = 0.0;
+    if all(at >= vec2<i32>(0)) && all(at < size) {
+        v = turned(drawn, drawn.first + c * dims.height * dims.width, at);
+    }
+    let d = (c * dims.height + h) * dims.width + w;
+    return (v - mean[d]) * scale[d];
+}
+
+@compute @workgroup_size(64)
+fn features(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let quads = (dims.cols + 3u) / 4u;
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.rows * quads {
+        return;
+    }
+    let row = i / quads;
+    let quad = i % quads;
+    var v = vec4<f32>(0.0);
+    if row < step.count {
+        let drawn = draw(row);
+        for (var lane = 0u; lane < 4u; lane++) {
+            let d = 4u * quad + lane;
+            if d < dims.cols {
+                let line = d / dims.width;
+                v[lane] = input(drawn, line / dims.height, line % dims.height, d % dims.width);
+            }
+        }
+    }
+    x[row * dims.stride + quad] = v;
+}
+
+@compute @workgroup_size(64)
+fn pixels(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let quads = (dims.cols + 3u) / 4u;
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.rows * quads {
+        return;
+    }
+    let row = i / quads;
+    let quad = i % quads;
+    let sample = row / dims.height;
+    var v = vec4<f32>(0.0);
+    if sample < step.count {
+        let drawn = draw(sample);
+        for (var lane = 0u; lane < 4u; lane++) {
+            let c = 4u * (quad % dims.channel_quads) + lane;
+            if c < dims.channels {
+                v[lane] = input(drawn, c, row % dims.height, quad / dims.channel_quads);
+            }
+        }
+    }
+    x[row * dims.stride + quad] = v;
+}

@@ -1,0 +1,82 @@
+// From pixels of channels to a list of features, in PyTorch's order, and back.
+//
+// forward:  y[n][(c H + h) W + w] = x[n][h][w][c]
+// backward: dx[n][h][w][c] = dy[n][(c H + h) W + w], with `gated` 1 zero where x is not positive
+//
+// Forward, invocation i owns four neighbouring features of one sample; backward, four neighbouring
+// channels of one pixel. x: rows of `x_stride` floats, one for each row of a picture, channels padded
+// to `quads` groups of four. y: rows of `y_stride` floats. Padding stays 0.
+// Rust twin: src/layer/flatten.rs.
+
+struct Dims {
+    samples: u32,
+    channels: u32,
+    height: u32,
+    width: u32,
+    // Groups of four channels.
+    quads: u32,
+    x_stride: u32,
+    y_stride: u32,
+    gated: u32,
+}
+
+@group(0) @binding(0) var<uniform> dims: Dims;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let features = dims.channels * dims.height * dims.width;
+    let quads = (features + 3u) / 4u;
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.samples * quads {
+        return;
+    }
+    let n = i / quads;
+    let first = 4u * (i % quads);
+    var v = vec4<f32>(0.0);
+    for (var lane = 0u; lane < 4u; lane++) {
+        let feature = first + lane;
+        if feature < features {
+            let w = feature % dims.width;
+            let h = feature / dims.width % dims.height;
+            let c = feature / (dims.width * dims.height);
+            v[lane] = x[(n * dims.height + h) * dims.x_stride + w * 4u * dims.quads + c];
+        }
+    }
+    y[n * dims.y_stride / 4u + i % quads] = v;
+}
+
+@compute @workgroup_size(64)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row_quads = dims.width * dims.quads;
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.samples * dims.height * row_quads {
+        return;
+    }
+    let row = i / row_quads;
+    let n = row / dims.height;
+    let h = row % dims.height;
+    let w = i % row_quads / dims.quads;
+    let first = 4u * (i % dims.quads);
+    let at = row * dims.x_stride + w * 4u * dims.quads + first;
+    var v = vec4<f32>(0.0);
+    for (var lane = 0u; lane < 4u; lane++) {
+        let c = first + lane;
+        let open = dims.gated == 0u || x[at + lane] > 0.0;
+        if c < dims.channels && open {
+            v[lane] = dy[n * dims.y_stride + (c * dims.height + h) * dims.width + w];
+        }
+    }
+    dx[at / 4u] = v;
+}

@@ -1,0 +1,54 @@
+// weight gradient: which part of the sum a tile takes.
+//
+// A tile is the quads of rows of dw from `first` to `last` (quad (ky kernel_x + kx) ci_quads + c
+// holds input channels 4 c to 4 c + 3 at tap (ky, kx)); part z of the sum has a share of the
+// samples, in fours, and of the rows of dy. Of these only the pixels count for which a tap of the
+// tile lies within x: the others would only add zeros. Tiles with the first tap that does not look
+// into the padding before the image take all pixels, so that they add up db in passing.
+struct Bounds {
+    n_begin: u32,
+    n_end: u32,
+    y_begin: u32,
+    y_end: u32,
+    x_begin: u32,
+    x_end: u32,
+    with_db: bool,
+}
+
+// The outputs, from .x to below .y, for which a tap from `first` to `last` lies within the input.
+fn outputs_of(first: u32, last: u32, padding: u32, stride: u32, size: u32, outputs: u32) -> vec2<u32> {
+    let begin = (max(padding, last) - last + stride - 1u) / stride;
+    let end = (max(size + padding, first) - first + stride - 1u) / stride;
+    return vec2<u32>(begin, min(end, outputs));
+}
+
+fn bounds_of(first: u32, last: u32, part: u32) -> Bounds {
+    var bounds: Bounds;
+    let kernel_row = sizes.kernel_x * sizes.ci_quads;
+    let ky = vec2<u32>(first, last) / kernel_row;
+    var kx = vec2<u32>(0u, sizes.kernel_x - 1u);
+    if (ky.x == ky.y) {
+        kx = vec2<u32>(first, last) % kernel_row / sizes.ci_quads;
+    }
+    let y = outputs_of(ky.x, ky.y, sizes.padding_y, sizes.stride_y, sizes.h, sizes.ho);
+    let x = outputs_of(kx.x, kx.y, sizes.padding_x, sizes.stride_x, sizes.w, sizes.wo);
+
+    let tap = vec2<u32>(
+        min(sizes.padding_x, sizes.kernel_x - 1u),
+        min(sizes.padding_y, sizes.kernel_y - 1u),
+    );
+    let quad = tap.y * kernel_row + tap.x * sizes.ci_quads;
+    bounds.with_db = (sizes.flags & DB) != 0u && first <= quad && quad <= last;
+
+    let fours = (sizes.samples + 3u) / 4u;
+    let part_n = part / sizes.parts_y;
+    let part_y = part % sizes.parts_y;
+    bounds.n_begin = 4u * (fours * part_n / sizes.parts_n);
+    bounds.n_end = 4u * (fours * (part_n + 1u) / sizes.parts_n);
+    let rows = vec2<u32>(sizes.ho * part_y, sizes.ho * (part_y + 1u)) / sizes.parts_y;
+    bounds.y_begin = select(max(y.x, rows.x), rows.x, bounds.with_db);
+    bounds.y_end = select(min(y.y, rows.y), rows.y, bounds.with_db);
+    bounds.x_begin = select(x.x, 0u, bounds.with_db);
+    bounds.x_end = select(x.y, sizes.wo, bounds.with_db);
+    return bounds;
+}

@@ -1,0 +1,36 @@
+// input gradient: pixel iy of x was read by the taps ky with (iy + py - ky) a multiple of sy. So
+// all pixels with the same iy % sy and ix % sx, a phase, share their taps, and nothing is tested
+// per tap: ky = first + sy t for t < taps, read from row (iy + py - first) / sy - t of dy. The walk
+// takes t descending, which is dy ascending. A phase may have no tap at all (a stride above the
+// kernel's size): its gradient is zero.
+fn walk_of(phase: u32) -> Walk {
+    let s = vec2<u32>(sizes.stride_x, sizes.stride_y);
+    let residue = vec2<u32>(phase % s.x, phase / s.x);
+    let kernel = vec2<u32>(sizes.kernel_x, sizes.kernel_y);
+    let shifted = residue + vec2<u32>(sizes.padding_x, sizes.padding_y);
+    let first = shifted % s;
+    let taps = vec2<i32>((kernel + s - 1u - first) / s);
+    let start = vec2<i32>(shifted / s) + 1 - taps;
+    let size = vec2<i32>((vec2<u32>(sizes.w, sizes.h) + s - 1u - residue) / s);
+    let step = vec2<i32>(s);
+    let last = vec2<i32>(first) + (taps - 1) * step;
+    let tap_rows = 4 * i32(sizes.ci_quads);
+    let kernel_row = i32(sizes.kernel_x) * tap_rows;
+    var walk: Walk;
+    walk.rows = size.y;
+    walk.cols = size.x;
+    walk.step_y = 1;
+    walk.step_x = 1;
+    walk.y0 = start.y;
+    walk.x0 = start.x;
+    walk.taps_y = taps.y;
+    walk.taps_x = taps.x;
+    walk.w0 = last.y * kernel_row + last.x * tap_rows;
+    walk.w_dy = -step.y * kernel_row;
+    walk.w_dx = -step.x * tap_rows;
+    walk.out_y = residue.y;
+    walk.out_x = residue.x;
+    walk.out_step_y = s.y;
+    walk.out_step_x = s.x;
+    return walk;
+}

@@ -1,0 +1,25 @@
+// What changes from step to step. The host fills one slot of the step ring for each step of a
+// chunk; a kernel sees its own step's slot. Rust twin: `StepUniform` in src/train/ring.rs.
+struct Step {
+    // The learning rate and the momentum of this step.
+    lr: f32,
+    momentum: f32,
+    // 1 / samples of the whole step: what turns sums over samples into means.
+    inv_count: f32,
+    // Samples in this batch; the rows from here on are idle.
+    count: u32,
+    // Where this batch starts in the list of sample indices.
+    start: u32,
+    // The step's place in its chunk: where its results go.
+    slot: u32,
+    // The step, as two words.
+    step_low: u32,
+    step_high: u32,
+    // Keys of the random streams of this step.
+    key_dropout: vec2<u32>,
+    key_augment: vec2<u32>,
+    key_user: vec2<u32>,
+    key_spare: vec2<u32>,
+    // Four words of the optimizer's own, computed on the host.
+    optimizer: vec4<f32>,
+}

@@ -1,0 +1,189 @@
+//! Whole training steps on made-up data.
+
+use std::sync::Arc;
+
+use super::{StepFigure, median, seconds};
+use crate::config::Config;
+use crate::data::{Dataset, Samples, Values};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::rng::{Key, Stream};
+use crate::train::Trainer;
+
+/// A model whose training steps are measured.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name.
+    pub name: &'static str,
+    /// Shape of a sample.
+    pub shape: &'static [usize],
+    /// Samples per step.
+    pub batch: usize,
+    /// Steps of one submission.
+    pub chunk: usize,
+    /// Its layers, as in `model.layers`.
+    pub layers: &'static str,
+    /// Steps of the test of memory: none for models with long steps.
+    pub long_run: bool,
+}
+
+/// The table of models.
+pub static MODELS: &[Model] = &[
+    Model {
+        name: "mlp-512",
+        shape: &[784],
+        batch: 128,
+        chunk: 4,
+        layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
+        long_run: false,
+    },
+    Model {
+        name: "mlp-64",
+        shape: &[128],
+        batch: 16,
+        chunk: 32,
+        layers: r#"[{ linear = 64 }, "relu", { linear = 64 }, "relu", { linear = 10 }]"#,
+        long_run: true,
+    },
+    Model {
+        name: "lenet",
+        shape: &[1, 28, 28],
+        batch: 128,
+        chunk: 1,
+        layers: r#"[
+            { conv2d = { out_channels = 20, kernel_size = 5 } }, { max_pool2d = 2 },
+            { conv2d = { out_channels = 50, kernel_size = 5 } }, { max_pool2d = 2 },
+            "flatten", { linear = 500 }, "relu", { linear = 10 }]"#,
+        long_run: false,
+    },
+    Model {
+        name: "cifar10_quick",
+        shape: &[3, 32, 32],
+        batch: 100,
+        chunk: 1,
+        layers: r#"[
+            { conv2d = { out_channels = 32, kernel_size = 5, padding = 2 } },
+            { max_pool2d = { kernel_size = 3, stride = 2, ceil_mode = true } }, "relu",
+            { conv2d = { out_channels = 32, kernel_size = 5, padding = 2 } }, "relu",
+            { avg_pool2d = { kernel_size = 3, stride = 2, ceil_mode = true } },
+            { conv2d = { out_channels = 64, kernel_size = 5, padding = 2 } }, "relu",
+            { avg_pool2d = { kernel_size = 3, stride = 2, ceil_mode = true } },
+            "flatten", { linear = 64 }, { linear = 10 }]"#,
+        long_run: false,
+    },
+];
+
+/// Samples of the made-up data set.
+const SAMPLES: usize = 2048;
+
+/// The model of that name.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn named(name: &str) -> Result<&'static Model> {
+    MODELS
+        .iter()
+        .find(|model| model.name == name)
+        .ok_or_else(|| Error::Argument {
+            what: "--model".into(),
+            found: format!("`{name}`"),
+            expected: "the name of a model".into(),
+            help: format!(
+                "choose one of {}",
+                MODELS.iter().map(|m| m.name).collect::<Vec<_>>().join(", ")
+            ),
+        })
+}
+
+pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static Model>> {
+    if names.is_empty() {
+        return Ok(MODELS.iter().collect());
+    }
+    names.iter().map(|name| named(name)).collect()
+}
+
+fn made_up(shape: &[usize], count: usize, stream: u64) -> Samples {
+    let width: usize = shape.iter().product();
+    let key = Key::new(0, Stream::Bench, stream);
+    let bytes = (0..count * width).map(|i| key.words(i as u32, 1)[0] as u8);
+    Samples {
+        shape: shape.to_vec(),
+        values: Values::Bytes(bytes.collect()),
+        labels: (0..count).map(|i| key.words(i as u32, 2)[0] % 10).collect(),
+    }
+}
+
+/// A trainer of a model on made-up data.
+pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
+    let config = format!(
+        "[data]\nbatch = {}\n[model]\nlayers = {}\n[schedule]\npolicy = \"triangular\"\n\
+         base_lr = 0.0001\nmax_lr = 0.001\nstep_size_up = 1000\n[train]\nsteps = 1000000\nchunk = {}\n",
+        model.batch, model.layers, model.chunk
+    );
+    let config = Config::parse(model.name, &config)?;
+    let dataset = Dataset {
+        name: "made up".into(),
+        train: made_up(model.shape, SAMPLES, 10),
+        test: made_up(model.shape, 256, 11),
+        classes: (0..10).map(|class| class.to_string()).collect(),
+    };
+    Trainer::new(Arc::clone(gpu), config, dataset)
+}
+
+/// Operations of one measurement, about.
+const FLOPS: f64 = 3e9;
+
+#[derive(Debug)]
+pub(super) struct Bench {
+    model: &'static Model,
+    trainer: Trainer,
+    times: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+impl Bench {
+    pub(super) fn new(gpu: &Arc<Gpu>, model: &'static Model) -> Result<Self> {
+        let mut trainer = trainer(gpu, model)?;
+        trainer.advance(model.chunk as u64, model.chunk)?;
+        Ok(Self {
+            model,
+            trainer,
+            times: Vec::new(),
+            ratios: Vec::new(),
+        })
+    }
+
+    fn flops(&self) -> f64 {
+        self.trainer.plan().flops() as f64
+    }
+
+    pub(super) fn measure(&mut self, multiply_add: f64) -> Result<()> {
+        let wanted = (FLOPS / self.flops()).ceil() as usize;
+        let steps = wanted.clamp(1, 64).next_multiple_of(self.model.chunk);
+        let time = seconds(|| {
+            self.trainer
+                .advance(steps as u64, self.model.chunk)
+                .map(|_| ())
+        })?;
+        let step = time / steps as f64;
+        self.times.push(step);
+        self.ratios.push(self.flops() / step / 1e9 / multiply_add);
+        Ok(())
+    }
+
+    pub(super) fn figure(&self) -> StepFigure {
+        let step = median(&self.times);
+        StepFigure {
+            model: self.model.name.into(),
+            batch: self.model.batch,
+            ms: 1e3 * step,
+            gflops: self.flops() / step / 1e9,
+            of_multiply_add: median(&self.ratios),
+            first_cold_s: None,
+            first_warm_s: None,
+            peak_rss_mb: None,
+            rss_500_mb: None,
+            rss_10000_mb: None,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `wavetrain bench`: figures of the adapter and of whole training steps.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::options::Globals;
+use super::output::{self, Output};
+use crate::bench::{self, Figures, Options};
+use crate::error::Result;
+
+/// Measures the adapter, the matrix products and whole training steps, interleaved
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Measure the steps of this model only; may be repeated
+    #[arg(long = "model", value_name = "NAME")]
+    models: Vec<String>,
+    /// Seconds for the rounds
+    #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Leave out the first steps in child processes
+    #[arg(long)]
+    no_first_steps: bool,
+    /// What the child processes do
+    #[arg(long, hide = true, value_name = "MODEL")]
+    first_step: Option<String>,
+    /// In a child process: many steps, for the memory
+    #[arg(long, hide = true)]
+    long: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    if let Some(model) = &arguments.first_step {
+        return first_step(model, arguments.long, globals, output);
+    }
+    let gpu = globals.open()?;
+    let options = Options {
+        rounds: 3,
+        time: Duration::from_secs(arguments.seconds),
+        models: arguments.models.clone(),
+        first_steps: !arguments.no_first_steps,
+    };
+    let figures = bench::run(&gpu, &options, &mut |doing| output::status(doing))?;
+    output::clear_status();
+    if arguments.json {
+        output.json(&figures)?;
+    } else {
+        output.text(&as_text(&figures))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn first_step(model: &str, long: bool, globals: &Globals, output: &mut Output) -> Result<ExitCode> {
+    let gpu = globals.open()?;
+    let mut told = Ok(());
+    let first = bench::first_step(&gpu, model, long, &mut || {
+        told = output
+            .text("first step done\n")
+            .and_then(|()| output.flush());
+    })?;
+    told?;
+    let text = serde_json::to_string(&first).unwrap_or_default();
+    output.text(&format!("{text}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_text(figures: &Figures) -> String {
+    let adapter = &figures.adapter;
+    let mut text = format!(
+        "{} ({}), {}, kernels `{}`\n\nmultiply-add in registers {:>8.1} GFLOP/s\none dispatch {:>20.1} us\n",
+        adapter.name,
+        adapter.kind,
+        adapter.driver,
+        adapter.class,
+        figures.fma_gflops,
+        figures.dispatch_us
+    );
+    text += "\nproduct               GFLOP/s   of the multiply-add rate\n";
+    for product in &figures.gemm {
+        let shape = format!("{} {}x{}x{}", product.form, product.m, product.n, product.k);
+        let share = 100.0 * product.of_multiply_add;
+        let _ = writeln!(text, "{shape:<20}{:>9.1}{share:>9.0} %", product.gflops);
+    }
+    text += "\nmodel       batch   ms/step   GFLOP/s   of multiply-add   first cold   first warm   peak RSS   RSS after 500 and 10,000 steps\n";
+    for step in &figures.steps {
+        let unit = |value: Option<f64>, unit: &str| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} {unit}"))
+        };
+        let _ = writeln!(
+            text,
+            "{:<12}{:>5}{:>10.3}{:>10.1}{:>16.0} %{:>13}{:>13}{:>11}   {} {}",
+            step.model,
+            step.batch,
+            step.ms,
+            step.gflops,
+            100.0 * step.of_multiply_add,
+            unit(step.first_cold_s, "s"),
+            unit(step.first_warm_s, "s"),
+            unit(step.peak_rss_mb, "MB"),
+            unit(step.rss_500_mb, "MB"),
+            unit(step.rss_10000_mb, "MB"),
+        );
+    }
+    text
+}

@@ -1,0 +1,110 @@
+//! Options that several commands share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{Config, Overrides};
+use crate::error::Result;
+use crate::gpu::{ClassName, Gpu, LimitsChoice, Selection};
+
+/// Options of every command: which adapter, and how it is used.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Globals {
+    /// Use the adapter whose name contains this (see `wavetrain devices`)
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME-PART",
+        help_heading = "Adapter"
+    )]
+    pub(crate) adapter: Option<String>,
+    /// Force a class of kernels instead of the one that suits the adapter
+    #[arg(long, global = true, value_name = "CLASS", help_heading = "Adapter")]
+    pub(crate) kernels: Option<KernelClass>,
+    /// Use no more than WebGPU's default limits
+    #[arg(long, global = true, value_name = "LIMITS", help_heading = "Adapter")]
+    pub(crate) limits: Option<Limits>,
+}
+
+impl Globals {
+    /// What the options say about the adapter.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            name: self.adapter.clone(),
+            class: self.kernels.map(Into::into),
+            limits: match self.limits {
+                Some(Limits::Portable) => LimitsChoice::Portable,
+                None => LimitsChoice::Adapter,
+            },
+        }
+    }
+
+    /// The device that the options ask for.
+    pub(crate) fn open(&self) -> Result<Arc<Gpu>> {
+        Gpu::open(&self.selection()).map(Arc::new)
+    }
+}
+
+impl From<KernelClass> for ClassName {
+    fn from(class: KernelClass) -> Self {
+        match class {
+            KernelClass::Tiled => Self::Tiled,
+            KernelClass::Lanes => Self::Lanes,
+            KernelClass::LanesPlain => Self::LanesPlain,
+        }
+    }
+}
+
+/// `--kernels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KernelClass {
+    /// For GPUs: workgroup memory
+    Tiled,
+    /// For software adapters: long register blocks, subgroups
+    Lanes,
+    /// The same without subgroups
+    LanesPlain,
+}
+
+/// `--limits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Limits {
+    /// WebGPU's default limits
+    Portable,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConfigOptions {
+    /// A preset's name, or a file that ends in .toml or has a slash [default: glyphs]
+    #[arg(value_name = "PRESET | CONFIG.toml")]
+    config: Option<PathBuf>,
+    /// The folder with the data: sets data.dir
+    #[arg(long, value_name = "DIR", help_heading = "Configuration")]
+    data: Option<PathBuf>,
+    /// Sets seed: initial weights and dropout
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Configuration",
+        allow_negative_numbers = true
+    )]
+    seed: Option<u64>,
+    /// Sets a key of the configuration, for example schedule.max_lr=0.2; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Configuration")]
+    set: Vec<String>,
+}
+
+impl ConfigOptions {
+    /// The configuration that the options describe.
+    pub(crate) fn load(&self) -> Result<Config> {
+        let overrides = Overrides {
+            set: self.set.clone(),
+            data: self.data.clone(),
+            seed: self.seed,
+        };
+        Config::load(self.config.as_deref(), &overrides)
+    }
+}

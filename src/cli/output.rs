@@ -1,0 +1,152 @@
+//! Standard output and standard error: the only place where something is printed.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::report::folder::{plain, write_atomically_with};
+
+/// The path that errors of writing results carry.
+pub(super) const STDOUT: &str = "standard output";
+
+/// Where results go.
+#[derive(Debug)]
+pub(crate) struct Output {
+    out: BufWriter<Stdout>,
+    /// Columns of the terminal; 80 where there is none.
+    pub(crate) width: usize,
+    /// Whether escape sequences for colours may be written.
+    pub(crate) colour: bool,
+}
+
+impl Output {
+    /// Standard output as it is.
+    pub(crate) fn stdout() -> Self {
+        let terminal = console::Term::stdout();
+        let columns = terminal.size_checked().map(|(_, columns)| columns);
+        Self {
+            out: BufWriter::new(io::stdout()),
+            width: columns.filter(|c| *c > 0).map_or(80, usize::from),
+            colour: may_colour(io::stdout().is_terminal()),
+        }
+    }
+
+    /// Writes text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        self.write(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// Writes a value as indented JSON.
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        self.write(|out| {
+            serde_json::to_writer_pretty(&mut *out, value)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Writes piece by piece.
+    pub(crate) fn write(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        write(&mut self.out).map_err(Error::io(STDOUT, "writing"))
+    }
+
+    /// Writes piece by piece to `file` (whole or not at all), or else to standard output.
+    pub(crate) fn write_to(
+        &mut self,
+        file: Option<&Path>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        match file {
+            None => self.write(write),
+            Some(path) => self.write_file("--output", path, write),
+        }
+    }
+
+    /// Writes piece by piece to the file that `flag` names, whole or not at all.
+    pub(crate) fn write_file(
+        &mut self,
+        flag: &str,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        // A device or a pipe cannot be replaced by a renamed file.
+        let special =
+            std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        if special {
+            let opened = std::fs::File::create(path).map(BufWriter::new);
+            let written = opened.and_then(|mut file| write(&mut file).and_then(|()| file.flush()));
+            return written.map_err(|error| cannot_write(flag, path, &error));
+        }
+        write_atomically_with(path, write).map_err(|error| match error {
+            Error::Io { source, .. } => cannot_write(flag, path, &source),
+            other => other,
+        })
+    }
+
+    /// Hands everything over to the system.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.write(|out| out.flush())
+    }
+}
+
+fn cannot_write(flag: &str, path: &Path, error: &io::Error) -> Error {
+    Error::Argument {
+        what: flag.to_owned(),
+        found: format!("{} cannot be written ({})", path.display(), plain(error)),
+        expected: "a file in a folder that exists and can be written to".to_owned(),
+        help: match flag {
+            "--output" => "choose another name, or leave --output out to print".to_owned(),
+            _ => "choose another name".to_owned(),
+        },
+    }
+}
+
+/// Whether colours are wanted: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+fn may_colour(terminal: bool) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    terminal && !refused && !dumb
+}
+
+/// Shows what is going on, on one line of the terminal; nothing where there is none.
+pub(super) fn status(doing: &str) {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "\r\u{1b}[K{doing} ...");
+    }
+}
+
+/// Takes the line of [`status`] away.
+pub(super) fn clear_status() {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr(), "\r\u{1b}[K");
+    }
+}
+
+/// Tells the person something about the run, on standard error.
+pub(super) fn note(notes: &[String]) {
+    for note in notes {
+        let _ = writeln!(io::stderr(), "note: {note}");
+    }
+}
+
+/// Says that the first Ctrl-C was heard.
+pub(super) fn interrupting() {
+    let _ = writeln!(
+        io::stderr(),
+        "\ninterrupted: finishing this chunk and writing the model and the report; Ctrl-C again leaves at once"
+    );
+}
+
+/// Tells the person what went wrong, on standard error.
+pub(super) fn complain(error: &Error) {
+    let colour = may_colour(io::stderr().is_terminal());
+    let word = if colour {
+        "\u{1b}[1;31merror\u{1b}[0m"
+    } else {
+        "error"
+    };
+    // Nothing is left to do where standard error is closed, too.
+    let _ = writeln!(io::stderr(), "{word}: {error}");
+}

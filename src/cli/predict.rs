@@ -1,0 +1,224 @@
+//! `wavetrain predict`: what a trained network sees in pictures.
+
+use std::fmt::Write;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::options::Globals;
+use super::output::{self, Output};
+use crate::data::Samples;
+use crate::data::photo::{Photo, Wish, pictures_in};
+use crate::data::picture::Resize;
+use crate::error::{Error, Result};
+use crate::model::{Model, Storage};
+use crate::report::folder::model_file;
+use crate::train::{Evaluator, Likely, evaluation_batch, likely};
+
+/// Names the classes that a trained network sees in pictures, of any size and mode
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder of a run, or a model.safetensors
+    #[arg(value_name = "RUN | FILE.safetensors")]
+    model: PathBuf,
+    /// PNG or JPEG files, or folders with such files; - reads one from standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<PathBuf>,
+    /// How many classes are shown
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// How a picture of another size comes to the network's [default: as in the training, or crop]
+    #[arg(long, value_name = "WAY")]
+    resize: Option<Way>,
+    /// Swap light and dark: for ink on paper where the training had light on dark
+    #[arg(long)]
+    invert: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--resize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// Scaled until the size is filled, and what sticks out is cut off
+    Crop,
+    /// Scaled to the size, whatever becomes of the proportions
+    Stretch,
+}
+
+/// Sources whose pictures are light on dark.
+const DARK: [&str; 3] = ["glyphs", "mnist", "fashion_mnist"];
+
+pub(super) fn run(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    let model = Model::open(&model_file(&arguments.model)?)?;
+    let wish = wish(arguments, &model)?;
+    // All pictures are read before anything is printed.
+    let photos = read(&arguments.images, &wish)?;
+    let values = photos.iter().flat_map(|(_, photo)| photo.values.iter());
+    let samples = Samples::from_bytes(
+        &model.description.input,
+        values.copied().collect(),
+        vec![0; photos.len()],
+    )?;
+    let batch = photos.len().min(evaluation_batch(0));
+    let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
+    let all: Vec<u32> = (0..photos.len() as u32).collect();
+    let outputs = evaluator.run(&samples, &all)?;
+    let rows = outputs.rows.chunks_exact(model.description.classes.len());
+    let mut predictions = Vec::new();
+    for ((path, photo), row) in photos.iter().zip(rows) {
+        let likely = likely(row, evaluator.network().loss().name());
+        let likely = likely.map_err(|problem| Error::Data {
+            file: path.clone(),
+            problem,
+            help: "the weights have diverged: use those of another run".into(),
+        })?;
+        predictions.push((path.as_path(), photo, likely));
+    }
+    let top = usize::from(arguments.top);
+    let classes = &model.description.classes;
+    if arguments.json {
+        output.json(&as_json(&model, &predictions, top))?;
+    } else {
+        output.text(&as_text(&predictions, classes, top))?;
+    }
+    hint(&model, &wish, &photos);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wish(arguments: &Arguments, model: &Model) -> Result<Wish> {
+    let description = &model.description;
+    let shape = match description.input[..] {
+        [channels @ (1 | 3), height, width] if description.values == Storage::Bytes => {
+            [channels, height, width]
+        }
+        _ => {
+            let kind = match description.values {
+                Storage::Bytes => "bytes",
+                Storage::Floats => "floats",
+            };
+            return Err(Error::Argument {
+                what: model.path.display().to_string(),
+                found: format!("takes {kind} of the shape {:?}", description.input),
+                expected:
+                    "a network that takes pictures: bytes of the shape [1, height, width] or \
+                           [3, height, width]"
+                        .into(),
+                help: "`wavetrain eval` measures it on its own kind of data".into(),
+            });
+        }
+    };
+    let of = |key: &str| description.data.get(key).and_then(toml::Value::as_str);
+    Ok(Wish {
+        shape,
+        resize: match (arguments.resize, of("resize")) {
+            (Some(Way::Stretch), _) | (None, Some("stretch")) => Resize::Stretch,
+            _ => Resize::Crop,
+        },
+        as_in_training: of("source") == Some("image_folder"),
+        invert: arguments.invert,
+    })
+}
+
+/// All pictures, those of folders in the order of their names.
+fn read(images: &[PathBuf], wish: &Wish) -> Result<Vec<(PathBuf, Photo)>> {
+    let mut photos = Vec::new();
+    for path in images {
+        if path == Path::new("-") {
+            let name = PathBuf::from("standard input");
+            let mut bytes = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut bytes);
+            read.map_err(Error::io(&name, "reading"))?;
+            let photo = Photo::decode(&bytes, &name, wish)?;
+            photos.push((name, photo));
+        } else if path.is_dir() {
+            for path in pictures_in(path)? {
+                let photo = Photo::read(&path, wish)?;
+                photos.push((path, photo));
+            }
+        } else {
+            photos.push((path.clone(), Photo::read(path, wish)?));
+        }
+    }
+    Ok(photos)
+}
+
+/// Light paper where the training had a dark ground is the usual reason for nonsense.
+fn hint(model: &Model, wish: &Wish, photos: &[(PathBuf, Photo)]) {
+    let source = model.description.data.get("source");
+    let source = source.and_then(toml::Value::as_str).unwrap_or_default();
+    let light = photos.iter().find(|(_, photo)| photo.has_light_border);
+    if let (true, Some((path, _))) = (DARK.contains(&source), light) {
+        let mend = match wish.invert {
+            true => "leave --invert out",
+            false => "--invert swaps light and dark",
+        };
+        output::note(&[format!(
+            "{} has a light border, but {source} has light pictures on a dark ground; {mend}",
+            path.display()
+        )]);
+    }
+}
+
+type Prediction<'a> = (&'a Path, &'a Photo, Vec<Likely>);
+
+fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_json::Value {
+    let classes = &model.description.classes;
+    let all: Vec<_> = predictions
+        .iter()
+        .map(|(path, photo, likely)| {
+            let top: Vec<_> = likely
+                .iter()
+                .take(top)
+                .map(|likely| {
+                    json!({
+                        "class": likely.class,
+                        "name": classes[likely.class],
+                        "probability": likely.probability,
+                        "output": likely.output,
+                    })
+                })
+                .collect();
+            json!({
+                "image": path,
+                "size": photo.size,
+                "mode": photo.mode,
+                "changes": photo.changes,
+                "top": top,
+            })
+        })
+        .collect();
+    json!({"model": model.path, "predictions": all})
+}
+
+fn as_text(predictions: &[Prediction<'_>], classes: &[String], top: usize) -> String {
+    let width = classes.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or(0);
+    let mut text = String::new();
+    for (path, photo, likely) in predictions {
+        let [height, width_found] = photo.size;
+        let changes = match photo.changes.is_empty() {
+            true => "used as it is".to_owned(),
+            false => photo.changes.join(", "),
+        };
+        let _ = writeln!(
+            text,
+            "{}: {width_found}x{height}, {}; {changes}",
+            path.display(),
+            photo.mode
+        );
+        for likely in likely.iter().take(top) {
+            let name = &classes[likely.class];
+            let share = 100.0 * likely.probability;
+            let _ = writeln!(text, "  {name:<width$}  {share:>6.2} %");
+        }
+    }
+    text
+}

@@ -1,0 +1,22 @@
+//! `wavetrain report`: the page of a run, again.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::output::Output;
+use crate::error::Result;
+use crate::report::write_page;
+
+/// Writes the page of a run again, from its folder alone
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode> {
+    let page = write_page(&arguments.run)?;
+    output.text(&format!("{}\n", page.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,173 @@
+//! `wavetrain train`: the main job.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::ProgressDrawTarget;
+use serde_json::json;
+
+use super::loading;
+use super::options::{ConfigOptions, Globals};
+use super::output::{self, Output};
+use crate::config::Config;
+use crate::error::Result;
+use crate::model::Weights;
+use crate::report::folder::RunFolder;
+use crate::report::plot;
+use crate::report::record::Recorder;
+use crate::report::terminal::{Options, Progress, Terminal};
+use crate::train::{Event, Flow, Observer, Summary, Trainer};
+
+/// Exit status after Ctrl-C, as shells have it: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Trains a network: without arguments the preset `glyphs`, which needs no download
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// The run's folder [default: a new one under runs/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Take the folder even if it is not empty, and overwrite the files of a run in it
+    #[arg(long)]
+    force: bool,
+    /// Start from the weights in this file instead of random ones
+    #[arg(long, value_name = "FILE.safetensors")]
+    init: Option<PathBuf>,
+    /// Stop before the first step
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as JSON; all talk goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    let config = arguments.config.load()?;
+    let notes = config.notes();
+    let log_every = config.train.log_every;
+    let mut trainer = set_up(arguments, globals, config)?;
+    let mut talk: Box<dyn Write> = if arguments.json {
+        Box::new(io::stderr())
+    } else {
+        Box::new(io::stdout())
+    };
+    let mut look = look(arguments, output, log_every);
+    if arguments.dry_run {
+        look.plot = None;
+        let info = trainer.info().clone();
+        Terminal::new(&mut talk, look).on(&Event::Started(&info))?;
+        output::note(&notes);
+        output::note(&["dry run: everything is set up, no step is trained".to_owned()]);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = match &arguments.out {
+        Some(path) => RunFolder::create(path, arguments.force)?,
+        None => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?,
+    };
+    look.folder = Some(folder.path().to_owned());
+    output::note(&notes);
+    let mut recorder = Recorder::new(folder.clone());
+    let mut terminal = Terminal::new(&mut talk, look);
+    let mut leave = Leave::on_ctrl_c();
+    let summary = trainer.run(&mut [&mut leave, &mut recorder, &mut terminal])?;
+    if arguments.json {
+        output.json(&as_json(&summary, folder.path()))?;
+    }
+    Ok(match summary.ended.as_str() {
+        "interrupted" => ExitCode::from(INTERRUPTED),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Data, adapter, network and first weights: everything that can be wrong before a folder is made.
+fn set_up(arguments: &Arguments, globals: &Globals, config: Config) -> Result<Trainer> {
+    if let (Some(path), false, false) = (&arguments.out, arguments.force, arguments.dry_run) {
+        RunFolder::refuse_occupied(path)?;
+    }
+    let init = arguments
+        .init
+        .as_deref()
+        .map(|file| Weights::read(file).map(|weights| (file, weights)))
+        .transpose()?;
+    let dataset = loading::load(&config)?;
+    let gpu = globals.open()?;
+    let mut trainer = Trainer::new(gpu, config, dataset)?;
+    if let Some((file, weights)) = init {
+        trainer.set_weights(&weights, file)?;
+    }
+    Ok(trainer)
+}
+
+/// A bar where a person watches a terminal, plain lines elsewhere.
+fn look(arguments: &Arguments, output: &Output, log_every: u64) -> Options {
+    let watched = io::stderr().is_terminal() && (arguments.json || io::stdout().is_terminal());
+    let colour = output.colour && watched;
+    let style = plot::Style {
+        colour,
+        ..plot::Style::default()
+    };
+    Options {
+        progress: if watched {
+            Progress::Bar(ProgressDrawTarget::stderr())
+        } else {
+            Progress::Lines(log_every)
+        },
+        colour,
+        plot: watched.then_some((output.width.min(100), style)),
+        folder: None,
+    }
+}
+
+fn as_json(summary: &Summary, folder: &Path) -> serde_json::Value {
+    json!({
+        "run": folder,
+        "ended": summary.ended,
+        "steps": summary.steps,
+        "seconds": summary.seconds,
+        "steps_per_second": summary.steps_per_second,
+        "evaluations": summary.evaluations,
+    })
+}
+
+/// Ends the run when the user wants to leave: the first Ctrl-C finishes the chunk, the second
+/// leaves at once.
+#[derive(Debug)]
+struct Leave {
+    wanted: Arc<AtomicBool>,
+}
+
+impl Leave {
+    fn on_ctrl_c() -> Self {
+        let wanted = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&wanted);
+        let set = ctrlc::set_handler(move || {
+            if seen.swap(true, Ordering::SeqCst) {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+            output::interrupting();
+        });
+        if let Err(error) = set {
+            log::warn!("Ctrl-C will end the program at once: {error}");
+        }
+        Self { wanted }
+    }
+}
+
+impl Observer for Leave {
+    fn on(&mut self, _: &Event<'_>) -> Result<Flow> {
+        Ok(if self.wanted.load(Ordering::SeqCst) {
+            Flow::Interrupt
+        } else {
+            Flow::Continue
+        })
+    }
+}

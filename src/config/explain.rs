@@ -1,0 +1,146 @@
+//! The words of serde, which knows types and not people, in the words of this program.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::entries::{Site, one_line};
+use super::problem::Problem;
+use super::suggest;
+use super::value::describe;
+use crate::args::{Entry, is_auto};
+
+/// A failure of serde to make `entry`, one of `entries`, from the arguments at `site`.
+pub(super) fn explain<T: ?Sized>(
+    site: &Site<'_, '_>,
+    entry: &Entry<T>,
+    entries: &[Entry<T>],
+    error: &toml::de::Error,
+) -> Problem {
+    let message = error.message().trim_end();
+    if let Some(missing) = message.strip_prefix("missing field ") {
+        return missing_argument(site, entry, missing.trim_matches('`'));
+    }
+    let Some(span) = error.span() else {
+        let text = format!("{}: {message}", site.path);
+        return Problem::new(site.path.clone(), text).at(site.home.clone());
+    };
+    let (key, found) = locate(&site.path, site.table, &span);
+    if site.what == "policy" && found.is_some_and(is_auto) {
+        return no_bounds(key, entry, entries).at(span);
+    }
+    let found = found.map_or_else(|| "not readable".to_owned(), describe);
+    let (before, expected) = message
+        .split_once(", expected ")
+        .unwrap_or((message, "something else"));
+    let near = || {
+        let word = quoted(before).first().copied()?;
+        suggest::nearest(word, quoted(expected))
+    };
+    let text = if message.starts_with("unknown variant ") {
+        format!("{key} is {found}; expected {expected}")
+    } else if message.starts_with("unknown field ") {
+        format!("unknown key {key}; expected {expected}")
+    } else if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") {
+        format!("{key} is {found}; expected {}", plain(expected))
+    } else if message.ends_with("number overflowed") {
+        format!("{key} is {found}; expected a number that 64 bits hold")
+    } else {
+        // Own deserializers follow the convention of `Invalid`: `is 0; expected ...`.
+        let colon = if message.starts_with("is ") { "" } else { ":" };
+        format!("{key}{colon} {message}")
+    };
+    let problem = Problem::new(key, text).at(span);
+    match near() {
+        Some(near) if message.starts_with("unknown ") => {
+            problem.help(format!("did you mean `{near}`?"))
+        }
+        _ => problem,
+    }
+}
+
+fn missing_argument<T: ?Sized>(site: &Site<'_, '_>, entry: &Entry<T>, name: &str) -> Problem {
+    let key = format!("{}.{name}", site.path);
+    let text = format!("{key} is missing; {} {} needs it", site.what, entry.name);
+    let table = if site.path.contains('.') {
+        site.path.clone()
+    } else {
+        format!("[{}]", site.path)
+    };
+    Problem::new(key, text).at(site.home.clone()).help(format!(
+        "for example, in {table}: {}",
+        one_line(entry.example)
+    ))
+}
+
+/// `"auto"` where no range test finds anything.
+fn no_bounds<T: ?Sized>(key: String, entry: &Entry<T>, entries: &[Entry<T>]) -> Problem {
+    let bounded = entries.iter().filter(|e| e.arguments.contains(&"max_lr"));
+    let bounded = suggest::list(bounded.map(|e| e.name), "and");
+    let message = format!(
+        "{key} is \"auto\", but a range test finds no such bound for policy {}; expected a number",
+        entry.name
+    );
+    Problem::new(key, message).help(format!(
+        "\"auto\" stands for the bounds of a cycle: base_lr and max_lr of {bounded}"
+    ))
+}
+
+/// What serde expects, in words.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        struct_name if struct_name.starts_with("struct ") => "a table",
+        "a map" => "a table",
+        "a sequence" => "an array",
+        other => other,
+    }
+}
+
+/// The words in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The dotted key and the innermost value at `span`.
+fn locate<'a, 't>(
+    path: &str,
+    table: &'a DeTable<'t>,
+    span: &Range<usize>,
+) -> (String, Option<&'a DeValue<'t>>) {
+    for (key, value) in table {
+        let here = format!("{path}.{}", key.get_ref());
+        if key.span() == *span && value.span() != *span {
+            return (here, Some(value.get_ref()));
+        }
+        if let DeValue::Array(array) = value.get_ref() {
+            for (position, element) in array.iter().enumerate() {
+                if let DeValue::Table(inner) = element.get_ref() {
+                    let (found, value) = locate(&format!("{here}[{position}]"), inner, span);
+                    if value.is_some() {
+                        return (found, value);
+                    }
+                }
+            }
+        }
+        let within = value.span().start <= span.start && span.end <= value.span().end;
+        // A table opened by dotted keys has the place of its first key only.
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                let (found, value) = locate(&here, inner, span);
+                if value.is_some() {
+                    return (found, value);
+                }
+            }
+            found if within => return (here, Some(found)),
+            _ => {}
+        }
+        if within {
+            return (here, Some(value.get_ref()));
+        }
+    }
+    (path.to_owned(), None)
+}

@@ -1,0 +1,358 @@
+//! The configuration (floor 4): TOML as written, laid in layers, resolved into typed values, with
+//! diagnostics that point into the text.
+//!
+//! ```text
+//! defaults < preset or file < --set, --data, --seed     (each a text; arguments.rs, document.rs)
+//!            one table, each value with its place       (layers.rs, text.rs)
+//!            typed and checked                          (resolve.rs, entries.rs, value.rs)
+//!            settled in a known run                     (settle.rs, open.rs)
+//! Config  -> to_toml() -> the same Config               (write.rs)
+//! ```
+//!
+//! What a key may hold is decided in one place: the fixed keys in `resolve.rs`, the arguments of
+//! policies, layers, losses and optimizers where these are defined.
+
+mod arguments;
+mod augment;
+mod document;
+mod entries;
+mod explain;
+mod layers;
+mod open;
+pub mod presets;
+mod problem;
+mod resolve;
+mod settle;
+mod sources;
+mod suggest;
+mod text;
+mod value;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+pub use arguments::Overrides;
+pub use settle::Bounds;
+
+use crate::args::Entry;
+use crate::data::{self, Normalize};
+use crate::error::{Error, Result};
+use crate::layer::{self, Layer};
+use crate::loss::{self, Loss};
+use crate::optim::{self, Optimizer};
+use crate::schedule::{self, Policy};
+pub(crate) use suggest::nearest;
+use text::Texts;
+
+/// A configuration in which nothing is left open.
+#[derive(Debug)]
+pub struct Config {
+    /// `seed`: initial weights and dropout; at most 2^63 - 1.
+    pub seed: u64,
+    /// `[data]`.
+    pub data: Data,
+    /// `[augment]`.
+    pub augment: data::Augment,
+    /// `model.layers`; never empty.
+    pub layers: Vec<Box<dyn Layer>>,
+    /// `[loss]`.
+    pub loss: Box<dyn Loss>,
+    /// `[optimizer]`.
+    pub optimizer: Box<dyn Optimizer>,
+    /// `[schedule]`. Lengths in epochs and `"auto"` are open until [`Config::settle`]; until then
+    /// its rates are 0.
+    pub schedule: Box<dyn Policy>,
+    /// What `"auto"` in `[schedule]` stands for, once it is found ([`Config::set_bounds`]).
+    pub bounds: Option<Bounds>,
+    /// `[train]`.
+    pub train: Train,
+}
+
+/// `[data]`: the samples and how they are served.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The source, one of the table of sources.
+    pub source: &'static data::Entry,
+    /// Order, splits and the glyphs; apart from the run's seed.
+    pub seed: u64,
+    /// Part of the training set held out, in [0, 1).
+    pub validation: f64,
+    /// Where the files are, for sources made of files; relative to the current folder.
+    pub dir: Option<PathBuf>,
+    /// Samples per step; at least 1.
+    pub batch: usize,
+    /// Whether each epoch has its own order.
+    pub shuffle: bool,
+    /// Whether a last, smaller batch is left out.
+    pub drop_last: bool,
+    /// How values become the network's input.
+    pub normalize: Normalize,
+    /// The keys that only some sources have.
+    pub options: data::Options,
+}
+
+impl Data {
+    /// Steps in one pass over `samples` samples, those held out not counted; at least 1.
+    ///
+    /// # Errors
+    /// If there is no sample, or no whole batch under `drop_last`.
+    pub fn steps_per_epoch(&self, samples: usize) -> Result<u64> {
+        let (batch, drop_last) = (self.batch, self.drop_last);
+        match data::steps_per_epoch(samples, batch, drop_last) {
+            0 => Err(Error::Argument {
+                what: "data.batch".to_owned(),
+                found: format!(
+                    "{batch}, with {samples} training samples and drop_last = {drop_last}"
+                ),
+                expected: "at least one batch in an epoch".to_owned(),
+                help: "lower data.batch or data.validation, or set data.drop_last = false"
+                    .to_owned(),
+            }),
+            steps => Ok(steps),
+        }
+    }
+}
+
+/// `[train]`: how long, and when something besides training happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Train {
+    /// `epochs` or `steps`; at least 1.
+    pub length: Length,
+    /// Distance between evaluations; at least 1.
+    pub eval_every: Length,
+    /// Steps between two lines where there is no progress bar; at least 1.
+    pub log_every: u64,
+    /// Steps per submission.
+    pub chunk: Chunk,
+}
+
+/// A stretch of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// Passes over the training set.
+    Epochs(u64),
+    /// Optimizer updates.
+    Steps(u64),
+}
+
+/// `train.chunk`: how many steps go to the device in one submission. It never changes a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chunk {
+    /// As many as keep a submission short.
+    Auto,
+    /// This many.
+    Fixed(u32),
+}
+
+/// The tables that a configuration chooses from. A library user with own policies or layers
+/// gives longer ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Tables {
+    /// Values of `schedule.policy`.
+    pub policies: &'static [Entry<dyn Policy>],
+    /// Names in `model.layers`.
+    pub layers: &'static [Entry<dyn Layer>],
+    /// Values of `loss.kind`.
+    pub losses: &'static [Entry<dyn Loss>],
+    /// Values of `optimizer.kind`.
+    pub optimizers: &'static [Entry<dyn Optimizer>],
+    /// Values of `data.source`.
+    pub sources: &'static [data::Entry],
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            policies: schedule::POLICIES,
+            layers: layer::LAYERS,
+            losses: loss::LOSSES,
+            optimizers: optim::OPTIMIZERS,
+            sources: data::SOURCES,
+        }
+    }
+}
+
+impl Tables {
+    /// The sections whose entries take an argument of this name.
+    fn homes(&self, argument: &str) -> impl Iterator<Item = &'static str> {
+        fn takes<T: ?Sized>(entries: &[Entry<T>], argument: &str) -> bool {
+            entries
+                .iter()
+                .any(|entry| entry.arguments.contains(&argument))
+        }
+        [
+            ("loss", takes(self.losses, argument)),
+            ("optimizer", takes(self.optimizers, argument)),
+            ("schedule", takes(self.policies, argument)),
+        ]
+        .into_iter()
+        .filter_map(|(section, takes)| takes.then_some(section))
+    }
+}
+
+impl Config {
+    /// The configuration that `which` names, under `overrides`: a preset's name, or a file (a name
+    /// that ends in `.toml` or has a slash); without a name the preset `glyphs`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown preset, an unreadable file, and all that is wrong with the
+    /// text, with the place shown.
+    pub fn load(which: Option<&Path>, overrides: &Overrides) -> Result<Self> {
+        Self::load_with(which, overrides, &Tables::default())
+    }
+
+    /// Like [`Config::load`], choosing from own tables.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(which: Option<&Path>, overrides: &Overrides, tables: &Tables) -> Result<Self> {
+        let document = document::find(which)?;
+        Self::read(&document.name, &document.text, overrides, tables)
+    }
+
+    /// The configuration in `text`, which is called `name` in messages.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with all that is wrong with the text.
+    pub fn parse(name: &str, text: &str) -> Result<Self> {
+        Self::read(name, text, &Overrides::default(), &Tables::default())
+    }
+
+    /// Like [`Config::parse`], under `overrides` and choosing from own tables.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn read(name: &str, text: &str, overrides: &Overrides, tables: &Tables) -> Result<Self> {
+        let mut texts = Texts::default();
+        texts.add(text::Origin::Defaults, layers::DEFAULTS.to_owned());
+        texts.add(text::Origin::Document(name.to_owned()), text.to_owned());
+        let added = overrides.add_to(&mut texts);
+        let config = added.map_err(|problem| vec![problem]).and_then(|()| {
+            let merged = layers::merged(&texts)?;
+            resolve::resolve(&merged, &texts, tables)
+        });
+        config.map_err(|problems| problem::error(&problems, &texts))
+    }
+
+    /// The samples of `data.source`.
+    ///
+    /// # Errors
+    /// Files that are missing or wrong.
+    pub fn load_data(&self) -> Result<data::Dataset> {
+        self.load_data_watched(&|_| {})
+    }
+
+    /// Like [`Config::load_data`]; `watcher` is told how far it is.
+    ///
+    /// # Errors
+    /// As [`Config::load_data`].
+    pub fn load_data_watched(&self, watcher: data::Watcher<'_>) -> Result<data::Dataset> {
+        let request = data::Request {
+            dir: self.data.dir.clone(),
+            seed: self.data.seed,
+            options: self.data.options.clone(),
+        };
+        (self.data.source.load)(&request, watcher)
+    }
+
+    /// Steps in one pass over `train` training samples, of which `data.validation` is still part.
+    ///
+    /// # Errors
+    /// If no sample is left to train on, or no whole batch under `drop_last`.
+    pub fn steps_per_epoch(&self, train: usize) -> Result<u64> {
+        let split = data::Split::new(train, self.data.validation, self.data.seed)?;
+        self.data.steps_per_epoch(split.train.len())
+    }
+
+    /// Steps of the whole run with `train` training samples (see [`Config::steps_per_epoch`]).
+    ///
+    /// # Errors
+    /// As [`Config::steps_per_epoch`]; and if 64 bits cannot count the steps.
+    pub fn total_steps(&self, train: usize) -> Result<u64> {
+        let per_epoch = self.steps_per_epoch(train)?;
+        match self.train.length {
+            Length::Steps(steps) => Ok(steps),
+            Length::Epochs(epochs) => {
+                epochs
+                    .checked_mul(per_epoch)
+                    .ok_or_else(|| Error::Argument {
+                        what: "train.epochs".to_owned(),
+                        found: format!("{epochs}, of {per_epoch} steps each"),
+                        expected: "fewer than 2^64 steps in all".to_owned(),
+                        help: "lower train.epochs".to_owned(),
+                    })
+            }
+        }
+    }
+
+    /// What a person should know about the combination of values, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some([base, max]), Some(momentum)) =
+            (self.schedule.momentum_range(), self.optimizer.momentum())
+        {
+            notes.push(format!(
+                "momentum cycles between {max} (at the lowest rate) and {base} (at the peak); \
+                 this replaces optimizer.momentum = {momentum}"
+            ));
+        }
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Constant, Rate};
+
+    /// A policy that the crate does not know.
+    #[derive(Debug)]
+    struct Halving(Constant);
+
+    impl Policy for Halving {
+        fn name(&self) -> &'static str {
+            "halving"
+        }
+        fn validate(&self) -> Result<(), schedule::Invalid> {
+            self.0.validate()
+        }
+        fn at(&self, step: u64) -> Rate {
+            Rate::new(self.0.lr / f64::powi(2.0, i32::try_from(step).unwrap_or(i32::MAX)))
+        }
+        fn describe(&self) -> String {
+            format!("halving from {}", self.0.lr)
+        }
+        fn arguments(&self) -> toml::Table {
+            self.0.arguments()
+        }
+    }
+
+    static OWN: &[Entry<dyn Policy>] = &[Entry {
+        name: "halving",
+        summary: "half the rate at each step",
+        arguments: &["lr"],
+        short: None,
+        example: "lr = 1.0",
+        parse: |args| Ok(Box::new(Halving(args.read()?))),
+    }];
+
+    #[test]
+    fn a_library_user_can_bring_own_tables() {
+        let tables = Tables {
+            policies: OWN,
+            ..Tables::default()
+        };
+        let text = "[schedule]\npolicy = \"halving\"\nlr = 1.0\n";
+        let read = |text| Config::read("own.toml", text, &Overrides::default(), &tables);
+        let config = read(text).unwrap();
+        assert_eq!(config.schedule.at(3).lr, 0.125);
+        let written = config.to_toml();
+        assert_eq!(read(&written).unwrap().to_toml(), written);
+        // Mistakes are found in the same way, and the crate's own table does not know the name.
+        let negative = read(&text.replace("1.0", "-1.0")).unwrap_err();
+        assert!(negative.to_string().contains("own.toml:3:6"), "{negative}");
+        let unknown = Config::parse("own.toml", text).unwrap_err();
+        assert!(unknown.to_string().contains("is no policy"), "{unknown}");
+    }
+}

@@ -1,0 +1,70 @@
+//! The embedded presets: complete configurations, commented, to run or to start from.
+
+use super::{document, problem, text::Texts};
+use crate::error::Result;
+
+/// One embedded configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// What it trains, in a line.
+    pub summary: &'static str,
+    /// Its TOML, with comments.
+    pub text: &'static str,
+}
+
+/// The preset that is used when none is named.
+pub const DEFAULT: &str = "glyphs";
+
+/// The table of presets: the only place that lists them.
+pub static PRESETS: &[Preset] = &[
+    Preset {
+        name: "glyphs",
+        summary: "digits that the program draws itself, a small network; needs no download (the default)",
+        text: include_str!("../../assets/presets/glyphs.toml"),
+    },
+    Preset {
+        name: "mnist-mlp",
+        summary: "MNIST with one hidden layer, 784-256-10: one triangular cycle in 4 epochs; needs data.dir",
+        text: include_str!("../../assets/presets/mnist-mlp.toml"),
+    },
+    Preset {
+        name: "mnist-lenet",
+        summary: "MNIST with Caffe's LeNet: one triangular cycle in 2 epochs; needs data.dir",
+        text: include_str!("../../assets/presets/mnist-lenet.toml"),
+    },
+    Preset {
+        name: "fashion-cnn",
+        summary: "Fashion-MNIST with a small convolutional network, triangular2; needs data.dir",
+        text: include_str!("../../assets/presets/fashion-cnn.toml"),
+    },
+    Preset {
+        name: "cifar10-quick",
+        summary: "CIFAR-10 with Caffe's cifar10_quick and Smith's cyclical rate of 0.001 to 0.006; needs data.dir",
+        text: include_str!("../../assets/presets/cifar10-quick.toml"),
+    },
+    Preset {
+        name: "cifar10-full",
+        summary: "CIFAR-10 with Caffe's cifar10_full, three cycles of 0.001 to 0.006; needs data.dir",
+        text: include_str!("../../assets/presets/cifar10-full.toml"),
+    },
+    Preset {
+        name: "cifar10-resnet20",
+        summary: "CIFAR-10 with ResNet-20 and projection shortcuts; needs data.dir",
+        text: include_str!("../../assets/presets/cifar10-resnet20.toml"),
+    },
+    Preset {
+        name: "cifar10-resnet9",
+        summary: "CIFAR-10 with David Page's ResNet-9; needs data.dir",
+        text: include_str!("../../assets/presets/cifar10-resnet9.toml"),
+    },
+];
+
+/// The preset called `name`.
+///
+/// # Errors
+/// [`crate::error::Error::Config`] if there is none, with the names and the nearest one.
+pub fn find(name: &str) -> Result<&'static Preset> {
+    document::find_preset(name).map_err(|problem| problem::error(&[problem], &Texts::default()))
+}

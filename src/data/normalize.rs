@@ -1,0 +1,264 @@
+//! How values become the network's input.
+
+use super::{Samples, Values};
+use crate::error::{Error, Result};
+
+/// `data.normalize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Bytes: value / 255. Floats are left as they are.
+    #[default]
+    Unit,
+    /// Mean 0 and deviation 1 for each channel over the training samples. A channel is one index
+    /// of a sample's first dimension, so each value of `[features]` is one of its own. The
+    /// deviation is the population's; a channel that is constant only loses its mean.
+    Standard,
+    /// Minus the training samples' mean picture, not scaled (bytes: -255 to 255).
+    MeanImage,
+    /// The values as they are (bytes: 0 to 255).
+    None,
+}
+
+/// How values become the network's input: `x = (value - mean) * scale` in f32, element by element.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalization {
+    /// One value for each element of a sample.
+    pub mean: Vec<f32>,
+    /// One value for each element of a sample.
+    pub scale: Vec<f32>,
+}
+
+impl Normalization {
+    /// Measures the samples that are trained on, those at `indices`.
+    ///
+    /// # Errors
+    /// If `indices` is empty or holds one that is not below the number of samples.
+    pub fn new(kind: Normalize, samples: &Samples, indices: &[u32]) -> Result<Self> {
+        let count = samples.len();
+        let outside = indices.iter().find(|&&index| index as usize >= count);
+        if indices.is_empty() || outside.is_some() {
+            return Err(Error::Argument {
+                what: "indices of the training samples".into(),
+                found: outside.map_or("none".into(), ToString::to_string),
+                expected: format!("at least one, each below {count}, the number of samples"),
+                help: "take them from Split::new".into(),
+            });
+        }
+        let elements = samples.elements();
+        let constant = |scale| Self {
+            mean: vec![0.0; elements],
+            scale: vec![scale; elements],
+        };
+        Ok(match (kind, &samples.values) {
+            (Normalize::Unit, Values::Bytes(_)) => constant(1.0 / 255.0),
+            (Normalize::Unit, Values::Floats(_)) | (Normalize::None, _) => constant(1.0),
+            (Normalize::MeanImage, Values::Bytes(values)) => mean_image(values, elements, indices),
+            (Normalize::MeanImage, Values::Floats(values)) => mean_image(values, elements, indices),
+            (Normalize::Standard, Values::Bytes(values)) => {
+                standard(values, &samples.shape, indices)
+            }
+            (Normalize::Standard, Values::Floats(values)) => {
+                standard(values, &samples.shape, indices)
+            }
+        })
+    }
+
+    /// The input that a sample becomes: what the GPU computes, for checks and references.
+    ///
+    /// # Panics
+    /// If `index` is not below the number of samples.
+    #[must_use]
+    pub fn input(&self, samples: &Samples, index: usize) -> Vec<f32> {
+        let elements = samples.elements();
+        let range = index * elements..(index + 1) * elements;
+        let values: Vec<f32> = match &samples.values {
+            Values::Bytes(values) => values[range].iter().map(|&v| f32::from(v)).collect(),
+            Values::Floats(values) => values[range].to_vec(),
+        };
+        let statistics = self.mean.iter().zip(&self.scale);
+        let pairs = values.iter().zip(statistics);
+        pairs.map(|(v, (mean, scale))| (v - mean) * scale).collect()
+    }
+}
+
+/// The samples at `indices`, one slice each.
+fn chosen<'a, T>(
+    values: &'a [T],
+    elements: usize,
+    indices: &'a [u32],
+) -> impl Iterator<Item = &'a [T]> {
+    indices.iter().map(move |&index| {
+        let start = index as usize * elements;
+        &values[start..start + elements]
+    })
+}
+
+fn mean_image<T: Copy + Into<f64>>(
+    values: &[T],
+    elements: usize,
+    indices: &[u32],
+) -> Normalization {
+    let mut sums = vec![0.0_f64; elements];
+    for sample in chosen(values, elements, indices) {
+        for (sum, &value) in sums.iter_mut().zip(sample) {
+            *sum += value.into();
+        }
+    }
+    let count = indices.len() as f64;
+    Normalization {
+        mean: sums.iter().map(|sum| (sum / count) as f32).collect(),
+        scale: vec![1.0; elements],
+    }
+}
+
+fn standard<T: Copy + Into<f64>>(values: &[T], shape: &[usize], indices: &[u32]) -> Normalization {
+    let elements: usize = shape.iter().product();
+    // Every shape has a first dimension that is not 0 (`Samples`); 1 is the harmless answer.
+    let size = shape.iter().skip(1).product::<usize>().max(1);
+    let mut result = Normalization {
+        mean: Vec::with_capacity(elements),
+        scale: Vec::with_capacity(elements),
+    };
+    for start in (0..elements).step_by(size) {
+        let channel = || {
+            chosen(values, elements, indices)
+                .flat_map(|sample| &sample[start..start + size])
+                .map(|&value| value.into())
+        };
+        let (mean, scale) = moments(channel, (indices.len() * size) as f64);
+        result.mean.extend(std::iter::repeat_n(mean, size));
+        result.scale.extend(std::iter::repeat_n(scale, size));
+    }
+    result
+}
+
+/// Mean and 1 / deviation of `count` values, in f64 and in two passes: the textbook's single pass
+/// loses all digits where the mean is large against the deviation.
+fn moments<I: Iterator<Item = f64>>(values: impl Fn() -> I, count: f64) -> (f32, f32) {
+    let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
+    for value in values() {
+        sum += value;
+        low = low.min(value);
+        high = high.max(value);
+    }
+    if low == high {
+        return (low as f32, 1.0);
+    }
+    let mean = sum / count;
+    let squares: f64 = values().map(|value| (value - mean) * (value - mean)).sum();
+    let scale = 1.0 / (squares / count).sqrt();
+    // A deviation below f32's normal range is as good as none.
+    let scale = if scale <= f64::from(f32::MAX) {
+        scale as f32
+    } else {
+        1.0
+    };
+    (mean as f32, scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(samples: &Samples) -> Vec<u32> {
+        (0..samples.len() as u32).collect()
+    }
+
+    fn inputs(kind: Normalize, samples: &Samples, indices: &[u32]) -> Vec<Vec<f32>> {
+        let normalization = Normalization::new(kind, samples, indices).unwrap();
+        let chosen = indices.iter();
+        chosen
+            .map(|&i| normalization.input(samples, i as usize))
+            .collect()
+    }
+
+    /// Two channels of two pixels; three samples.
+    fn pictures() -> Samples {
+        let values = vec![0, 10, 7, 7, 20, 30, 7, 7, 255, 0, 9, 9];
+        Samples::from_bytes(&[2, 1, 2], values, vec![0, 1, 0]).unwrap()
+    }
+
+    #[test]
+    fn standard_gives_each_channel_mean_0_and_deviation_1() {
+        let samples = pictures();
+        let x = inputs(Normalize::Standard, &samples, &all(&samples));
+        for channel in [0..2, 2..4] {
+            let values: Vec<f64> = x
+                .iter()
+                .flat_map(|sample| sample[channel.clone()].iter().map(|&v| f64::from(v)))
+                .collect();
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+            assert!(
+                mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-6,
+                "{mean} {variance}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_samples_that_are_trained_on_count_and_a_constant_channel_is_0() {
+        let samples = pictures();
+        // The second channel is 7 in both of these samples.
+        let measured = Normalization::new(Normalize::Standard, &samples, &[0, 1]).unwrap();
+        assert_eq!(measured.mean, [15.0, 15.0, 7.0, 7.0]);
+        // Deviations -15, -5, 5, 15: variance 125.
+        let scale = (1.0 / 125.0_f64.sqrt()) as f32;
+        assert_eq!(measured.scale, [scale, scale, 1.0, 1.0]);
+        assert_eq!(measured.input(&samples, 1)[2..], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn unit_mean_image_and_none_of_bytes() {
+        let samples = pictures();
+        let every = all(&samples);
+        assert_eq!(inputs(Normalize::Unit, &samples, &every)[2][0], 1.0);
+        assert_eq!(inputs(Normalize::None, &samples, &every)[2][0], 255.0);
+        let mean = Normalization::new(Normalize::MeanImage, &samples, &[0, 1]).unwrap();
+        assert_eq!(mean.mean, [10.0, 20.0, 7.0, 7.0]);
+        assert_eq!(mean.input(&samples, 2), [245.0, -20.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn floats_are_standardised_by_feature_and_left_alone_by_unit() {
+        // The first feature is constant and has no exact mean in binary; the second is far from 0.
+        let values = vec![
+            0.1,
+            1e6 - 1.0,
+            0.1,
+            1e6 + 1.0,
+            0.1,
+            1e6 - 1.0,
+            0.1,
+            1e6 + 1.0,
+        ];
+        let samples = Samples::from_floats(&[2], values.clone(), vec![0, 1, 0, 1]).unwrap();
+        let every = all(&samples);
+        let x = inputs(Normalize::Standard, &samples, &every);
+        assert_eq!(x[0], [0.0, -1.0]);
+        assert_eq!(x[1], [0.0, 1.0]);
+        assert_eq!(inputs(Normalize::Unit, &samples, &every).concat(), values);
+        assert_eq!(inputs(Normalize::None, &samples, &every).concat(), values);
+    }
+
+    #[test]
+    fn a_deviation_too_small_for_f32_does_not_become_infinite() {
+        let values = vec![0.0, f32::from_bits(1)];
+        let samples = Samples::from_floats(&[1], values, vec![0, 1]).unwrap();
+        let measured = Normalization::new(Normalize::Standard, &samples, &[0, 1]).unwrap();
+        assert_eq!(measured.scale, [1.0]);
+    }
+
+    #[test]
+    fn indices_are_checked() {
+        let samples = pictures();
+        let message = |indices| {
+            let found = Normalization::new(Normalize::Standard, &samples, indices);
+            found.unwrap_err().to_string()
+        };
+        assert!(message(&[]).contains("none"));
+        assert!(message(&[0, 3]).contains("3; expected at least one, each below 3"));
+    }
+}

@@ -1,0 +1,190 @@
+//! The error type of the whole crate (floor 0).
+//!
+//! Every message is written for the person who can mend it: what failed, what was found, what was
+//! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).
+
+use std::path::PathBuf;
+
+/// Result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, by what has to be mended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration (file, preset or `--set`) is wrong; `rendered` shows the place with a caret.
+    #[error("{rendered}")]
+    Config {
+        /// The dotted key that is wrong, where one is (`schedule.max_lr`).
+        key: Option<String>,
+        /// One sentence without the place.
+        message: String,
+        /// The full text for a person: message, file, line, caret, help.
+        rendered: String,
+    },
+    /// An argument of the program or of a library call is wrong.
+    #[error("{what}: {found}; expected {expected}\nhelp: {help}")]
+    Argument {
+        /// The argument's name.
+        what: String,
+        /// What was given.
+        found: String,
+        /// What would be accepted.
+        expected: String,
+        /// What to do.
+        help: String,
+    },
+    /// A data file or data set is wrong.
+    #[error("{}: {problem}\nhelp: {help}", file.display())]
+    Data {
+        /// The file or folder.
+        file: PathBuf,
+        /// What is wrong with it: found and expected.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// A file could not be downloaded.
+    #[error("{what}: {problem}\nhelp: {help}")]
+    Download {
+        /// The address, or the file where the disk is at fault.
+        what: String,
+        /// What happened: found and expected.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// Layers do not fit each other or the data.
+    #[error("model.layers[{position}] ({layer}): {problem}\nhelp: {help}")]
+    Shape {
+        /// Position in `model.layers`, from 0.
+        position: usize,
+        /// The layer's name.
+        layer: String,
+        /// Both shapes and the rule that is broken.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// A file of weights does not fit the model.
+    #[error("{}: {problem}\nhelp: {help}", file.display())]
+    Weights {
+        /// The file.
+        file: PathBuf,
+        /// Which tensor is wrong, found and expected.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// The output folder cannot be used.
+    #[error("output folder {}: {problem}\nhelp: {help}", path.display())]
+    Output {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// No adapter can be used.
+    #[error("no usable adapter: {problem}\nhelp: {help}")]
+    NoAdapter {
+        /// What was looked for and what exists.
+        problem: String,
+        /// What to install or choose.
+        help: String,
+    },
+    /// The adapter cannot hold or run what is asked for; found before anything was allocated.
+    #[error("{what} needs {needed}, but {adapter} offers {available}\nhelp: {help}")]
+    Capacity {
+        /// What does not fit.
+        what: String,
+        /// How much it needs, with its unit.
+        needed: String,
+        /// How much there is, with its unit.
+        available: String,
+        /// The adapter's name.
+        adapter: String,
+        /// What lowers the need.
+        help: String,
+    },
+    /// The loss became NaN or infinite.
+    #[error(
+        "training diverged: the loss became {loss} at step {step} (learning rate {lr}){last}\nhelp: {help}"
+    )]
+    Diverged {
+        /// First step with a loss that is not finite.
+        step: u64,
+        /// The rate of that step.
+        lr: f64,
+        /// The loss as text (`NaN` or `inf`).
+        loss: String,
+        /// The last finite loss as text, or nothing.
+        last: String,
+        /// What to do.
+        help: String,
+    },
+    /// The device failed while running: a driver's or wgpu's error, or the device was lost.
+    #[error("{adapter}: {problem}\nhelp: {help}")]
+    Device {
+        /// The adapter's name.
+        adapter: String,
+        /// What happened.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// A shader or its bindings are wrong: a defect in a kernel (own layers can cause it).
+    #[error("kernel {kernel}: {problem}")]
+    Kernel {
+        /// The kernel's name.
+        kernel: String,
+        /// The problem, with the true file and line where naga gives them.
+        problem: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {action} failed: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `reading`, `writing`, `creating` ...
+        action: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the user's input is at fault (exit status 2) rather than the run (exit status 1).
+    #[must_use]
+    pub fn is_users_mistake(&self) -> bool {
+        match self {
+            Self::Config { .. }
+            | Self::Argument { .. }
+            | Self::Data { .. }
+            | Self::Shape { .. }
+            | Self::Weights { .. }
+            | Self::Output { .. }
+            | Self::NoAdapter { .. }
+            | Self::Capacity { .. } => true,
+            Self::Download { .. }
+            | Self::Diverged { .. }
+            | Self::Device { .. }
+            | Self::Kernel { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+
+    /// An [`Error::Io`] for `path`; for use with `map_err`.
+    pub fn io(
+        path: impl Into<PathBuf>,
+        action: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            path,
+            action,
+            source,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The device: buffers, submission and errors.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::adapter::{self, AdapterDescription, Backend, Class, LimitsChoice, Selection};
+use super::wait;
+use crate::error::{Error, Result};
+
+/// Longest wait for one submission before the device counts as hung.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What went wrong on the device outside of any call that could say so.
+#[derive(Debug, Default)]
+struct Trouble {
+    lost: Option<String>,
+    error: Option<String>,
+}
+
+/// A device with its queue and the adapter that it belongs to.
+#[derive(Debug)]
+pub struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    description: AdapterDescription,
+    class: Class,
+    limits: wgpu::Limits,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+impl Gpu {
+    /// Opens the adapter that `selection` asks for, or the best one of this machine.
+    ///
+    /// # Errors
+    /// No adapter, none of that name, a kernel class that it cannot run, or a driver that refuses.
+    pub fn open(selection: &Selection) -> Result<Self> {
+        Self::open_on(Backend::Real, selection)
+    }
+
+    /// A device that validates everything and runs nothing, for tests of shaders and plans.
+    ///
+    /// # Errors
+    /// Like [`Gpu::open`].
+    pub fn noop(class: Class) -> Result<Self> {
+        let mut gpu = Self::open_on(
+            Backend::Noop,
+            &Selection {
+                limits: LimitsChoice::Portable,
+                ..Selection::default()
+            },
+        )?;
+        gpu.class = class;
+        Ok(gpu)
+    }
+
+    fn open_on(backend: Backend, selection: &Selection) -> Result<Self> {
+        let candidate = adapter::choose(backend, selection)?;
+        let description = candidate.description;
+        let class = adapter::class(&description, selection.class)?;
+        let optional = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+        let limits = required_limits(&candidate.adapter.limits(), selection.limits);
+        let (device, queue) = wait(candidate.adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("wavetrain"),
+            required_features: candidate.adapter.features() & optional,
+            required_limits: limits.clone(),
+            ..Default::default()
+        }))
+        .map_err(|error| Error::NoAdapter {
+            problem: format!("{} refuses to open: {error}", description.name),
+            help: "try `--limits portable`, another --adapter, or a newer driver".into(),
+        })?;
+        let trouble = Arc::new(Mutex::new(Trouble::default()));
+        watch(&device, &trouble);
+        Ok(Self {
+            device,
+            queue,
+            description,
+            class,
+            limits,
+            trouble,
+        })
+    }
+
+    /// The adapter.
+    #[must_use]
+    pub fn description(&self) -> &AdapterDescription {
+        &self.description
+    }
+
+    /// The kernel class in use.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Largest storage binding in bytes that the device was opened with.
+    #[must_use]
+    pub fn max_binding_bytes(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size
+    }
+
+    /// Largest buffer in bytes that the device was opened with.
+    #[must_use]
+    pub fn max_buffer_bytes(&self) -> u64 {
+        self.limits.max_buffer_size
+    }
+
+    /// Largest side of a texture that the device was opened with.
+    #[must_use]
+    pub fn max_texture_side(&self) -> u32 {
+        self.limits.max_texture_dimension_2d
+    }
+
+    /// Whether whole passes can be timed on this device.
+    #[must_use]
+    pub fn has_timestamps(&self) -> bool {
+        self.device
+            .features()
+            .contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// An [`Error::Device`] about this adapter.
+    pub(crate) fn failure(&self, problem: impl Into<String>) -> Error {
+        Error::Device {
+            adapter: self.description.name.clone(),
+            problem: problem.into(),
+            help: "run again; if it persists, try a smaller batch, `--limits portable` or another \
+                   --adapter, and update the driver"
+                .into(),
+        }
+    }
+
+    /// The error or loss that the device reported since it was opened, if any. Silence of wgpu's
+    /// calls is not success: on a lost device they do nothing.
+    pub(crate) fn check(&self) -> Result<()> {
+        let trouble = self
+            .trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match (&trouble.lost, &trouble.error) {
+            (Some(lost), _) => Err(self.failure(format!("the device was lost: {lost}"))),
+            (None, Some(error)) => Err(self.failure(error.clone())),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// A new buffer of zeros.
+    pub(crate) fn buffer(
+        &self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            // Zero-size bindings are errors; copies want multiples of four.
+            size: bytes.max(4).next_multiple_of(4),
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Waits until `submission` (or everything, for `None`) is done.
+    pub(crate) fn finish(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let outcome = self.device.poll(wgpu::PollType::Wait {
+            submission_index: submission,
+            timeout: Some(PATIENCE),
+        });
+        self.check()?;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure(format!(
+                "the adapter did not finish within {} s: {error}",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+
+    /// Copies a buffer's bytes to the host. Blocks until the device is done.
+    pub(crate) fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let readback = super::Readback::new(self, bytes);
+        readback.copy(&mut encoder, buffer, offset, bytes);
+        self.queue.submit([encoder.finish()]);
+        readback.map(bytes);
+        readback.take(self, bytes)
+    }
+}
+
+/// Everything portable, raised to the adapter's figures where the engine can use more.
+fn required_limits(adapter: &wgpu::Limits, choice: LimitsChoice) -> wgpu::Limits {
+    let mut limits = wgpu::Limits::default();
+    if choice == LimitsChoice::Adapter {
+        limits.max_buffer_size = adapter.max_buffer_size;
+        // Larger bindings are cut to 2 GiB by some backends (gfx-rs/wgpu#8105).
+        limits.max_storage_buffer_binding_size =
+            adapter.max_storage_buffer_binding_size.min((1 << 31) - 4);
+        limits.max_texture_dimension_2d = adapter.max_texture_dimension_2d;
+    }
+    if let LimitsChoice::Binding(bytes) = choice {
+        limits.max_storage_buffer_binding_size = bytes.min(limits.max_storage_buffer_binding_size);
+    }
+    limits.or_worse_values_from(adapter)
+}
+
+/// Keeps the first error and the loss of the device where [`Gpu::check`] finds them.
+fn watch(device: &wgpu::Device, trouble: &Arc<Mutex<Trouble>>) {
+    let record = Arc::clone(trouble);
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        let mut trouble = record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        log::error!("{error}");
+        trouble.error.get_or_insert_with(|| error.to_string());
+    }));
+    let record = Arc::clone(trouble);
+    device.set_device_lost_callback(move |reason, message| {
+        let mut trouble = record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        trouble.lost.get_or_insert(format!("{reason:?} {message}"));
+    });
+}

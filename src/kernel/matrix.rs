@@ -1,0 +1,210 @@
+//! How matrices lie in buffers: row-major, with padded rows.
+
+use serde::{Deserialize, Serialize};
+
+use super::matmul;
+
+/// A matrix in a buffer: `rows` x `cols`, row-major.
+///
+/// Rows are `stride` floats apart, a multiple of 64 (so that each row starts at a multiple of 256
+/// bytes: what copies to textures and offsets of bindings need), and never a multiple of 256: see
+/// [`matmul::stride`]. Padding is zero and stays
+/// zero. The buffer holds a multiple of 4 rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matrix {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub cols: usize,
+    /// Floats from the start of one row to the start of the next.
+    pub stride: usize,
+}
+
+impl Matrix {
+    /// The layout of a matrix of `rows` x `cols`.
+    #[must_use]
+    pub fn new(rows: usize, cols: usize) -> Self {
+        Self {
+            rows,
+            cols,
+            stride: matmul::stride(cols.max(1)),
+        }
+    }
+
+    /// Rows with padding.
+    #[must_use]
+    pub fn padded_rows(&self) -> usize {
+        self.rows.next_multiple_of(4)
+    }
+
+    /// Size in floats, with padding.
+    #[must_use]
+    pub fn floats(&self) -> usize {
+        self.padded_rows() * self.stride
+    }
+
+    /// Size in bytes, with padding.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        4 * self.floats() as u64
+    }
+
+    /// Groups of four columns in a row, without padding.
+    #[must_use]
+    pub fn quads(&self) -> usize {
+        self.cols.div_ceil(4)
+    }
+
+    /// Lays `logical` (row by row, without padding) out with padding.
+    #[must_use]
+    pub fn store(&self, logical: &[f32]) -> Vec<f32> {
+        let mut stored = vec![0.0; self.floats()];
+        for (row, values) in logical.chunks(self.cols.max(1)).enumerate() {
+            stored[row * self.stride..][..values.len()].copy_from_slice(values);
+        }
+        stored
+    }
+
+    /// Takes the padding away: the reverse of [`Matrix::store`].
+    #[must_use]
+    pub fn load(&self, stored: &[f32]) -> Vec<f32> {
+        (0..self.rows)
+            .flat_map(|row| &stored[row * self.stride..][..self.cols])
+            .copied()
+            .collect()
+    }
+}
+
+/// The shape of a picture-like value: channels by height by width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Geometry {
+    /// Channels.
+    pub channels: usize,
+    /// Rows of a picture.
+    pub height: usize,
+    /// Columns of a picture.
+    pub width: usize,
+}
+
+impl Geometry {
+    /// Of a shape `[channels, height, width]`; nothing for other shapes.
+    #[must_use]
+    pub fn of(shape: &[usize]) -> Option<Self> {
+        match shape {
+            [channels, height, width] => Some(Self {
+                channels: *channels,
+                height: *height,
+                width: *width,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Groups of four channels of a pixel: channels are padded with zeros to a multiple of four.
+    #[must_use]
+    pub fn channel_quads(&self) -> usize {
+        self.channels.div_ceil(4)
+    }
+
+    /// The layout of `samples` pictures: NHWC, a matrix row for each picture row.
+    #[must_use]
+    pub fn matrix(&self, samples: usize) -> Matrix {
+        Matrix::new(samples * self.height, self.width * 4 * self.channel_quads())
+    }
+
+    /// Number of values of a picture, without padding.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+/// A value of a plan: activations or their gradients.
+///
+/// A value of shape `[features]` has a matrix row for each sample. A value of shape
+/// `[channels, height, width]` has a geometry, and lies as pixels of channels (NHWC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value {
+    pub(super) buffer: usize,
+    /// Its layout.
+    pub matrix: Matrix,
+    /// Its shape, for values that lie as pictures.
+    pub geometry: Option<Geometry>,
+}
+
+impl Value {
+    /// Groups of four neighbouring channels of a pixel; of a row for values without pixels.
+    #[must_use]
+    pub fn channel_quads(&self) -> usize {
+        self.geometry
+            .map_or(self.matrix.quads(), |geometry| geometry.channel_quads())
+    }
+
+    /// Takes the layout away: the values of `stored` sample by sample in PyTorch's order.
+    #[must_use]
+    pub fn load(&self, stored: &[f32]) -> Vec<f32> {
+        let Some(geometry) = self.geometry else {
+            return self.matrix.load(stored);
+        };
+        let samples = self.matrix.rows / geometry.height.max(1);
+        let lanes = 4 * geometry.channel_quads();
+        let mut values = Vec::with_capacity(samples * geometry.elements());
+        for sample in 0..samples {
+            for c in 0..geometry.channels {
+                for h in 0..geometry.height {
+                    let row = (sample * geometry.height + h) * self.matrix.stride;
+                    values.extend((0..geometry.width).map(|w| stored[row + w * lanes + c]));
+                }
+            }
+        }
+        values
+    }
+
+    /// Channels of a pixel; columns for values without pixels.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.geometry
+            .map_or(self.matrix.cols, |geometry| geometry.channels)
+    }
+}
+
+/// A parameter of a plan: a stretch of the flat parameter buffer, and of the gradients'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Where it starts in the flat buffers, in floats.
+    pub offset: usize,
+    /// Its layout.
+    pub matrix: Matrix,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_padded_to_64_floats_and_spare_the_cache() {
+        for (cols, stride) in [
+            (1, 64),
+            (64, 64),
+            (65, 128),
+            (256, 320),
+            (512, 576),
+            (784, 832),
+            (1024, 1088),
+            (2000, 2112),
+        ] {
+            assert_eq!(Matrix::new(3, cols).stride, stride, "{cols}");
+        }
+    }
+
+    #[test]
+    fn storing_and_loading_gives_the_same_values_back() {
+        let matrix = Matrix::new(3, 70);
+        let logical: Vec<f32> = (0..210).map(|i| i as f32).collect();
+        let stored = matrix.store(&logical);
+        assert_eq!(stored.len(), 4 * 128);
+        assert_eq!(stored[128], 70.0);
+        assert_eq!(stored[70], 0.0);
+        assert_eq!(matrix.load(&stored), logical);
+    }
+}

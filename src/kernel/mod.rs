@@ -1,0 +1,28 @@
+//! From WGSL to commands (floor 2): composition, reflection, binding by name, the plan and its
+//! realisation on a device.
+//!
+//! A reader's way: [`source`] composes and validates a shader, [`reflect`] reads what it binds,
+//! [`builder`] is what layers append their dispatches to, [`plan`] is the result as data, and
+//! [`program`] turns it into commands.
+
+mod bind;
+pub mod builder;
+pub mod catalogue;
+pub mod conv;
+pub mod convolution;
+pub mod matmul;
+pub mod matrix;
+mod pipeline;
+pub mod plan;
+pub mod product;
+pub mod program;
+mod recorder;
+pub mod reflect;
+pub mod shaders;
+mod slots;
+pub mod source;
+
+pub use builder::{Builder, Call, Mode};
+pub use matrix::{Geometry, Matrix, Parameter, Value};
+pub use plan::{Plan, Word};
+pub use source::Shader;

@@ -1,0 +1,278 @@
+//! The plan: a training step as data. A fixed list of dispatches and copies over buffers that are
+//! laid out once; no wgpu handles. `realize` turns it into commands, `wavetrain plan` prints it.
+
+use serde::{Deserialize, Serialize};
+
+use super::source::Composed;
+
+/// A 4-byte word of a dispatch's uniform.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Word {
+    /// An unsigned integer.
+    U32(u32),
+    /// A float.
+    F32(f32),
+}
+
+impl Word {
+    /// The bits that travel.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::U32(value) => value,
+            Self::F32(value) => value.to_bits(),
+        }
+    }
+
+    /// Its type as WGSL writes it.
+    #[must_use]
+    pub fn ty(self) -> &'static str {
+        match self {
+            Self::U32(_) => "u32",
+            Self::F32(_) => "f32",
+        }
+    }
+}
+
+/// What a buffer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// All parameters, flat.
+    Parameters,
+    /// All gradients, with the parameters' offsets.
+    Gradients,
+    /// The optimizer's state, with the parameters' offsets.
+    State,
+    /// Activations and their gradients; reused by lifetime.
+    Value,
+    /// The data set.
+    Data,
+    /// Constant tables (multipliers, normalisation).
+    Table,
+    /// What a chunk of steps returns.
+    Results,
+}
+
+/// A buffer of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BufferSpec {
+    /// Its name; buffers other than values are shared between plans by name.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Floats from row to row, for matrices; 0 for lists.
+    pub stride: usize,
+}
+
+/// The side of a texture that every adapter offers.
+const PORTABLE_SIDE: u32 = 8192;
+
+/// A texture (rgba32float) that mirrors a matrix, or pictures with a border, for the kernels that
+/// read textures.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageSpec {
+    /// Its name.
+    pub name: String,
+    /// Texels in a row, border included.
+    pub width: u32,
+    /// Rows, border included.
+    pub height: u32,
+    /// For pictures, a layer for each sample; 0 for a plain matrix.
+    pub layers: u32,
+    /// Where the copy goes: the first texel and the first row that are not border. The border is
+    /// zero by never being written.
+    pub origin: [u32; 2],
+    /// Texels in a row and rows that are copied.
+    pub copied: [u32; 2],
+    /// Bytes from row to row in the buffer.
+    pub row_bytes: u32,
+}
+
+impl ImageSpec {
+    /// Width and height of the texture that holds it: a side that would be a power of two gets one
+    /// more. lavapipe compiles a kernel anew for each combination of such sides among its textures
+    /// (they are part of its shader's key), which takes it 60 to 120 ms for each product.
+    #[must_use]
+    pub fn sides(&self) -> [u32; 2] {
+        let more = |side: u32| side.is_power_of_two() && side < PORTABLE_SIDE;
+        [self.width, self.height].map(|side| side + u32::from(more(side)))
+    }
+
+    /// Layers of the texture that holds it: of pictures a multiple of four, because the gradient of
+    /// a convolution's weights takes four samples at a time. Layers without a sample stay zero.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        match self.layers {
+            0 => 1,
+            layers => layers.next_multiple_of(4),
+        }
+    }
+
+    /// Size in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let [width, height] = self.sides();
+        16 * u64::from(width) * u64::from(height) * u64::from(self.depth())
+    }
+}
+
+/// What is bound under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bound {
+    /// A stretch of a buffer.
+    Buffer {
+        /// Position in [`Plan::buffers`].
+        buffer: usize,
+        /// First byte, a multiple of 256.
+        offset: u64,
+        /// Length in bytes.
+        bytes: u64,
+    },
+    /// A texture: position in [`Plan::images`].
+    Image(usize),
+}
+
+/// One dispatch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// Position in [`Plan::kernels`].
+    pub kernel: usize,
+    /// What it does, for people: layer and kernel (`1 linear: weight gradient`).
+    pub label: String,
+    /// What is bound, by the names in the WGSL; the step uniform is not listed.
+    pub bindings: Vec<(String, Bound)>,
+    /// The fields of the uniform `dims`, by name.
+    pub dims: Vec<(String, Word)>,
+    /// Number of workgroups.
+    pub grid: [u32; 3],
+    /// The shapes at work, for people (`128x256x784`).
+    pub shape: String,
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes of global memory that it reads and writes at least once.
+    pub bytes: u64,
+}
+
+/// One command of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// Runs a kernel.
+    Dispatch(Dispatch),
+    /// Copies a matrix into its texture.
+    CopyToImage {
+        /// Position in [`Plan::buffers`].
+        buffer: usize,
+        /// First byte of the matrix.
+        offset: u64,
+        /// Position in [`Plan::images`].
+        image: usize,
+    },
+}
+
+/// A kernel as a plan needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedKernel {
+    /// The entry point.
+    pub entry: String,
+    /// The shader.
+    pub shader: Composed,
+}
+
+/// A step as data.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Samples per step.
+    pub batch: usize,
+    /// Kernel class (`lanes`).
+    pub class: String,
+    /// The kernels in use.
+    pub kernels: Vec<PlannedKernel>,
+    /// The buffers.
+    pub buffers: Vec<BufferSpec>,
+    /// The textures.
+    pub images: Vec<ImageSpec>,
+    /// From the data to the loss.
+    pub forward: Vec<Op>,
+    /// From the loss to the gradients.
+    pub backward: Vec<Op>,
+    /// From the gradients to the parameters.
+    pub update: Vec<Op>,
+}
+
+impl Plan {
+    /// All commands of a step, in order.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.forward
+            .iter()
+            .chain(&self.backward)
+            .chain(&self.update)
+    }
+
+    /// All dispatches of a step, in order.
+    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.ops().filter_map(|op| match op {
+            Op::Dispatch(dispatch) => Some(dispatch),
+            Op::CopyToImage { .. } => None,
+        })
+    }
+
+    /// Floating-point operations of a step.
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        self.dispatches().map(|dispatch| dispatch.flops).sum()
+    }
+
+    /// Bytes of device memory, by kind, largest kinds named as in [`Role`]; textures last.
+    #[must_use]
+    pub fn memory(&self) -> Vec<(String, u64)> {
+        let roles = [
+            (Role::Parameters, "parameters"),
+            (Role::Gradients, "gradients"),
+            (Role::State, "optimizer state"),
+            (Role::Value, "activations"),
+            (Role::Data, "data"),
+            (Role::Table, "tables"),
+            (Role::Results, "results"),
+        ];
+        let mut memory: Vec<(String, u64)> = roles
+            .iter()
+            .map(|(role, name)| {
+                let of_role = self.buffers.iter().filter(|buffer| buffer.role == *role);
+                ((*name).to_owned(), of_role.map(|buffer| buffer.bytes).sum())
+            })
+            .collect();
+        let images = self.images.iter().map(ImageSpec::bytes).sum();
+        memory.push(("textures".to_owned(), images));
+        memory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_texture_has_a_side_that_is_a_power_of_two_or_beyond_the_limit() {
+        for (width, height, sides) in [
+            (16, 128, [17, 129]),
+            (208, 512, [208, 513]),
+            (1, 12, [2, 12]),
+            (8191, 8192, [8191, 8192]),
+        ] {
+            let name = String::new();
+            let spec = ImageSpec {
+                name,
+                width,
+                height,
+                layers: 0,
+                origin: [0, 0],
+                copied: [width, height],
+                row_bytes: 16 * width,
+            };
+            assert_eq!(spec.sides(), sides);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A matrix product as a layer asks for it, planned: variant, textures, parts of long sums.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::builder::{Builder, Call};
+use super::matmul::{self, Operand, Variant, flags};
+use super::matrix::{Matrix, Value};
+use super::plan::{Bound, Role};
+use super::source::Shader;
+use crate::error::Result;
+use crate::gpu::Class;
+
+pub use super::matmul::Form;
+
+impl Value {
+    /// The value, to be bound whole.
+    #[must_use]
+    pub fn bound(&self) -> Bound {
+        Bound::Buffer {
+            buffer: self.buffer,
+            offset: 0,
+            bytes: self.matrix.bytes(),
+        }
+    }
+}
+
+/// A product C = A B in one of the three forms, with what is done in passing.
+#[derive(Debug, Clone)]
+pub struct Product {
+    form: Form,
+    label: String,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Option<(Bound, Matrix)>,
+    b: Option<(Bound, Matrix)>,
+    c: Option<(Bound, Matrix)>,
+    /// bias (nt), gate (nn) or db (tn), where there is one.
+    extra: Option<Bound>,
+    relu: bool,
+}
+
+impl Product {
+    /// A product with `m` x `n` results.
+    #[must_use]
+    pub fn new(form: Form, label: String, m: usize, n: usize) -> Self {
+        Self {
+            form,
+            label,
+            m,
+            n,
+            k: 0,
+            a: None,
+            b: None,
+            c: None,
+            extra: None,
+            relu: false,
+        }
+    }
+
+    /// Number of terms of each sum.
+    #[must_use]
+    pub fn sum_over(mut self, k: usize) -> Self {
+        self.k = k;
+        self
+    }
+
+    /// The first operand.
+    #[must_use]
+    pub fn a(mut self, bound: Bound, matrix: Matrix) -> Self {
+        self.a = Some((bound, matrix));
+        self
+    }
+
+    /// The second operand.
+    #[must_use]
+    pub fn b(mut self, bound: Bound, matrix: Matrix) -> Self {
+        self.b = Some((bound, matrix));
+        self
+    }
+
+    /// The result.
+    #[must_use]
+    pub fn c(mut self, bound: Bound, matrix: Matrix) -> Self {
+        self.c = Some((bound, matrix));
+        self
+    }
+
+    /// nt: a bias for each column of C.
+    #[must_use]
+    pub fn bias(mut self, bias: Option<Bound>) -> Self {
+        self.extra = bias;
+        self
+    }
+
+    /// nt: negative results become 0.
+    #[must_use]
+    pub fn relu(mut self, relu: bool) -> Self {
+        self.relu = relu;
+        self
+    }
+
+    /// nn: results become 0 where this matrix, laid out like C, is not positive.
+    #[must_use]
+    pub fn gate(mut self, gate: Option<Bound>) -> Self {
+        self.extra = gate;
+        self
+    }
+
+    /// tn: also the sums of A's columns.
+    #[must_use]
+    pub fn db(mut self, db: Option<Bound>) -> Self {
+        self.extra = db;
+        self
+    }
+
+    /// Name and flag of the binding that only this form has.
+    fn extra_binding(&self) -> (&'static str, u32) {
+        match self.form {
+            Form::Nt => ("bias", flags::BIAS),
+            Form::Nn => ("gate", flags::GATE),
+            Form::Tn => ("db", flags::DB),
+        }
+    }
+
+    /// The flags of the part of the sum that is the first, the last, both or neither.
+    fn flags(&self, first: bool, last: bool) -> u32 {
+        let (_, extra) = self.extra_binding();
+        // db is a sum over k like C; bias, gate and relu belong to the whole sum.
+        let with_extra = self.extra.is_some() && (last || self.form == Form::Tn);
+        let mut bits = 0;
+        if !first {
+            bits |= flags::ADD;
+        }
+        if with_extra {
+            bits |= extra;
+        }
+        if self.relu && last {
+            bits |= flags::RELU;
+        }
+        bits
+    }
+
+    /// The dispatch of the terms `sum` of the sum; `bound` and `matrices` are those of A, B, C and
+    /// (bound alone) what is done in passing.
+    fn call(
+        &self,
+        variant: &Variant,
+        bound: [Bound; 4],
+        matrices: [Matrix; 3],
+        sum: Range<usize>,
+    ) -> Call {
+        let (m, n, k) = (self.m, self.n, sum.len());
+        let mut call = Call::new(self.label.clone(), variant.grid(m as u32, n as u32));
+        let names = ["a", "b", "c", self.extra_binding().0];
+        for (name, bound) in names.into_iter().zip(bound) {
+            call = call.bound(name, bound);
+        }
+        for (name, matrix) in ["a_stride", "b_stride", "c_stride"]
+            .into_iter()
+            .zip(matrices)
+        {
+            call = call.u32(name, matrix.stride / 4);
+        }
+        let flags = self.flags(sum.start == 0, sum.end == self.k);
+        let touched: usize = matrices
+            .iter()
+            .map(|matrix| matrix.rows * matrix.cols)
+            .sum();
+        call.u32("m", m)
+            .u32("n", n)
+            .u32("k_begin", sum.start)
+            .u32("k_end", sum.end)
+            .u32("flags", flags as usize)
+            .flops(2 * m * n * k)
+            .work(format!("{} {m}x{n}x{k}", self.form.name()), 4 * touched)
+    }
+}
+
+/// The shader of a variant.
+#[must_use]
+pub fn shader(variant: &Variant) -> Shader {
+    Shader {
+        name: Cow::Owned(variant.name()),
+        summary: Cow::Borrowed("matrix product"),
+        snippets: Vec::new(),
+        text: Cow::Owned(variant.source()),
+    }
+}
+
+/// The variant of the product for a class and a shape.
+#[must_use]
+pub fn variant(class: Class, form: Form, m: usize, n: usize, k: usize) -> Variant {
+    let (class, lanes) = match class {
+        Class::Tiled => (matmul::Class::Tiled, 0),
+        Class::Lanes { lanes, subgroups } if subgroups => (matmul::Class::Lanes, lanes),
+        Class::Lanes { lanes, .. } => (matmul::Class::LanesPlain, lanes),
+    };
+    matmul::choose(class, lanes, form, m as u32, n as u32, k as u32)
+}
+
+impl Builder {
+    /// Appends a product.
+    ///
+    /// # Errors
+    /// If the grid does not fit.
+    pub fn product(&mut self, product: Product) -> Result<()> {
+        let (Some((a, a_matrix)), Some((b, b_matrix)), Some((c, c_matrix))) =
+            (product.a, product.b, product.c)
+        else {
+            unreachable!("a product has two operands and a result");
+        };
+        let matrices = [a_matrix, b_matrix, c_matrix];
+        let variant = self.fitting(&product, matrices);
+        let a = self.operand(variant.a, a, a_matrix);
+        let b = self.operand(variant.b, b, b_matrix);
+        let nothing = self.shared("nothing", Role::Table, 256);
+        let extra = match (product.extra, variant.gate) {
+            (Some(gate), Operand::Texture) => self.image(gate, c_matrix),
+            // Something must be bound where the flag says that it is not read.
+            (None, Operand::Texture) => a,
+            (Some(extra), Operand::Buffer) => extra,
+            (None, Operand::Buffer) => nothing,
+        };
+        let shader = shader(&variant);
+        let parts = product.k.div_ceil(variant.max_k() as usize).max(1);
+        // Equal parts, so that none is short; a multiple of 4, as the kernel wants.
+        let part = product.k.div_ceil(parts).next_multiple_of(4);
+        for begin in (0..product.k.max(1)).step_by(part.max(4)) {
+            let sum = begin..(begin + part).min(product.k);
+            let call = product.call(&variant, [a, b, c, extra], matrices, sum);
+            self.dispatch(&shader, "main", call);
+        }
+        Ok(())
+    }
+
+    /// The variant for a product. A texture has two sides that the adapter may limit; then the
+    /// buffer is read.
+    fn fitting(&self, product: &Product, [a, b, c]: [Matrix; 3]) -> Variant {
+        let fits =
+            |matrix: Matrix| matrix.padded_rows().max(matrix.stride / 4) <= self.max_texture_side();
+        let mut variant = variant(self.class(), product.form, product.m, product.n, product.k);
+        if !fits(a) {
+            variant.a = Operand::Buffer;
+        }
+        if !fits(b) {
+            variant.b = Operand::Buffer;
+        }
+        if !fits(c) || variant.a == Operand::Buffer {
+            variant.gate = Operand::Buffer;
+        }
+        variant
+    }
+
+    fn operand(&mut self, operand: Operand, bound: Bound, matrix: Matrix) -> Bound {
+        match operand {
+            Operand::Buffer => bound,
+            Operand::Texture => self.image(bound, matrix),
+        }
+    }
+}

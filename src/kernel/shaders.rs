@@ -1,0 +1,105 @@
+//! The table of shaders that are files: the only place that lists them. (Matrix products, whose
+//! register blocks depend on the adapter, are made by `matmul`.)
+
+use std::borrow::Cow;
+
+use super::source::{INDEX, NUMERIC, STEP, Shader, Snippet, THREEFRY};
+
+/// One line of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name: the file is `shaders/NAME.wgsl`.
+    pub name: &'static str,
+    /// What it computes, in a line.
+    pub summary: &'static str,
+    snippets: &'static [&'static Snippet],
+    text: &'static str,
+}
+
+impl Entry {
+    /// The shader.
+    #[must_use]
+    pub fn shader(&self) -> Shader {
+        Shader {
+            name: Cow::Borrowed(self.name),
+            summary: Cow::Borrowed(self.summary),
+            snippets: self.snippets.to_vec(),
+            text: Cow::Borrowed(self.text),
+        }
+    }
+}
+
+macro_rules! shaders {
+    ($($name:literal: $summary:literal, [$($snippet:ident),*];)*) => {
+        /// All shaders that are files.
+        pub static SHADERS: &[Entry] = &[$(Entry {
+            name: $name,
+            summary: $summary,
+            snippets: &[$(&$snippet),*],
+            text: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+        }),*];
+    };
+}
+
+shaders! {
+    "bench/multiply_add": "the adapter's arithmetic: multiply-adds in registers", [];
+    "bench/nothing": "the smallest dispatch", [];
+    "data/augment": "the batch from pictures changed at random: affine map, shift, flip, cut-out", [STEP, INDEX, THREEFRY];
+    "data/gather_bytes": "the batch from samples of bytes: gather, cast, normalise", [STEP, INDEX, NUMERIC];
+    "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC];
+    "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC];
+    "data/gather_pixels_floats": "the batch as pixels of channels, from samples of floats", [STEP, INDEX, NUMERIC];
+    "layer/relu": "y = max(x, 0) and its gradient", [INDEX];
+    "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX];
+    "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];
+    "layer/scale": "y = factor x and its gradient", [INDEX];
+    "layer/residual": "the sum of two branches, and of their gradients", [INDEX];
+    "layer/max_pool2d": "the largest value of each window, and its gradient", [INDEX];
+    "layer/avg_pool2d": "the mean of each window, and its gradient", [INDEX];
+    "layer/global_avg_pool": "the mean of each channel, and its gradient", [INDEX];
+    "layer/batch_norm2d": "mean and variance of channels, normalisation and gradients", [STEP, INDEX];
+    "layer/local_response_norm": "y = x s^-beta, s from squares nearby, and its gradient", [INDEX];
+    "layer/flatten": "pixels of channels to features in PyTorch's order, and back", [INDEX];
+    "layer/gelu": "y = x P(x), exact or by tanh, and its gradient", [INDEX, NUMERIC];
+    "layer/tanh": "y = tanh(x) and its gradient", [INDEX, NUMERIC];
+    "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];
+    "layer/conv2d_parts": "the weight gradient of a convolution from the parts of its sum", [INDEX];
+    "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
+    "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC];
+    "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC];
+    "optim/sgd": "one update of all parameters by SGD with momentum", [STEP, INDEX];
+}
+
+/// The shader of that name.
+///
+/// # Panics
+/// If the table has none: a mistake in the calling layer, found by its first test.
+#[must_use]
+pub fn named(name: &str) -> Shader {
+    SHADERS
+        .iter()
+        .find(|entry| entry.name == name)
+        .unwrap_or_else(|| panic!("no shader is called {name}"))
+        .shader()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shader_validates_and_says_what_it_is() {
+        for entry in SHADERS {
+            let reflection = entry.shader().compose().reflect().unwrap();
+            assert!(!reflection.entries.is_empty(), "{}", entry.name);
+            assert!(entry.text.starts_with("// "), "{}", entry.name);
+            for (name, point) in &reflection.entries {
+                let storage = point
+                    .bindings
+                    .values()
+                    .filter(|b| matches!(b.kind, crate::kernel::reflect::Kind::Storage { .. }));
+                assert!(storage.count() <= 8, "{} {name}", entry.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Dropout.
+
+use serde::{Deserialize, Serialize};
+
+use super::unary::{self, Saved};
+use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use crate::error::Result;
+use crate::kernel::{Builder, Call, Mode, Value};
+use crate::onnx::{Graph, Place};
+use crate::rng::uniform;
+
+/// While training, zero with probability `p` and x / (1 - p) else, as torch.nn.Dropout (Srivastava
+/// et al. 2014); while evaluating, the identity.
+///
+/// The mask is a function of the run's seed, the step, the layer's position and the element in PyTorch's
+/// order (NCHW), so it
+/// is the same whatever the chunk, and the backward pass draws it again. The shape is kept. The
+/// shader is `shaders/layer/dropout.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dropout {
+    /// The probability of zero, in [0, 1).
+    pub p: f64,
+}
+
+impl Default for Dropout {
+    fn default() -> Self {
+        Self { p: 0.5 }
+    }
+}
+
+impl Dropout {
+    fn scale(self) -> f64 {
+        1.0 / (1.0 - self.p)
+    }
+
+    fn call(self, site: &Site<'_>, x: Value, call: Call) -> Call {
+        let [height, width] = x.geometry.map_or([1, 1], |g| [g.height, g.width]);
+        call.channels(x)
+            .u32("height", height)
+            .u32("width", width)
+            .f32("p", self.p)
+            .f32("scale", self.scale())
+            .u32("draw", site.position)
+    }
+
+    /// The factor of each element.
+    fn mask(self, pass: &Reference<'_>) -> Vec<f64> {
+        let factor = |element: usize| {
+            let word = pass.key.words(element as u32, pass.position as u32)[0];
+            // The comparison that the shader makes, in f32.
+            if uniform(word) < self.p as f32 {
+                0.0
+            } else {
+                self.scale()
+            }
+        };
+        let active = pass.training && self.p > 0.0;
+        (0..pass.x.len())
+            .map(|element| if active { factor(element) } else { 1.0 })
+            .collect()
+    }
+}
+
+impl Layer for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if (0.0..1.0).contains(&self.p) {
+            return Ok(());
+        }
+        Err(Invalid {
+            key: "p",
+            message: format!(
+                "is {}, but a probability of dropping lies in [0, 1): 0 drops nothing, 1 would drop everything",
+                self.p
+            ),
+        })
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
+        Ok(input.to_vec())
+    }
+
+    fn arguments(&self) -> toml::Table {
+        super::init::table(self)
+    }
+
+    fn describe(&self, _: &[usize]) -> String {
+        format!("dropout({})", self.p)
+    }
+
+    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, _: bool) -> Result<Value> {
+        if b.mode() == Mode::Evaluate || self.p == 0.0 {
+            return Ok(x);
+        }
+        unary::forward(b, "layer/dropout", x, |call| self.call(site, x, call))
+    }
+
+    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+        if self.p == 0.0 {
+            return Ok(Some(back.dy));
+        }
+        unary::backward(b, "layer/dropout", back, Saved::Nothing, |call| {
+            self.call(site, back.dy, call)
+        })
+    }
+
+    fn onnx(&self, _: &mut Graph, _: &Place<'_>, x: &str) -> Result<String, String> {
+        Ok(x.to_owned())
+    }
+
+    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+        let mask = self.mask(pass);
+        pass.x.iter().zip(mask).map(|(x, m)| x * m).collect()
+    }
+
+    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+        let mask = self.mask(pass);
+        ReferenceGradients {
+            dx: dy.iter().zip(mask).map(|(dy, m)| dy * m).collect(),
+            parameters: Vec::new(),
+        }
+    }
+}

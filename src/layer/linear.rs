@@ -1,0 +1,230 @@
+//! The fully connected layer.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Back, Init, Invalid, Layer, Misfit, Multipliers, ParameterSpec, Reference, ReferenceGradients,
+    Site, Storage,
+};
+use crate::error::Result;
+use crate::kernel::product::{Form, Product};
+use crate::kernel::{Builder, Value};
+use crate::onnx::{Attribute, Graph, Place};
+
+/// y = x W^T + b, as torch.nn.Linear.
+///
+/// Shapes: x `[in_features]`, W `[out_features, in_features]`, b `[out_features]`,
+/// y `[out_features]`. Gradients: dx = dy W, dW = dy^T x, db = the sum of dy over the samples.
+/// The three products are the forms nt, nn and tn of `matmul`; the bias and a relu behind the
+/// layer are applied to y in passing, db comes with dW, and the gradient of a relu in front of the
+/// layer is applied to dx in passing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linear {
+    /// Width of the output.
+    pub out_features: usize,
+    /// Whether a bias is added.
+    #[serde(default = "yes")]
+    pub bias: bool,
+    /// How the weights start.
+    #[serde(default)]
+    pub init: Init,
+    /// How the bias starts: like torch.nn.Linear's with `init = "torch"`, at 0 else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_init: Option<Init>,
+    /// Multipliers of the learning rate.
+    #[serde(default)]
+    pub lr_mult: Multipliers,
+    /// Multipliers of the weight decay.
+    #[serde(default)]
+    pub decay_mult: Multipliers,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Linear {
+    /// A layer of `out_features` outputs with a bias and PyTorch's initialisation.
+    #[must_use]
+    pub fn new(out_features: usize) -> Self {
+        Self {
+            out_features,
+            bias: true,
+            init: Init::Torch,
+            bias_init: None,
+            lr_mult: Multipliers::default(),
+            decay_mult: Multipliers::default(),
+        }
+    }
+}
+
+impl Layer for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.out_features == 0 {
+            return Err(Invalid {
+                key: "out_features",
+                message: "is 0, but a layer has at least one output".into(),
+            });
+        }
+        self.init.validate("init")?;
+        if let Some(init) = self.bias_init {
+            init.validate("bias_init")?;
+        }
+        self.lr_mult.validate("lr_mult")?;
+        self.decay_mult.validate("decay_mult")
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
+        match input {
+            [_] => Ok(vec![self.out_features]),
+            _ => Err(Misfit {
+                problem: format!(
+                    "takes samples of one dimension [features], but its input has the shape {input:?}"
+                ),
+                help: "put \"flatten\" in front of it".into(),
+            }),
+        }
+    }
+
+    fn arguments(&self) -> toml::Table {
+        super::init::table(self)
+    }
+
+    fn describe(&self, input: &[usize]) -> String {
+        let inputs: usize = input.iter().product();
+        let bias = if self.bias { "" } else { ", no bias" };
+        format!("linear({inputs}, {}{bias})", self.out_features)
+    }
+
+    fn parameters(&self, input: &[usize]) -> Vec<ParameterSpec> {
+        let inputs = input.iter().product();
+        let weight = ParameterSpec {
+            name: "weight".into(),
+            shape: vec![self.out_features, inputs],
+            init: self.init,
+            fan_in: inputs,
+            fan_out: self.out_features,
+            lr_mult: self.lr_mult.weight,
+            decay_mult: self.decay_mult.weight,
+            storage: Storage::Rows,
+        };
+        let other = match self.init {
+            Init::Torch => Init::Torch,
+            _ => Init::Constant(0.0),
+        };
+        let bias = ParameterSpec {
+            name: "bias".into(),
+            shape: vec![self.out_features],
+            init: self.bias_init.unwrap_or(other),
+            lr_mult: self.lr_mult.bias,
+            decay_mult: self.decay_mult.bias,
+            ..weight.clone()
+        };
+        if self.bias {
+            vec![weight, bias]
+        } else {
+            vec![weight]
+        }
+    }
+
+    fn fuses_relu(&self) -> bool {
+        true
+    }
+
+    fn gates_input(&self, _: &Value) -> bool {
+        true
+    }
+
+    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
+        let y = b.value("y", self.out_features);
+        let weight = site.parameters[0];
+        let bias = site.parameters.get(1).map(|bias| b.parameter(*bias));
+        let product = Product::new(
+            Form::Nt,
+            b.label("forward"),
+            x.matrix.rows,
+            self.out_features,
+        )
+        .sum_over(x.matrix.cols)
+        .a(x.bound(), x.matrix)
+        .b(b.parameter(weight), weight.matrix)
+        .c(y.bound(), y.matrix)
+        .bias(bias)
+        .relu(relu);
+        b.product(product)?;
+        Ok(y)
+    }
+
+    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+        let weight = site.parameters[0];
+        let inputs = back.x.matrix.cols;
+        let db = site.parameters.get(1).map(|bias| b.gradient(*bias));
+        let dw = b.gradient(weight);
+        let label = b.label("weight gradient");
+        b.product(
+            Product::new(Form::Tn, label, self.out_features, inputs)
+                .sum_over(back.x.matrix.rows)
+                .a(back.dy.bound(), back.dy.matrix)
+                .b(back.x.bound(), back.x.matrix)
+                .c(dw, weight.matrix)
+                .db(db),
+        )?;
+        if !back.wants_dx {
+            return Ok(None);
+        }
+        let dx = b.value("dx", inputs);
+        let product = Product::new(Form::Nn, b.label("input gradient"), dx.matrix.rows, inputs)
+            .sum_over(self.out_features)
+            .a(back.dy.bound(), back.dy.matrix)
+            .b(b.parameter(weight), weight.matrix)
+            .c(dx.bound(), dx.matrix)
+            .gate(back.gate.then(|| back.x.bound()));
+        b.product(product)?;
+        Ok(Some(dx))
+    }
+
+    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+        let (weight, bias) = (at.named("weight"), at.named("bias"));
+        let inputs = [x, &weight, &bias];
+        let inputs = &inputs[..2 + usize::from(self.bias)];
+        Ok(g.node(at.path, "Gemm", inputs, &[("transB", Attribute::Int(1))]))
+    }
+
+    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+        let inputs: usize = pass.input.iter().product();
+        let mut y = Vec::with_capacity(pass.rows * self.out_features);
+        for x in pass.x.chunks_exact(inputs) {
+            for (o, w) in pass.parameters[0].chunks_exact(inputs).enumerate() {
+                let dot: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
+                y.push(dot + pass.parameters.get(1).map_or(0.0, |bias| bias[o]));
+            }
+        }
+        y
+    }
+
+    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+        let inputs: usize = pass.input.iter().product();
+        let outputs = self.out_features;
+        let weight = &pass.parameters[0];
+        let mut dx = vec![0.0; pass.rows * inputs];
+        let mut dw = vec![0.0; outputs * inputs];
+        let mut db = vec![0.0; outputs];
+        for n in 0..pass.rows {
+            for o in 0..outputs {
+                let g = dy[n * outputs + o];
+                db[o] += g;
+                for i in 0..inputs {
+                    dx[n * inputs + i] += g * weight[o * inputs + i];
+                    dw[o * inputs + i] += g * pass.x[n * inputs + i];
+                }
+            }
+        }
+        let parameters = if self.bias { vec![dw, db] } else { vec![dw] };
+        ReferenceGradients { dx, parameters }
+    }
+}

@@ -1,0 +1,87 @@
+//! wavetrain trains neural networks under cyclical learning rates, through hand-written WGSL
+//! compute shaders, on any GPU or on a software adapter.
+//!
+//! The engine without the program: samples in memory, a configuration, an observer.
+//!
+//! ```
+//! use wavetrain::{Config, Dataset, Event, Flow, Gpu, Samples, Selection, Trainer};
+//!
+//! # fn main() -> wavetrain::Result<()> {
+//! // Two classes of points on a line: left and right of zero.
+//! let points: Vec<f32> = (0..256).map(|i| (i as f32 - 127.5) / 64.0).collect();
+//! let labels: Vec<u32> = points.iter().map(|x| u32::from(*x > 0.0)).collect();
+//! let samples = Samples::from_floats(&[1], points, labels)?;
+//! let dataset = Dataset::new("sides", samples.clone(), samples, 2)?;
+//!
+//! let config = Config::parse(
+//!     "sides.toml",
+//!     r#"
+//!     data.batch = 32
+//!     model.layers = [{ linear = 8 }, "relu", { linear = 2 }]
+//!     schedule = { policy = "triangular", base_lr = 0.01, max_lr = 0.2, step_size_up = 40 }
+//!     train.epochs = 10
+//!     "#,
+//! )?;
+//! let gpu = Gpu::open(&Selection::default())?;
+//! let summary = Trainer::new(gpu, config, dataset)?.run(&mut [&mut |event: &Event<'_>| {
+//!     if let Event::Steps(steps) = event {
+//!         assert!(steps.iter().all(|step| step.loss.is_finite()));
+//!     }
+//!     Ok(Flow::Continue)
+//! }])?;
+//! assert!(summary.evaluations[0].accuracy > 0.95);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/` has one to start from (`train_your_own_data.rs`), one with an own policy and one
+//! with an own layer and its shader.
+//!
+//! # The map of the house
+//!
+//! A module uses only modules below it; `ARCHITECTURE.md` says which, and why.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | the roof | [`cli`]: the program, one file for each command |
+//! | watchers | [`report`]: run folder, metrics, charts, the page, the terminal |
+//! | questions | [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
+//! | the engine | [`train`]: order of the data, step ring, chunks, evaluation, events |
+//! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
+//! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |
+//! | shaders | [`kernel`]: WGSL becomes dispatches; matrix products |
+//! | ground | [`schedule`]: policies; [`data`]: sources; [`gpu`]: the adapter |
+//! | bedrock | [`error`], [`args`], [`rng`], [`onnx`] |
+//!
+//! To read one training step from the outside in: `src/main.rs`, `src/cli/train.rs`,
+//! `src/train/run.rs`, `src/model/build.rs`, `src/layer/linear.rs`, `shaders/lanes/matmul.wgsl`.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)] // results go through `cli::output`
+
+pub mod args;
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod export;
+pub mod gpu;
+pub mod kernel;
+pub mod layer;
+pub mod loss;
+pub mod model;
+pub mod onnx;
+pub mod optim;
+pub mod report;
+pub mod rng;
+pub mod schedule;
+pub mod train;
+
+pub use config::Config;
+pub use data::{Dataset, Samples};
+pub use error::{Error, Result};
+pub use gpu::{Gpu, Selection};
+pub use train::{Event, Flow, Observer, Trainer};
+
+/// The crate behind [`layer::Layer::arguments`], in the version that the signatures mean.
+pub use toml;

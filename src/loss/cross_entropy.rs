@@ -1,0 +1,73 @@
+//! Cross entropy of softmax.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, Loss, LossReference, LossSite, dispatch, first_largest};
+use crate::error::Result;
+use crate::kernel::{Builder, Value};
+
+/// -sum_j t_j log p_j with p = softmax(x) and t_j = (1 - s) [j = label] + s / classes, the mean
+/// over the samples, as torch.nn.CrossEntropyLoss (label smoothing: Szegedy et al. 2016).
+///
+/// The shader is `shaders/loss/cross_entropy.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CrossEntropy {
+    /// s, in [0, 1].
+    pub label_smoothing: f64,
+}
+
+impl Loss for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if (0.0..=1.0).contains(&self.label_smoothing) {
+            return Ok(());
+        }
+        Err(Invalid {
+            key: "label_smoothing",
+            message: format!(
+                "is {}, but the share that is spread over all classes lies in [0, 1]",
+                self.label_smoothing
+            ),
+        })
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value> {
+        let share = self.label_smoothing / site.x.matrix.cols as f64;
+        dispatch(b, "loss/cross_entropy", site, |call| {
+            call.f32("smoothing", self.label_smoothing)
+                .f32("uniform_share", share)
+        })
+    }
+
+    fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference {
+        let mut reference = LossReference {
+            losses: Vec::new(),
+            chosen: Vec::new(),
+            dx: Vec::new(),
+        };
+        let s = self.label_smoothing;
+        for (row, label) in x.chunks_exact(classes).zip(labels) {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = row.iter().map(|x| (x - largest).exp()).sum();
+            let mut loss = 0.0;
+            for (j, x) in row.iter().enumerate() {
+                let log_p = x - largest - total.ln();
+                let one_hot = if j == *label as usize { 1.0 } else { 0.0 };
+                let t = (1.0 - s) * one_hot + s / classes as f64;
+                loss -= t * log_p;
+                reference.dx.push((log_p.exp() - t) / labels.len() as f64);
+            }
+            reference.losses.push(loss);
+            reference.chosen.push(first_largest(row));
+        }
+        reference
+    }
+}

@@ -1,0 +1,148 @@
+//! Losses (floor 3): one file each, with its dispatch and its f64 reference; the shader carries the
+//! same name.
+
+mod cross_entropy;
+mod mse;
+
+pub use crate::args::{Entry, Invalid};
+pub use cross_entropy::CrossEntropy;
+pub use mse::Mse;
+
+use crate::error::{Error, Result};
+use crate::kernel::builder::{Call, grid};
+use crate::kernel::plan::Bound;
+use crate::kernel::{Builder, Value, shaders};
+
+/// Rows that one workgroup of a loss kernel owns, and whose sums share a place in the results.
+pub const BLOCK: usize = 64;
+
+/// What a loss's dispatch is given.
+#[derive(Debug, Clone, Copy)]
+pub struct LossSite {
+    /// The network's output, a row for each sample.
+    pub x: Value,
+    /// The labels of the whole data set.
+    pub labels: Bound,
+    /// The chunk's list of sample indices.
+    pub indices: Bound,
+    /// Loss and chosen class of each row.
+    pub rows: Bound,
+    /// What the chunk returns.
+    pub results: Bound,
+    /// Places (pairs of floats) between the results of two steps; the first is the optimizer's.
+    pub results_stride: usize,
+}
+
+/// What the f64 reference of a loss gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LossReference {
+    /// The loss of each sample.
+    pub losses: Vec<f64>,
+    /// The chosen class of each sample: the first of the largest outputs.
+    pub chosen: Vec<usize>,
+    /// Gradient of the mean loss by the network's output.
+    pub dx: Vec<f64>,
+}
+
+/// A loss function over the last layer's output and the labels.
+pub trait Loss: std::fmt::Debug + Send + Sync {
+    /// The loss's name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// Refuses arguments that make no loss.
+    ///
+    /// # Errors
+    /// The first argument that is wrong.
+    fn validate(&self) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    /// All arguments, defaults included, as they would be written in `[loss]`.
+    fn arguments(&self) -> toml::Table;
+
+    /// Appends the loss kernel; gives the gradient by the network's output.
+    ///
+    /// # Errors
+    /// If the adapter cannot run it at this size.
+    fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value>;
+
+    /// Losses, choices and gradient in f64 from the definition; used by the proofs only. `x` has a
+    /// row of `classes` outputs for each of `labels`.
+    fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
+}
+
+/// Most loop iterations of one invocation: one software driver silently leaves all loops after
+/// 65,535 of them.
+const MAX_ITERATIONS: usize = 60_000;
+
+/// Refuses rows that are too long for one invocation, which runs through its row's quads at most
+/// seven times (`cross_entropy`: once and once for each lane, then for the powers and the gradient).
+fn check_row(classes: usize) -> Result<()> {
+    let iterations = 7 * classes.div_ceil(4) + BLOCK;
+    if iterations <= MAX_ITERATIONS {
+        return Ok(());
+    }
+    Err(Error::Capacity {
+        what: format!("the loss over {classes} classes"),
+        needed: format!("{iterations} loop iterations of one invocation"),
+        adapter: "a portable kernel".into(),
+        available: format!("{MAX_ITERATIONS}"),
+        help: "train on fewer classes".into(),
+    })
+}
+
+/// Appends the dispatch of a loss shader; `more` sets the uniform's further fields.
+fn dispatch(
+    b: &mut Builder,
+    shader: &str,
+    site: &LossSite,
+    more: impl Fn(Call) -> Call,
+) -> Result<Value> {
+    let matrix = site.x.matrix;
+    check_row(matrix.cols)?;
+    let dx = b.value("dx", matrix.cols);
+    let call = Call::new(b.label("loss and gradient"), grid(matrix.rows, BLOCK)?)
+        .matrix(matrix)
+        .value("x", site.x)
+        .place("labels", site.labels)
+        .place("indices", site.indices)
+        .value("dx", dx)
+        .place("rows", site.rows)
+        .place("results", site.results)
+        .u32("results_first", 1)
+        .u32("results_stride", site.results_stride)
+        .flops(10 * matrix.rows * matrix.cols);
+    b.dispatch(&shaders::named(shader), "loss", more(call));
+    Ok(dx)
+}
+
+/// The first of the largest values.
+fn first_largest(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (i, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// The table of losses: the only place that lists them.
+pub static LOSSES: &[Entry<dyn Loss>] = &[
+    Entry {
+        name: "cross_entropy",
+        summary: "cross entropy of softmax (torch.nn.CrossEntropyLoss)",
+        arguments: &["label_smoothing"],
+        short: None,
+        example: "label_smoothing = 0.1",
+        parse: |args| Ok(Box::new(args.read::<CrossEntropy>()?)),
+    },
+    Entry {
+        name: "mse",
+        summary: "mean squared error against one-hot rows (torch.nn.MSELoss)",
+        arguments: &[],
+        short: None,
+        example: "",
+        parse: |args| Ok(Box::new(args.read::<Mse>()?)),
+    },
+];

@@ -1,0 +1,186 @@
+//! The plan of a network: gather, forward, loss, backward, update.
+
+use serde::{Deserialize, Serialize};
+
+use super::Network;
+use super::gather::gather;
+use crate::data::Augment;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernel::builder::Phase;
+use crate::kernel::plan::{Bound, Role};
+use crate::kernel::{Builder, Mode, Parameter, Plan, Value};
+use crate::layer::chain::Chain;
+use crate::loss::{BLOCK, LossSite};
+use crate::optim::UpdateSite;
+
+/// How samples lie on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// Bytes, 0 to 255.
+    Bytes,
+    /// Floats.
+    Floats,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlanRequest {
+    /// Training or evaluation.
+    pub mode: Mode,
+    /// Samples per step.
+    pub batch: usize,
+    /// Most steps of one chunk.
+    pub slots: usize,
+    /// How samples lie on the device.
+    pub storage: Storage,
+    /// Number of samples that lie on the device at a time.
+    pub samples: usize,
+    /// How pictures are changed at random.
+    pub augment: Augment,
+}
+
+impl PlanRequest {
+    /// Places (pairs of floats) between the results of two steps: the optimizer's, then one for
+    /// each block of rows.
+    #[must_use]
+    pub fn results_stride(&self) -> usize {
+        1 + self.batch.div_ceil(BLOCK)
+    }
+
+    /// The name of a buffer that training and evaluation each have their own of.
+    #[must_use]
+    pub fn own(&self, name: &str) -> String {
+        let mode = match self.mode {
+            Mode::Train => "training",
+            Mode::Evaluate => "evaluation",
+        };
+        format!("{mode} {name}")
+    }
+}
+
+/// The buffer that [`plan_with_outputs`] keeps the network's outputs in: a row for each sample,
+/// padded to a multiple of four.
+pub const OUTPUTS: &str = "outputs";
+
+/// A builder for plans of a request.
+pub(super) fn plan_builder(gpu: &Gpu, request: &PlanRequest) -> Builder {
+    let (class, side) = (gpu.class(), gpu.max_texture_side());
+    Builder::new(class, request.mode, request.batch, side)
+}
+
+/// Builds the plan of `network` for `gpu`'s kernel class.
+///
+/// # Errors
+/// A size that the adapter cannot run.
+pub fn plan(network: &Network, gpu: &Gpu, request: &PlanRequest) -> Result<Plan> {
+    build(network, gpu, request, false)
+}
+
+/// Like [`plan`]; the outputs of the last step can be read from the buffer [`OUTPUTS`].
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_with_outputs(network: &Network, gpu: &Gpu, request: &PlanRequest) -> Result<Plan> {
+    build(network, gpu, request, true)
+}
+
+fn build(network: &Network, gpu: &Gpu, request: &PlanRequest, outputs: bool) -> Result<Plan> {
+    let mut b = plan_builder(gpu, request);
+    b.shared("parameters", Role::Parameters, 4 * network.floats() as u64);
+    if request.mode == Mode::Train {
+        b.shared("gradients", Role::Gradients, 4 * network.floats() as u64);
+    }
+    let shared = Shared::new(&mut b, network, request);
+    let input = gather(&mut b, network, request, &shared)?;
+    let places: Vec<Parameter> = network.parameters().iter().map(|p| p.place).collect();
+    let chain = Chain {
+        layers: network.layers(),
+        shapes: network.shapes(),
+        parameters: &places,
+        path: "",
+        first_leaf: 0,
+    };
+    let values = chain.forward(&mut b, input)?;
+    b.set_label(network.loss().name());
+    let x = values[values.len() - 1];
+    if outputs {
+        b.keep(x, OUTPUTS);
+    }
+    let dy = network
+        .loss()
+        .forward(&mut b, &shared.loss_site(x, request))?;
+    if request.mode == Mode::Train {
+        b.set_phase(Phase::Backward);
+        chain.backward(&mut b, &values, dy, false)?;
+        b.set_phase(Phase::Update);
+        update(&mut b, network, request, &shared)?;
+    }
+    Ok(b.finish())
+}
+
+/// The buffers that are filled from outside.
+pub(super) struct Shared {
+    pub(super) samples: Bound,
+    labels: Bound,
+    pub(super) indices: Bound,
+    pub(super) mean: Bound,
+    pub(super) scale: Bound,
+    rows: Bound,
+    results: Bound,
+}
+
+impl Shared {
+    pub(super) fn new(b: &mut Builder, network: &Network, request: &PlanRequest) -> Self {
+        let elements: usize = network.shapes()[0].iter().product();
+        let element_bytes = match request.storage {
+            Storage::Bytes => 1,
+            Storage::Floats => 4,
+        };
+        // A load of four elements may reach beyond the last sample.
+        let sample_bytes = (request.samples * elements * element_bytes + 16).next_multiple_of(16);
+        let listed = request.slots * request.batch;
+        let table = 4 * elements.next_multiple_of(4) as u64;
+        let results = 8 * request.slots * request.results_stride();
+        Self {
+            samples: b.shared("samples", Role::Data, sample_bytes as u64),
+            labels: b.shared("labels", Role::Data, 4 * request.samples as u64),
+            indices: b.shared(&request.own("indices"), Role::Data, 4 * listed as u64),
+            mean: b.shared("mean", Role::Table, table),
+            scale: b.shared("scale", Role::Table, table),
+            rows: b.shared(&request.own("rows"), Role::Results, 8 * listed as u64),
+            results: b.shared(&request.own("results"), Role::Results, results as u64),
+        }
+    }
+
+    fn loss_site(&self, x: Value, request: &PlanRequest) -> LossSite {
+        LossSite {
+            x,
+            labels: self.labels,
+            indices: self.indices,
+            rows: self.rows,
+            results: self.results,
+            results_stride: request.results_stride(),
+        }
+    }
+}
+
+fn update(
+    b: &mut Builder,
+    network: &Network,
+    request: &PlanRequest,
+    shared: &Shared,
+) -> Result<()> {
+    b.set_label(network.optimizer().name());
+    let floats = network.floats();
+    let site = UpdateSite {
+        parameters: b.shared("parameters", Role::Parameters, 0),
+        gradients: b.shared("gradients", Role::Gradients, 0),
+        multipliers: b.shared("multipliers", Role::Table, 8 * (floats / 64) as u64),
+        results: shared.results,
+        results_stride: request.results_stride(),
+        floats,
+    };
+    network.optimizer().update(b, &site)
+}

@@ -1,0 +1,320 @@
+//! What a file of weights says about its network: enough to build it again and to use it.
+//!
+//! It stands as one JSON string under the key `wavetrain` of the file's metadata. Neither time nor
+//! path is in it, so that the same weights give the same file. A mean image lies in a file of its
+//! own beside it, which is named with its checksum.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::{Network, Storage};
+use crate::args::Args;
+use crate::data::{Normalization, Normalize};
+use crate::error::{Error, Result};
+use crate::layer::Layers;
+use crate::loss::{LOSSES, Loss};
+use crate::optim::Sgd;
+
+/// The key of the metadata.
+pub(super) const KEY: &str = "wavetrain";
+/// The file with the mean image, beside the file of weights.
+pub const MEAN_IMAGE: &str = "mean_image.safetensors";
+/// The version of what is written.
+const FORMAT: u32 = 1;
+/// Most numbers of a normalisation in the JSON itself; longer lists lie beside.
+const MOST_NUMBERS: usize = 4096;
+
+/// A network's layers, what goes in, and what its outputs mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// Shape of one sample: `[channels, height, width]` or `[features]`.
+    pub input: Vec<usize>,
+    /// Whether samples are bytes (pixels) or floats.
+    pub values: Storage,
+    /// How values become the network's input.
+    pub normalize: Normalize,
+    /// The same in numbers.
+    pub normalization: Normalization,
+    /// The layers as in `model.layers`, with all arguments.
+    pub layers: toml::Value,
+    /// The table `[loss]`.
+    pub loss: toml::Table,
+    /// Names of the classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The table `[data]` of the training, without paths.
+    pub data: toml::Table,
+}
+
+/// The JSON.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    input: Input,
+    normalization: WrittenNormalization,
+    layers: toml::Value,
+    loss: toml::Table,
+    classes: Vec<String>,
+    data: toml::Table,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Input {
+    shape: Vec<usize>,
+    values: Storage,
+}
+
+/// x = (value - mean) * scale in f32; one mean and scale for each channel, or all of them beside.
+#[derive(Debug, Serialize, Deserialize)]
+struct WrittenNormalization {
+    kind: Normalize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mean: Vec<f32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scale: Vec<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
+}
+
+impl Description {
+    /// The description as text, and the bytes of [`MEAN_IMAGE`] where that file is needed.
+    ///
+    /// # Errors
+    /// Never for a network that trains.
+    pub fn write(&self) -> Result<(String, Option<Vec<u8>>)> {
+        let short = self.by_channel();
+        let beside = match short {
+            Some(_) => None,
+            None => Some(self.arrays()?),
+        };
+        let (mean, scale) = short.unwrap_or_default();
+        let written = Written {
+            format: FORMAT,
+            input: Input {
+                shape: self.input.clone(),
+                values: self.values,
+            },
+            normalization: WrittenNormalization {
+                kind: self.normalize,
+                mean,
+                scale,
+                file: beside.as_ref().map(|_| MEAN_IMAGE.to_owned()),
+                checksum: beside.as_deref().map(checksum),
+            },
+            layers: self.layers.clone(),
+            loss: self.loss.clone(),
+            classes: self.classes.clone(),
+            data: self.data.clone(),
+        };
+        let text = serde_json::to_string(&written)
+            .map_err(|error| wrong(Path::new(KEY), format!("cannot be written: {error}")))?;
+        Ok((text, beside))
+    }
+
+    /// One mean and one scale for each channel, if that says it all in few numbers.
+    fn by_channel(&self) -> Option<(Vec<f32>, Vec<f32>)> {
+        let channels = *self.input.first()?;
+        let size = self.input.iter().skip(1).product::<usize>().max(1);
+        if channels > MOST_NUMBERS {
+            return None;
+        }
+        let of = |values: &[f32]| {
+            let even = |part: &[f32]| part.iter().all(|v| v.to_bits() == part[0].to_bits());
+            let parts = values.chunks_exact(size);
+            parts
+                .clone()
+                .all(even)
+                .then(|| parts.map(|p| p[0]).collect())
+        };
+        Some((
+            of(&self.normalization.mean)?,
+            of(&self.normalization.scale)?,
+        ))
+    }
+
+    /// Mean and scale as a safetensors file.
+    fn arrays(&self) -> Result<Vec<u8>> {
+        let pair = [
+            ("mean", &self.normalization.mean),
+            ("scale", &self.normalization.scale),
+        ];
+        let file = Path::new(MEAN_IMAGE);
+        let views = pair.map(|(name, values)| {
+            let bytes = bytemuck::cast_slice(values);
+            TensorView::new(Dtype::F32, self.input.clone(), bytes).map(|view| (name, view))
+        });
+        let views: Vec<_> = views
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong(file, error.to_string()))?;
+        safetensors::serialize(views, None).map_err(|error| wrong(file, error.to_string()))
+    }
+
+    /// Reads what [`Description::write`] gave; `file` is the file of weights, for messages.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] says what is wrong: no JSON of this form, a newer one, numbers that do not
+    /// fit the shape, or a mean image that is missing or another one.
+    pub fn read(text: &str, beside: Option<&[u8]>, file: &Path) -> Result<Self> {
+        let form = format!("its metadata `{KEY}`");
+        let version: Version = serde_json::from_str(text)
+            .map_err(|error| wrong(file, format!("{form} is no description: {error}")))?;
+        if version.format != FORMAT {
+            return Err(Error::Weights {
+                file: file.to_owned(),
+                problem: format!(
+                    "{form} has the format {}, expected {FORMAT}",
+                    version.format
+                ),
+                help: "use a version of wavetrain as new as the one that wrote the file".into(),
+            });
+        }
+        let written: Written = serde_json::from_str(text)
+            .map_err(|error| wrong(file, format!("{form} is no description: {error}")))?;
+        let shape = &written.input.shape;
+        let elements = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+        let most = 1 << 28;
+        if !matches!(shape.len(), 1 | 3) || !elements.is_some_and(|n| (1..=most).contains(&n)) {
+            let problem = format!(
+                "{form} has the input shape {shape:?}, expected [features] or [channels, height, \
+                 width], each at least 1"
+            );
+            return Err(wrong(file, problem));
+        }
+        if written.classes.is_empty() {
+            return Err(wrong(file, format!("{form} names no class")));
+        }
+        let normalization = numbers(&written, beside)
+            .map_err(|problem| wrong(file, format!("{form}: {problem}")))?;
+        Ok(Self {
+            input: written.input.shape,
+            values: written.input.values,
+            normalize: written.normalization.kind,
+            normalization,
+            layers: written.layers,
+            loss: written.loss,
+            classes: written.classes,
+            data: written.data,
+        })
+    }
+
+    /// The network that is described; its optimizer is a mere stand-in.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a layer or loss that is unknown or has wrong arguments,
+    /// [`Error::Shape`] for layers that do not fit.
+    pub fn network(&self, file: &Path) -> Result<Network> {
+        let layers: Layers = self.layers.clone().try_into().map_err(|error| {
+            let error: toml::de::Error = error;
+            wrong(
+                file,
+                format!("its layers cannot be made: {}", error.message()),
+            )
+        })?;
+        let loss = self.make_loss().map_err(|problem| wrong(file, problem))?;
+        let optimizer = Box::new(Sgd::default());
+        Network::new(layers.0, loss, optimizer, &self.input, self.classes.len())
+    }
+
+    fn make_loss(&self) -> Result<Box<dyn Loss>, String> {
+        let mut arguments = self.loss.clone();
+        let kind = arguments.remove("kind");
+        let kind = kind.as_ref().and_then(toml::Value::as_str).unwrap_or("");
+        let Some(entry) = LOSSES.iter().find(|entry| entry.name == kind) else {
+            let names: Vec<&str> = LOSSES.iter().map(|entry| entry.name).collect();
+            return Err(format!(
+                "its loss is {kind:?}, expected one of {}",
+                names.join(", ")
+            ));
+        };
+        let text = arguments.to_string();
+        let loss = Args::parse(&text).and_then(entry.parse);
+        let loss = loss.map_err(|error| format!("its loss {kind}: {}", error.message()))?;
+        loss.validate()
+            .map_err(|invalid| format!("its loss {kind}: {} {}", invalid.key, invalid.message))?;
+        Ok(loss)
+    }
+}
+
+/// What every version has.
+#[derive(Debug, Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// Mean and scale of each element.
+fn numbers(written: &Written, beside: Option<&[u8]>) -> Result<Normalization, String> {
+    let shape = &written.input.shape;
+    let normalization = &written.normalization;
+    let size = shape.iter().skip(1).product::<usize>();
+    let (mean, scale) = match &normalization.file {
+        None => {
+            let spread = |name: &str, values: &[f32]| {
+                if values.len() != shape[0] {
+                    return Err(format!(
+                        "{} numbers of `{name}`, expected {}, one for each channel",
+                        values.len(),
+                        shape[0]
+                    ));
+                }
+                let each = values.iter().flat_map(|v| std::iter::repeat_n(*v, size));
+                Ok(each.collect::<Vec<f32>>())
+            };
+            (
+                spread("mean", &normalization.mean)?,
+                spread("scale", &normalization.scale)?,
+            )
+        }
+        Some(_) => {
+            let bytes = beside.ok_or_else(|| {
+                format!("{MEAN_IMAGE}, which it needs, does not lie beside it; copy both files")
+            })?;
+            let (found, expected) = (checksum(bytes), &normalization.checksum);
+            if Some(&found) != expected.as_ref() {
+                let expected = expected.as_deref().unwrap_or("a checksum");
+                return Err(format!(
+                    "{MEAN_IMAGE} beside it has the checksum {found}, expected {expected}: it \
+                     belongs to another model"
+                ));
+            }
+            let tensors = SafeTensors::deserialize(bytes)
+                .map_err(|error| format!("{MEAN_IMAGE} is no valid safetensors file: {error}"))?;
+            (
+                array(&tensors, "mean", shape)?,
+                array(&tensors, "scale", shape)?,
+            )
+        }
+    };
+    match mean.iter().chain(&scale).all(|value| value.is_finite()) {
+        true => Ok(Normalization { mean, scale }),
+        false => Err("a number of its normalisation is not finite".into()),
+    }
+}
+
+fn array(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+    match tensors.tensor(name) {
+        Ok(view) if view.dtype() == Dtype::F32 && view.shape() == shape => {
+            Ok(bytemuck::pod_collect_to_vec(view.data()))
+        }
+        _ => Err(format!(
+            "{MEAN_IMAGE} has no tensor `{name}` of type F32 and shape {shape:?}"
+        )),
+    }
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    crate::data::checksum(bytes)
+}
+
+fn wrong(file: &Path, problem: String) -> Error {
+    Error::Weights {
+        file: file.to_owned(),
+        problem,
+        help: "give the model.safetensors of a run as `wavetrain train` wrote it, with the files \
+               beside it"
+            .into(),
+    }
+}

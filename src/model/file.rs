@@ -1,0 +1,58 @@
+//! A file of weights that describes its network: enough to use it without anything else.
+
+use std::path::{Path, PathBuf};
+
+use super::description::{Description, KEY};
+use super::{Network, Weights};
+use crate::error::{Error, Result};
+
+/// A trained network from its file.
+#[derive(Debug)]
+pub struct Model {
+    /// The file.
+    pub path: PathBuf,
+    /// The weights.
+    pub weights: Weights,
+    /// Layers, input and classes.
+    pub description: Description,
+}
+
+impl Model {
+    /// Reads a file that `wavetrain train` wrote, and checks that its weights are those of the
+    /// network that it describes.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a file that cannot be read, has no description, or whose parts do not
+    /// belong together.
+    pub fn open(path: &Path) -> Result<Self> {
+        let weights = Weights::read(path)?;
+        let Some(text) = &weights.description else {
+            return Err(Error::Weights {
+                file: path.to_owned(),
+                problem: format!(
+                    "holds weights alone: its metadata have no key `{KEY}` that describes the network"
+                ),
+                help:
+                    "give a file that `wavetrain train` wrote; weights from elsewhere go in with \
+                       `wavetrain train --init FILE`"
+                        .into(),
+            });
+        };
+        let description = Description::read(text, weights.beside.as_deref(), path)?;
+        let model = Self {
+            path: path.to_owned(),
+            weights,
+            description,
+        };
+        model.weights.check(&model.network()?, path)?;
+        Ok(model)
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// As [`Description::network`].
+    pub fn network(&self) -> Result<Network> {
+        self.description.network(&self.path)
+    }
+}

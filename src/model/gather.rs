@@ -1,0 +1,115 @@
+//! The first dispatch of a plan: the batch from the samples.
+
+use super::build::{PlanRequest, Shared, Storage};
+use super::{Network, plan_builder};
+use crate::data::Padding;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernel::builder::grid;
+use crate::kernel::plan::Role;
+use crate::kernel::{Builder, Call, Mode, Plan, Value, shaders};
+
+/// The name of the batch in a plan of [`gather_plan`].
+pub const GATHERED: &str = "gathered";
+
+/// The plan of the gathering alone, as [`super::plan`] begins with it: for those who look at what
+/// a network is given. The batch stays in the buffer [`GATHERED`], and lies as the value says.
+///
+/// # Errors
+/// A size that the adapter cannot run.
+pub fn gather_plan(network: &Network, gpu: &Gpu, request: &PlanRequest) -> Result<(Plan, Value)> {
+    let mut b = plan_builder(gpu, request);
+    let shared = Shared::new(&mut b, network, request);
+    let x = gather(&mut b, network, request, &shared)?;
+    b.keep(x, GATHERED);
+    Ok((b.finish(), x))
+}
+
+/// Appends the gathering: cast and normalise, with changes at random where a training step wants
+/// them.
+pub(super) fn gather(
+    b: &mut Builder,
+    network: &Network,
+    request: &PlanRequest,
+    shared: &Shared,
+) -> Result<Value> {
+    b.set_label("data");
+    let shape = &network.shapes()[0];
+    let elements: usize = shape.iter().product();
+    // What is flattened first is gathered flat.
+    let x = match network.layers() {
+        [first, ..] if first.name() == "flatten" => b.value("x", elements),
+        _ => b.shaped("x", shape),
+    };
+    let augmented = request.mode == Mode::Train && !request.augment.is_off();
+    let what = if augmented {
+        "gather, augment"
+    } else {
+        "gather"
+    };
+    let call = Call::new(b.label(what), grid(x.matrix.rows * x.matrix.quads(), 64)?)
+        .place("samples", shared.samples)
+        .place("indices", shared.indices)
+        .place("mean", shared.mean)
+        .place("scale", shared.scale)
+        .value("x", x)
+        .matrix(x.matrix)
+        .work(
+            format!("{}x{elements}", request.batch),
+            5 * request.batch * elements,
+        )
+        .flops(2 * request.batch * elements);
+    match shape[..] {
+        [channels, height, width] if augmented => {
+            let call = augmenting(b, call, request, x)
+                .u32("channels", channels)
+                .u32("height", height)
+                .u32("width", width);
+            let entry = if x.geometry.is_some() {
+                "pixels"
+            } else {
+                "features"
+            };
+            b.dispatch(&shaders::named("data/augment"), entry, call);
+        }
+        _ => plain(b, call, request, x),
+    }
+    Ok(x)
+}
+
+/// A gathering that changes nothing.
+fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
+    let storage = match request.storage {
+        Storage::Bytes => "bytes",
+        Storage::Floats => "floats",
+    };
+    match x.geometry {
+        Some(geometry) => {
+            let call = call
+                .channels(x)
+                .u32("height", geometry.height)
+                .u32("width", geometry.width);
+            let name = format!("data/gather_pixels_{storage}");
+            b.dispatch(&shaders::named(&name), "gather", call);
+        }
+        None => {
+            let name = format!("data/gather_{storage}");
+            b.dispatch(&shaders::named(&name), "gather", call);
+        }
+    }
+}
+
+/// What the shader `data/augment` is told besides.
+fn augmenting(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) -> Call {
+    let augment = &request.augment;
+    let listed = request.slots * request.batch;
+    let places = b.shared(&request.own("places"), Role::Data, 32 * listed as u64);
+    call.place("places", places)
+        .u32("channel_quads", x.channel_quads())
+        .u32("floats", usize::from(request.storage == Storage::Floats))
+        .u32("reflect", usize::from(augment.padding == Padding::Reflect))
+        .u32("affine", usize::from(augment.is_affine()))
+        .f32("flip", augment.horizontal_flip)
+        .u32("shift", augment.shift)
+        .u32("cutout", augment.cutout)
+}

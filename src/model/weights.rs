@@ -1,0 +1,226 @@
+//! Weights outside of the device: named tensors in PyTorch's layout, and the file that holds them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::Network;
+use super::description::{KEY, MEAN_IMAGE};
+use crate::error::{Error, Result};
+
+/// A tensor in logical order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// Named tensors: `1.weight` is the weight of the layer at position 1, as in the equivalent
+/// torch.nn.Sequential.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Weights {
+    /// The tensors by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Whole numbers by name (`3.num_batches_tracked`), as PyTorch keeps them.
+    pub counters: BTreeMap<String, i64>,
+    /// What the file says about its network ([`super::Description`]), where it says anything.
+    pub description: Option<String>,
+    /// The bytes of the file beside it that the description needs ([`MEAN_IMAGE`]).
+    pub beside: Option<Arc<[u8]>>,
+}
+
+/// Largest header that is read: a file of weights has a few hundred bytes for each tensor.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+impl Weights {
+    /// The bytes of a safetensors file, the same for the same weights. What is to lie beside it is
+    /// in [`Weights::beside`].
+    ///
+    /// # Errors
+    /// Never for weights of a network; the format's own limits else.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let tensors = self.tensors.iter().map(|(name, tensor)| {
+            let bytes = bytemuck::cast_slice(&tensor.values);
+            TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map(|view| (name, view))
+        });
+        let counters = self.counters.iter().map(|(name, counter)| {
+            let bytes = bytemuck::bytes_of(counter);
+            TensorView::new(Dtype::I64, Vec::new(), bytes).map(|view| (name, view))
+        });
+        let views: Vec<(&String, TensorView<'_>)> = tensors
+            .chain(counters)
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong(Path::new("model.safetensors"), error.to_string()))?;
+        // One key: the order of a map of several is another in each process.
+        let metadata = self.description.clone();
+        let metadata = metadata.map(|text| HashMap::from([(KEY.to_owned(), text)]));
+        safetensors::serialize(views, metadata)
+            .map_err(|error| wrong(Path::new("model.safetensors"), error.to_string()))
+    }
+
+    /// Reads a safetensors file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is no safetensors file, or holds tensors that are not f32.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes =
+            std::fs::read(path).map_err(|error| wrong(path, format!("cannot be read: {error}")))?;
+        check_header(&bytes).map_err(|problem| wrong(path, problem))?;
+        let invalid = |error| wrong(path, format!("is no valid safetensors file: {error}"));
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
+        let file = SafeTensors::deserialize(&bytes).map_err(invalid)?;
+        let description = metadata.metadata().as_ref().and_then(|all| all.get(KEY));
+        let mut weights = Self {
+            description: description.cloned(),
+            ..Self::default()
+        };
+        if weights
+            .description
+            .as_deref()
+            .is_some_and(|text| text.contains(MEAN_IMAGE))
+        {
+            let beside = std::fs::read(path.with_file_name(MEAN_IMAGE));
+            // Whoever needs it says that it is missing.
+            weights.beside = beside.ok().map(Arc::from);
+        }
+        for (name, view) in file.tensors() {
+            if let (Dtype::I64, Some(bytes)) = (view.dtype(), view.data().first_chunk::<8>()) {
+                weights.counters.insert(name, i64::from_le_bytes(*bytes));
+                continue;
+            }
+            if view.dtype() != Dtype::F32 {
+                let problem = format!(
+                    "tensor `{name}` has the type {:?}, expected F32",
+                    view.dtype()
+                );
+                return Err(wrong(path, problem));
+            }
+            let values = view.data().chunks_exact(4);
+            let tensor = Tensor {
+                shape: view.shape().to_vec(),
+                values: values
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                    .collect(),
+            };
+            weights.tensors.insert(name, tensor);
+        }
+        Ok(weights)
+    }
+
+    /// Checks that the tensors are those of `network`: every name and shape, none missing, none
+    /// more, all values finite.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] names the first tensor that is wrong.
+    pub fn check(&self, network: &Network, file: &Path) -> Result<()> {
+        let parameters = network.parameters().iter();
+        let parameters = parameters.map(|p| (&p.name, p.spec.shape.clone()));
+        let states = network.states().iter().map(|s| (&s.name, vec![s.len]));
+        let expected: Vec<(&String, Vec<usize>)> = parameters.chain(states).collect();
+        for (name, expected) in &expected {
+            let name: &String = name;
+            let Some(tensor) = self.tensors.get(name) else {
+                let has: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+                let problem = format!(
+                    "tensor `{name}` of shape {expected:?} is missing; the file has {}",
+                    if has.is_empty() {
+                        "none".into()
+                    } else {
+                        has.join(", ")
+                    }
+                );
+                return Err(wrong(file, problem));
+            };
+            if &tensor.shape != expected {
+                let problem = format!(
+                    "tensor `{name}` has the shape {:?}, expected {expected:?}",
+                    tensor.shape
+                );
+                return Err(wrong(file, problem));
+            }
+            if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
+                let problem = format!("tensor `{name}` holds {} at {at}", tensor.values[at]);
+                return Err(wrong(file, problem));
+            }
+        }
+        let known = |name: &String| expected.iter().any(|(known, _)| *known == name);
+        let counters = network.counters(0);
+        let mut names = self.tensors.keys().filter(|name| !known(name));
+        let mut others = self
+            .counters
+            .keys()
+            .filter(|name| !counters.contains_key(*name));
+        match names.next().or(others.next()) {
+            None => Ok(()),
+            Some(extra) => Err(wrong(
+                file,
+                format!("tensor `{extra}` belongs to no layer of this model"),
+            )),
+        }
+    }
+
+    /// The flat parameter buffer of `network`, padding included. Check the weights before.
+    #[must_use]
+    pub fn flat(&self, network: &Network) -> Vec<f32> {
+        let mut flat = vec![0.0; network.floats()];
+        for parameter in network.parameters() {
+            if let Some(tensor) = self.tensors.get(&parameter.name) {
+                let place = parameter.place;
+                let spec = &parameter.spec;
+                let stored = spec.storage.store(&spec.shape, &tensor.values);
+                flat[place.offset..place.offset + stored.len()].copy_from_slice(&stored);
+            }
+        }
+        flat
+    }
+
+    /// The parameters of a flat buffer of `network`.
+    #[must_use]
+    pub fn from_flat(network: &Network, flat: &[f32]) -> Self {
+        let tensors = network.parameters().iter().map(|parameter| {
+            let place = parameter.place;
+            let stored = &flat[place.offset..place.offset + place.matrix.floats()];
+            let tensor = Tensor {
+                shape: parameter.spec.shape.clone(),
+                values: parameter.spec.storage.load(&parameter.spec.shape, stored),
+            };
+            (parameter.name.clone(), tensor)
+        });
+        Self {
+            tensors: tensors.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Refuses a header that the file cannot hold.
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    let Some(header) = bytes.first_chunk::<8>() else {
+        return Err(format!(
+            "has {} bytes, too few for a safetensors file",
+            bytes.len()
+        ));
+    };
+    let header = u64::from_le_bytes(*header);
+    if header > MAX_HEADER_BYTES.min(bytes.len() as u64 - 8) {
+        return Err(format!(
+            "is no safetensors file: its header claims {header} bytes, the file has {}",
+            bytes.len()
+        ));
+    }
+    Ok(())
+}
+
+fn wrong(file: &Path, problem: String) -> Error {
+    Error::Weights {
+        file: file.to_owned(),
+        problem,
+        help: "give the model.safetensors of a run with the same model.layers, or save the \
+               state_dict of the equivalent torch.nn.Sequential with safetensors.torch.save_file"
+            .into(),
+    }
+}

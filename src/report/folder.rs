@@ -1,0 +1,309 @@
+//! The folder of a run: how it is named, made and written to.
+//!
+//! Files are written to a temporary name in the same folder, synced and renamed, so that a reader
+//! never sees half a file; the growing `metrics.jsonl` is the exception.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The resolved configuration.
+pub const CONFIG: &str = "config.toml";
+/// What was known before the first step ([`crate::train::event::RunInfo`]).
+pub const RUN: &str = "run.json";
+/// A line for every step and every evaluation ([`super::metrics`]).
+pub const METRICS: &str = "metrics.jsonl";
+/// The trained weights.
+pub const MODEL: &str = "model.safetensors";
+/// The mean image that the weights' description names; where there is one.
+pub const MEAN_IMAGE: &str = crate::model::MEAN_IMAGE;
+/// The end of the run ([`super::summary::StoredSummary`]).
+pub const SUMMARY: &str = "summary.json";
+/// The page for people.
+pub const PAGE: &str = "report.html";
+
+/// The folder that a run writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder `path` and those above it. An existing folder is taken if it is empty, or
+    /// with `force`: then files of a run are overwritten and all others stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the path is a file, a folder with something in it, or cannot be
+    /// written to.
+    pub fn create(path: impl Into<PathBuf>, force: bool) -> Result<Self> {
+        let path = path.into();
+        match fs::metadata(&path) {
+            Ok(found) if !found.is_dir() => {
+                return Err(refused(
+                    &path,
+                    "is a file".into(),
+                    "choose another --out: the name of a folder that is new or empty",
+                ));
+            }
+            Ok(_) if !force => refuse_contents(&path)?,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(&path).map_err(|error| cannot_create(&path, &error))?;
+            }
+            Err(error) => return Err(cannot_create(&path, &error)),
+        }
+        let folder = Self { path };
+        folder.probe()?;
+        Ok(folder)
+    }
+
+    /// Refuses what [`RunFolder::create`] would refuse without `force`, and makes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the path is a file or a folder with something in it.
+    pub fn refuse_occupied(path: &Path) -> Result<()> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => refuse_contents(path),
+            Ok(_) => Err(refused(
+                path,
+                "is a file".into(),
+                "choose another --out: the name of a folder that is new or empty",
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Makes a new folder `NAME-0001` in `parent`, counting on from the highest number there.
+    /// Processes that do so at the same time get different folders.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if it cannot be made.
+    pub fn fresh(parent: &Path, name: &str) -> Result<Self> {
+        fs::create_dir_all(parent).map_err(|error| cannot_create(parent, &error))?;
+        let entries = fs::read_dir(parent).map_err(|error| cannot_create(parent, &error))?;
+        let taken = entries
+            .filter_map(|entry| number_of(&entry.ok()?.file_name(), name))
+            .max();
+        let mut number = taken.unwrap_or(0).saturating_add(1);
+        loop {
+            let path = parent.join(format!("{name}-{number:04}"));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    let folder = Self { path };
+                    folder.probe()?;
+                    return Ok(folder);
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < u64::MAX => {
+                    number += 1;
+                }
+                Err(error) => return Err(cannot_create(&path, &error)),
+            }
+        }
+    }
+
+    /// The folder of a run that was made before.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if there is no such folder or it holds no run.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let help = "name a folder that `wavetrain train` made: it holds run.json";
+        if !path.exists() {
+            return Err(refused(&path, "does not exist".into(), help));
+        }
+        if !path.is_dir() {
+            return Err(refused(&path, "is a file".into(), help));
+        }
+        if !path.join(RUN).is_file() {
+            return Err(refused(
+                &path,
+                format!("is not a run: it has no {RUN}"),
+                help,
+            ));
+        }
+        Ok(Self { path })
+    }
+
+    /// Where the folder is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Path of a file in it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file of the run ([`write_atomically`]).
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        write_atomically(&self.file(name), bytes)
+    }
+
+    /// Removes what an earlier run left and this one will only write at its end or append to, so
+    /// that a run that is killed is not shown with the results of another one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if one of the files cannot be removed.
+    pub fn forget_results(&self) -> Result<()> {
+        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE] {
+            let path = self.file(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io(path, "removing")(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out before the run, not after it, whether files can be made in the folder.
+    fn probe(&self) -> Result<()> {
+        match tempfile::Builder::new()
+            .prefix(".wavetrain-")
+            .tempfile_in(&self.path)
+        {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(
+                &self.path,
+                format!("cannot be written to: {}", plain(&error)),
+                "choose another --out, or give yourself the right to write there",
+            )),
+        }
+    }
+}
+
+/// The file of weights that `path` names: itself, or the model of the run in the folder.
+///
+/// # Errors
+/// [`Error::Output`] for what does not exist and for a folder without a model.
+pub fn model_file(path: &Path) -> Result<PathBuf> {
+    if !path.exists() {
+        let help = "name the folder of a run, or a model.safetensors";
+        return Err(refused(path, "does not exist".into(), help));
+    }
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let file = path.join(MODEL);
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(refused(
+        path,
+        format!("holds no {MODEL}"),
+        "name the folder of a run that has ended, or the file itself",
+    ))
+}
+
+/// The number of a folder called `NAME-0001`.
+fn number_of(folder: &OsStr, name: &str) -> Option<u64> {
+    let digits = folder.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
+    let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    whole.then(|| digits.parse().ok())?
+}
+
+fn refuse_contents(path: &Path) -> Result<()> {
+    let mut entries = fs::read_dir(path).map_err(|error| cannot_create(path, &error))?;
+    let Some(entry) = entries.next() else {
+        return Ok(());
+    };
+    let entry = entry.map_err(|error| cannot_create(path, &error))?;
+    let problem = if path.join(RUN).exists() {
+        "holds another run".into()
+    } else {
+        format!("is not empty: it holds {}", entry.file_name().display())
+    };
+    Err(refused(
+        path,
+        problem,
+        "choose another --out, or add --force to overwrite the files of a run in it (others stay)",
+    ))
+}
+
+fn refused(path: &Path, problem: String, help: &str) -> Error {
+    Error::Output {
+        path: path.into(),
+        problem,
+        help: help.into(),
+    }
+}
+
+fn cannot_create(path: &Path, error: &std::io::Error) -> Error {
+    refused(
+        path,
+        format!("cannot be made: {}", plain(error)),
+        "choose another --out, or give yourself the right to write there",
+    )
+}
+
+/// An error of the system without the path that some wrappers repeat.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => std::io::Error::from_raw_os_error(code).to_string(),
+        None => match error.get_ref().and_then(|inner| inner.source()) {
+            Some(source) => source.to_string(),
+            None => {
+                let text = error.to_string();
+                match text.split_once(" at path \"") {
+                    Some((before, _)) => before.to_owned(),
+                    None => text,
+                }
+            }
+        },
+    }
+}
+
+/// Writes a file so that it is either whole or not there: to a temporary name in the same folder,
+/// synced, then renamed over `path`. A process that is killed leaves the old file as it was.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |file| file.write_all(bytes))
+}
+
+/// Like [`write_atomically`], for what is too large to be held at once: `write` writes it piece by
+/// piece.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
+) -> Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".wavetrain-");
+    // Temporary files are private by default; this one becomes an ordinary file (less the umask).
+    #[cfg(unix)]
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(unix)]
+    builder.permissions(rights);
+    let all = || -> std::io::Result<()> {
+        let mut file = builder.tempfile_in(parent)?;
+        let mut buffer = std::io::BufWriter::new(file.as_file_mut());
+        write(&mut buffer)?;
+        buffer.flush()?;
+        drop(buffer);
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        // The new name is on the disk once the folder is; not every system can sync a folder.
+        if let Ok(folder) = fs::File::open(parent) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    };
+    all().map_err(Error::io(path, "writing"))
+}

@@ -1,0 +1,142 @@
+//! `metrics.jsonl`: one line for every step and every evaluation, appended while the run goes on.
+//!
+//! ```json
+//! {"type":"step","step":0,"epoch":0,"lr":0.01,"momentum":0.9,"loss":2.31,"accuracy":0.1}
+//! {"type":"eval","split":"test","step":469,"epoch":1,"loss":0.21,"accuracy":0.94}
+//! ```
+//!
+//! Numbers are written with as many digits as they need to read back to the same f64; a loss that
+//! is not finite is `null` and reads back as NaN.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::train::event::{Evaluation, Event, Flow, Observer, StepRecord};
+
+/// One line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line {
+    Step(StepRecord),
+    Eval(Evaluation),
+    /// A kind of line that a later version writes.
+    #[serde(other, skip_serializing)]
+    Other,
+}
+
+/// Writes `metrics.jsonl`: an observer that appends the lines of a chunk in one write.
+#[derive(Debug)]
+pub struct MetricsFile {
+    path: PathBuf,
+    file: File,
+    lines: Vec<u8>,
+}
+
+impl MetricsFile {
+    /// Creates the file, empty; an existing one is overwritten.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be created.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let file = File::create(&path).map_err(Error::io(&path, "creating"))?;
+        Ok(Self {
+            path,
+            file,
+            lines: Vec::new(),
+        })
+    }
+
+    /// Appends records of steps.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be written (a full disk).
+    pub fn steps(&mut self, steps: &[StepRecord]) -> Result<()> {
+        self.append(steps.iter().map(|step| Line::Step(*step)))
+    }
+
+    /// Appends an evaluation.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
+        self.append([Line::Eval(*evaluation)].into_iter())
+    }
+
+    fn append(&mut self, lines: impl Iterator<Item = Line>) -> Result<()> {
+        self.lines.clear();
+        for line in lines {
+            serde_json::to_writer(&mut self.lines, &line)
+                .map_err(std::io::Error::from)
+                .map_err(Error::io(&self.path, "writing"))?;
+            self.lines.push(b'\n');
+        }
+        let written = self.file.write_all(&self.lines);
+        written.map_err(Error::io(&self.path, "writing"))
+    }
+}
+
+impl Observer for MetricsFile {
+    fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
+        match event {
+            Event::Steps(steps) => self.steps(steps)?,
+            Event::Evaluated(evaluation) => self.evaluation(evaluation)?,
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// What `metrics.jsonl` holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Metrics {
+    /// The steps, in the order of the file.
+    pub steps: Vec<StepRecord>,
+    /// The evaluations, in the order of the file.
+    pub evaluations: Vec<Evaluation>,
+}
+
+impl Metrics {
+    /// Reads the file. A last line without its line feed (a process that was killed while it
+    /// wrote) counts if it is whole and is left out if it is not; lines of unknown type are skipped.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Data`] with the number of the first line
+    /// that is broken.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path, "reading"))?;
+        let mut reader = BufReader::new(file);
+        let mut metrics = Self::default();
+        let mut text = Vec::new();
+        for number in 1_u64.. {
+            text.clear();
+            let read = reader.read_until(b'\n', &mut text);
+            if read.map_err(Error::io(path, "reading"))? == 0 {
+                break;
+            }
+            match serde_json::from_slice(&text) {
+                Ok(Line::Step(step)) => metrics.steps.push(step),
+                Ok(Line::Eval(evaluation)) => metrics.evaluations.push(evaluation),
+                Ok(Line::Other) => {}
+                Err(_) if text.last() != Some(&b'\n') => break,
+                Err(error) => return Err(broken(path, number, &error)),
+            }
+        }
+        Ok(metrics)
+    }
+}
+
+fn broken(path: &Path, line: u64, error: &serde_json::Error) -> Error {
+    // serde_json counts lines from the start of the text it was given: always 1 here.
+    let reason = error.to_string();
+    let reason = reason.split(" at line ").next().unwrap_or_default();
+    Error::Data {
+        file: path.into(),
+        problem: format!("line {line} is not a record of a step or an evaluation: {reason}"),
+        help: "remove the line, or take the file from a copy of the run folder".into(),
+    }
+}

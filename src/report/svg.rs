@@ -1,0 +1,385 @@
+//! Charts as static SVG: deterministic text that needs no script, light and dark.
+//!
+//! [`document`] is a file of its own, with its style inside; [`figure`] is the same drawing for a
+//! page that brings the style (the classes start with `wt-`).
+
+use std::fmt::Write as _;
+
+use super::chart::{Axis, Chart, Look, Series, clean, number};
+
+/// Width of a drawing in pixels.
+pub const WIDTH: f64 = 880.0;
+/// Height of one chart in pixels.
+pub const HEIGHT: f64 = 280.0;
+
+/// Room above the plot (title and legend), below it (labels), right of it.
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 46.0;
+const RIGHT: f64 = 18.0;
+/// Width of a character of a label at 12 px: digits of common fonts have 0.6 em at most.
+const CHARACTER: f64 = 7.2;
+/// Number of line styles in [`STYLE`].
+const STYLES: usize = 4;
+
+/// Blue, vermilion, green and purple of Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>),
+/// which stay apart for colour-blind eyes; in the dark its lighter neighbours.
+const STYLE: &str = "\
+.wt-bg{fill:#fff}.wt-text{fill:#1c2733}.wt-soft{fill:#586675}.wt-grid{stroke:#e3e8ed}\
+.wt-axis{stroke:#8694a3}.wt-mark{stroke:#9aa7b4;stroke-dasharray:2 4}\
+.wt-0{stroke:#0072b2}.wt-1{stroke:#c4500a}.wt-2{stroke:#007f5f}.wt-3{stroke:#a2508a}\
+.wt-dot.wt-0{fill:#0072b2}.wt-dot.wt-1{fill:#c4500a}.wt-dot.wt-2{fill:#007f5f}.wt-dot.wt-3{fill:#a2508a}\
+@media (prefers-color-scheme:dark){.wt-bg{fill:#12171d}.wt-text{fill:#e4eaf0}.wt-soft{fill:#9fadba}\
+.wt-grid{stroke:#26303a}.wt-axis{stroke:#61707f}.wt-mark{stroke:#566472}\
+.wt-0{stroke:#56b4e9}.wt-1{stroke:#f0955a}.wt-2{stroke:#35c49a}.wt-3{stroke:#dd93c4}\
+.wt-dot.wt-0{fill:#56b4e9}.wt-dot.wt-1{fill:#f0955a}.wt-dot.wt-2{fill:#35c49a}.wt-dot.wt-3{fill:#dd93c4}}\
+text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\
+.wt-title{font-size:14px;font-weight:600}.wt-end{text-anchor:end}.wt-mid{text-anchor:middle}\
+.wt-line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\
+.wt-faint{stroke-width:.8;opacity:.35}.wt-dot{stroke:none}\
+.wt-dash1{stroke-dasharray:7 4}.wt-dash2{stroke-dasharray:2 4}.wt-dash3{stroke-dasharray:9 4 2 4}";
+
+/// A whole SVG file with the charts below each other.
+#[must_use]
+pub fn document(charts: &[Chart]) -> String {
+    let height = HEIGHT * charts.len().max(1) as f64;
+    let titles: Vec<String> = charts.iter().map(|chart| escape(&chart.title)).collect();
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" height=\"{height}\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
+         <rect class=\"wt-bg\" width=\"100%\" height=\"100%\"/>\n",
+        titles.join(", ")
+    );
+    for (i, chart) in charts.iter().enumerate() {
+        let _ = writeln!(
+            svg,
+            "<g transform=\"translate(0 {})\" role=\"img\" aria-label=\"{}\">",
+            HEIGHT * i as f64,
+            escape(&describe(chart))
+        );
+        draw(&mut svg, chart);
+        svg.push_str("</g>\n");
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// One chart as an `<svg>` element without style, for a page.
+#[must_use]
+pub fn figure(chart: &Chart) -> String {
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
+        escape(&describe(chart))
+    );
+    draw(&mut svg, chart);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// The drawing in words: what it shows, and for each series where it starts, its range and where
+/// it ends.
+#[must_use]
+pub fn describe(chart: &Chart) -> String {
+    let mut text = format!("{} over {}", clean(&chart.title), clean(&chart.x_label));
+    for series in &chart.series {
+        let finite = series.points.iter().map(|point| point.1);
+        let values: Vec<f64> = finite.filter(|value| value.is_finite()).collect();
+        let name = clean(&series.name);
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            let _ = write!(text, "; {name}: no values");
+            continue;
+        };
+        let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let [first, lowest, highest, last] = [*first, lowest, highest, *last].map(number);
+        let _ = write!(
+            text,
+            "; {name}: starts at {first}, lowest {lowest}, highest {highest}, ends at {last}"
+        );
+    }
+    text
+}
+
+/// Text for SVG and HTML, in elements and in quoted attributes; control characters become spaces.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\n' => escaped.push('\n'),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The place of the plot within the drawing, and its axes.
+struct Frame {
+    left: f64,
+    width: f64,
+    height: f64,
+    x: Axis,
+    y: Axis,
+}
+
+impl Frame {
+    fn new(chart: &Chart) -> Self {
+        let (x, y) = chart.axes(8, 5);
+        let longest = y.ticks.iter().map(|tick| tick.1.chars().count()).max();
+        let left = 20.0 + CHARACTER * longest.unwrap_or(0).clamp(5, 24) as f64;
+        Self {
+            left,
+            width: WIDTH - left - RIGHT,
+            height: HEIGHT - TOP - BOTTOM,
+            x,
+            y,
+        }
+    }
+
+    fn x(&self, value: f64) -> Option<f64> {
+        Some(self.left + self.x.position(value)? * self.width)
+    }
+
+    fn y(&self, value: f64) -> Option<f64> {
+        Some(TOP + (1.0 - self.y.position(value)?) * self.height)
+    }
+}
+
+fn draw(svg: &mut String, chart: &Chart) {
+    let frame = Frame::new(chart);
+    grid(svg, chart, &frame);
+    for mark in spaced_marks(chart, &frame) {
+        let _ = writeln!(
+            svg,
+            "<path class=\"wt-mark\" d=\"M{} {TOP}v{}\"/>",
+            short(mark),
+            short(frame.height)
+        );
+    }
+    for (i, series) in chart.series.iter().enumerate() {
+        curve(svg, chart, series, i, &frame);
+    }
+    legend(svg, chart, &frame);
+    if chart.series.iter().all(|s| chart.runs(s).is_empty()) {
+        let _ = writeln!(
+            svg,
+            "<text class=\"wt-soft wt-mid\" x=\"{}\" y=\"{}\">no data</text>",
+            short(frame.left + frame.width / 2.0),
+            short(TOP + frame.height / 2.0)
+        );
+    }
+}
+
+/// Title, grid lines, axes, labels.
+fn grid(svg: &mut String, chart: &Chart, frame: &Frame) {
+    let mut title = escape(&chart.title);
+    if !chart.y_label.is_empty() {
+        let _ = write!(title, " ({})", escape(&chart.y_label));
+    }
+    let bottom = TOP + frame.height;
+    let (left, right) = (short(frame.left), short(frame.left + frame.width));
+    let _ = writeln!(
+        svg,
+        "<text class=\"wt-text wt-title\" x=\"{left}\" y=\"22\">{title}</text>"
+    );
+    for (value, label) in &frame.y.ticks {
+        let Some(y) = frame.y(*value) else { continue };
+        let _ = writeln!(
+            svg,
+            "<path class=\"wt-grid\" d=\"M{left} {y}H{right}\"/>\
+             <text class=\"wt-soft wt-end\" x=\"{}\" y=\"{}\">{label}</text>",
+            short(frame.left - 8.0),
+            short(y + 4.0),
+            y = short(y),
+        );
+    }
+    let mut free = f64::NEG_INFINITY;
+    for (value, label) in &frame.x.ticks {
+        let Some(x) = frame.x(*value) else { continue };
+        let half = label.chars().count() as f64 * CHARACTER / 2.0;
+        if x - half < free || x + half > WIDTH {
+            continue;
+        }
+        free = x + half + 12.0;
+        let _ = writeln!(
+            svg,
+            "<path class=\"wt-axis\" d=\"M{x} {}v5\"/>\
+             <text class=\"wt-soft wt-mid\" x=\"{x}\" y=\"{}\">{label}</text>",
+            short(bottom),
+            short(bottom + 19.0),
+            x = short(x),
+        );
+    }
+    let _ = writeln!(
+        svg,
+        "<path class=\"wt-axis\" d=\"M{left} {}H{right}\"/>\
+         <text class=\"wt-soft wt-mid\" x=\"{}\" y=\"{}\">{}</text>",
+        short(bottom),
+        short(frame.left + frame.width / 2.0),
+        short(bottom + 38.0),
+        escape(&chart.x_label)
+    );
+}
+
+/// Places of the marks, none if they stand closer than 6 pixels.
+fn spaced_marks(chart: &Chart, frame: &Frame) -> Vec<f64> {
+    if chart.marks.len() as f64 * 6.0 > frame.width {
+        return Vec::new();
+    }
+    let marks = chart.marks.iter();
+    marks.filter_map(|mark| frame.x(*mark)).collect()
+}
+
+fn curve(svg: &mut String, chart: &Chart, series: &Series, index: usize, frame: &Frame) {
+    let hue = series.hue.unwrap_or(index) % STYLES;
+    let mut path = String::new();
+    let mut dots = Vec::new();
+    for run in chart.runs(series) {
+        let places = run.iter().filter_map(|point| {
+            let (x, y) = (frame.x(point.0)?, frame.y(point.1)?);
+            Some((x, y))
+        });
+        let places = thin(&places.collect::<Vec<_>>());
+        if places.len() == 1 || series.look == Look::Marked {
+            dots.extend_from_slice(&places);
+        }
+        for (i, (x, y)) in places.iter().enumerate() {
+            let command = if i == 0 { 'M' } else { 'L' };
+            let _ = write!(path, "{command}{} {}", short(*x), short(*y));
+        }
+    }
+    let line = line_class(chart, index);
+    if !path.is_empty() {
+        let _ = writeln!(svg, "<path class=\"{line}\" d=\"{path}\"/>");
+    }
+    for (x, y) in dots {
+        let _ = writeln!(
+            svg,
+            "<circle class=\"wt-dot wt-{hue}\" cx=\"{}\" cy=\"{}\" r=\"3.2\"/>",
+            short(x),
+            short(y)
+        );
+    }
+}
+
+/// Classes of a series' line: its colour, and dashes that tell it from the others without colour.
+fn line_class(chart: &Chart, index: usize) -> String {
+    let hue = |i: usize| chart.series[i].hue.unwrap_or(i) % STYLES;
+    if chart.series[index].look == Look::Faint {
+        return format!("wt-line wt-{} wt-faint", hue(index));
+    }
+    let before = chart.series[..index].iter();
+    let dash = before.filter(|s| s.look != Look::Faint).count() % STYLES;
+    match dash {
+        0 => format!("wt-line wt-{}", hue(index)),
+        _ => format!("wt-line wt-{} wt-dash{dash}", hue(index)),
+    }
+}
+
+/// At most four places for each column of a pixel (first, lowest, highest, last), in their order,
+/// so that spikes stay.
+fn thin(places: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept = Vec::new();
+    for column in places.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
+        let by_height = |a: &usize, b: &usize| column[*a].1.total_cmp(&column[*b].1);
+        let lowest = (0..column.len()).min_by(by_height).unwrap_or(0);
+        let highest = (0..column.len()).max_by(by_height).unwrap_or(0);
+        let mut keep = [0, lowest, highest, column.len() - 1];
+        keep.sort_unstable();
+        for (i, at) in keep.iter().enumerate() {
+            if i == 0 || keep[i - 1] != *at {
+                kept.push(column[*at]);
+            }
+        }
+    }
+    kept
+}
+
+/// Names of the series with a sample of their line, right-aligned beside the title.
+fn legend(svg: &mut String, chart: &Chart, frame: &Frame) {
+    if chart.series.len() < 2 {
+        return;
+    }
+    let mut right = frame.left + frame.width;
+    for (i, series) in chart.series.iter().enumerate().rev() {
+        let name: String = clean(&series.name).chars().take(40).collect();
+        let start = right - name.chars().count() as f64 * CHARACTER;
+        let _ = writeln!(
+            svg,
+            "<line class=\"{}\" x1=\"{}\" x2=\"{}\" y1=\"18\" y2=\"18\"/>\
+             <text class=\"wt-soft\" x=\"{}\" y=\"22\">{}</text>",
+            line_class(chart, i),
+            short(start - 28.0),
+            short(start - 6.0),
+            short(start),
+            escape(&name)
+        );
+        right = start - 44.0;
+    }
+}
+
+/// A coordinate to a tenth of a pixel.
+fn short(value: f64) -> String {
+    let text = format!("{value:.1}");
+    match text.strip_suffix(".0") {
+        Some("-0") => "0".into(),
+        Some(whole) => whole.into(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_everywhere() {
+        let hostile = "</title><script>alert(1)</script>\"'&\u{0}";
+        let chart = Chart {
+            title: hostile.into(),
+            x_label: hostile.into(),
+            y_label: hostile.into(),
+            series: vec![
+                Series::new(hostile, vec![(0.0, 1.0)]),
+                Series::new("b", Vec::new()),
+            ],
+            ..Chart::default()
+        };
+        for text in [document(std::slice::from_ref(&chart)), figure(&chart)] {
+            assert!(!text.contains("<script"), "{text}");
+            assert!(!text.contains('\u{0}'));
+            assert_eq!(text.matches("<svg").count(), 1);
+        }
+        assert_eq!(escape("a<b>&\"c'"), "a&lt;b&gt;&amp;&quot;c&#39;");
+    }
+
+    #[test]
+    fn spikes_survive_thinning() {
+        let mut points: Vec<(f64, f64)> = (0..100_000).map(|i| (f64::from(i), 1.0)).collect();
+        points[54_321].1 = 9.0;
+        points[54_322].1 = -9.0;
+        let chart = Chart::new("t", "x").with(Series::new("s", points));
+        let drawn = figure(&chart);
+        let frame = Frame::new(&chart);
+        for value in [9.0, -9.0] {
+            let y = short(frame.y(value).unwrap());
+            assert!(drawn.contains(&format!(" {y}L")), "{value} is lost");
+        }
+        assert!(drawn.len() < 60_000, "{} bytes", drawn.len());
+    }
+
+    #[test]
+    fn words_tell_the_drawing() {
+        let points = vec![(0.0, 0.01), (1.0, 0.1), (2.0, f64::NAN), (3.0, 0.02)];
+        let chart = Chart::new("learning rate", "step").with(Series::new("lr", points));
+        assert_eq!(
+            describe(&chart),
+            "learning rate over step; lr: starts at 0.01, lowest 0.01, highest 0.1, ends at 0.02"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! Figures as people write them.
+
+use crate::report::chart::{count, number};
+
+/// A share as percent: `98.42 %`.
+pub(crate) fn percent(share: f64) -> String {
+    if share.is_finite() {
+        format!("{:.2} %", share * 100.0)
+    } else {
+        "-".into()
+    }
+}
+
+/// A loss with four significant digits.
+pub(crate) fn loss(value: f64) -> String {
+    if !value.is_finite() {
+        return "not finite".into();
+    }
+    if value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
+        let whole = value.abs().log10().floor().max(0.0) as usize;
+        return format!("{value:.*}", 4 - whole.min(4));
+    }
+    format!("{value:.2e}")
+}
+
+/// A time: `9.87 s`, `98.7 s`, `12 min 05 s`, `3 h 07 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "-".into();
+    }
+    if seconds < 9.995 {
+        return format!("{seconds:.2} s");
+    }
+    if seconds < 119.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    if whole < 7200 {
+        return format!("{} min {:02} s", whole / 60, whole % 60);
+    }
+    let minutes = whole / 60;
+    format!("{} h {:02} min", count(minutes / 60), minutes % 60)
+}
+
+/// A number of things: `1 step`, `3,752 steps`.
+pub(crate) fn things(number: u64, thing: &str) -> String {
+    let plural = match number {
+        1 => "",
+        _ if thing.ends_with("ss") => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{plural}", count(number))
+}
+
+/// A shape: `1 × 28 × 28` with `by` = ` × `.
+pub(crate) fn shape(shape: &[usize], by: &str) -> String {
+    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    sides.join(by)
+}
+
+/// A speed with three significant digits, whole from 100 on.
+pub(crate) fn rate(value: f64) -> String {
+    let whole = value.abs().max(1e-3).log10().floor() as i32;
+    let decimals = (2 - whole).clamp(0, 5) as usize;
+    number(format!("{value:.decimals$}").parse().unwrap_or(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(percent(0.98425), "98.42 %");
+        assert_eq!(percent(f64::NAN), "-");
+        assert_eq!(loss(0.012_345), "0.0123");
+        assert_eq!(loss(2.512_349), "2.5123");
+        assert_eq!(loss(123.456), "123.46");
+        assert_eq!(loss(1.5e-7), "1.50e-7");
+        assert_eq!(loss(f64::INFINITY), "not finite");
+        assert_eq!(duration(0.5), "0.50 s");
+        assert_eq!(duration(98.74), "98.7 s");
+        assert_eq!(duration(725.0), "12 min 05 s");
+        assert_eq!(duration(11_220.0), "3 h 07 min");
+        assert_eq!(things(1, "step"), "1 step");
+        assert_eq!(things(10, "class"), "10 classes");
+        assert_eq!(things(3752, "step"), "3,752 steps");
+        assert_eq!(rate(163.42), "163");
+        assert_eq!(rate(12_345.6), "12,346");
+        assert_eq!(rate(0.123_45), "0.123");
+        assert_eq!(shape(&[1, 28, 28], " × "), "1 × 28 × 28");
+    }
+}

@@ -1,0 +1,123 @@
+//! Learning-rate policies: pure functions of the step (floor 1). No wgpu, no clock, no files.
+//!
+//! A step is one optimizer update, counted from 0; update `t` runs at `at(t)`. Phases are computed
+//! in integers, so step 10^12 is as exact as step 0, and the transcendental functions come from
+//! `libm`, so a schedule has the same bits on every machine.
+//!
+//! To add a policy: one file here with a serde struct of its arguments, its [`Policy`] and its
+//! `ENTRY`; one line in [`POLICIES`]; its check values in `tests/schedules/`.
+
+mod closure;
+mod constant;
+mod cycle;
+mod exp_range;
+mod sinusoidal;
+mod triangular;
+mod triangular2;
+
+pub use crate::args::{Entry, Invalid, Scope, Steps};
+pub use closure::Closure;
+pub use constant::Constant;
+pub use cycle::{Cycle, Position};
+pub use exp_range::{Decay, ExpRange};
+pub use sinusoidal::Sinusoidal;
+pub use triangular::Triangular;
+pub use triangular2::Triangular2;
+
+/// The rate and the momentum of one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// The learning rate.
+    pub lr: f64,
+    /// The momentum where the policy cycles it; `None` leaves the optimizer's own.
+    pub momentum: Option<f64>,
+}
+
+impl Rate {
+    /// The rate `lr` under the optimizer's own momentum.
+    #[must_use]
+    pub fn new(lr: f64) -> Self {
+        Self { lr, momentum: None }
+    }
+}
+
+/// A learning-rate policy: one file each.
+pub trait Policy: std::fmt::Debug + Send + Sync {
+    /// The policy's name in the configuration.
+    fn name(&self) -> &'static str;
+    /// Refuses values that make no schedule.
+    ///
+    /// # Errors
+    /// The first argument that is wrong.
+    fn validate(&self) -> Result<(), Invalid>;
+    /// Rate and momentum of update `step`: the same answer whenever and in whatever order it is
+    /// asked, for every `step`.
+    fn at(&self, step: u64) -> Rate;
+    /// Length of a cycle in steps, where the policy has cycles.
+    fn period(&self) -> Option<u64> {
+        None
+    }
+    /// The cycle that `step` belongs to, from 0, where the policy has cycles.
+    fn cycle(&self, step: u64) -> Option<u64> {
+        self.period().map(|period| step / period.max(1))
+    }
+    /// The step at which the cycle of `step` ends and the next begins, where the policy has cycles.
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        let period = self.period()?.max(1);
+        (step / period).checked_add(1)?.checked_mul(period)
+    }
+    /// The step from which the rate no longer changes, for a policy that comes to an end.
+    fn end(&self) -> Option<u64> {
+        None
+    }
+    /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it.
+    fn momentum_range(&self) -> Option<[f64; 2]> {
+        None
+    }
+    /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
+    fn describe(&self) -> String;
+    /// All arguments, defaults included, as they would be written in `[schedule]`.
+    fn arguments(&self) -> toml::Table;
+    /// What this becomes in a known run, for a policy in which lengths in epochs or `"auto"` were
+    /// left open (the configuration makes such; see `Config::settle`). `None`: nothing is open.
+    fn settle(&self, _run: Scope) -> Option<Result<Box<dyn Policy>, Invalid>> {
+        None
+    }
+    /// Whether something is open, so that it has to be settled before it has rates.
+    fn is_open(&self) -> bool {
+        false
+    }
+    /// Whether rates were given as `"auto"`, so that it cannot be settled without bounds.
+    fn wants_bounds(&self) -> bool {
+        false
+    }
+}
+
+/// The table of policies: the only place that lists them.
+pub static POLICIES: &[Entry<dyn Policy>] = &[
+    constant::ENTRY,
+    triangular::ENTRY,
+    triangular2::ENTRY,
+    exp_range::ENTRY,
+    sinusoidal::ENTRY,
+];
+
+/// Refuses what no learning rate can be: negative, NaN, or not finite in the f32 of the shaders.
+fn check_rate(key: &'static str, value: f64) -> Result<(), Invalid> {
+    let expected = "expected a finite rate, 0 or above";
+    let found = if value.is_nan() {
+        "is not a number".to_owned()
+    } else if value < 0.0 {
+        format!("is {value}, below 0")
+    } else if value.is_infinite() {
+        "is infinite".to_owned()
+    } else if (value as f32).is_infinite() {
+        format!("is {value:e}, too large for the 32-bit floats of the shaders")
+    } else {
+        return Ok(());
+    };
+    Err(Invalid {
+        key,
+        message: format!("{found}; {expected}"),
+    })
+}

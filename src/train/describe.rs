@@ -1,0 +1,95 @@
+//! What a trained network's file says about it.
+
+use std::sync::Arc;
+
+use crate::config::{self, Config, Overrides, Tables};
+use crate::data::{Dataset, Normalization, Values};
+use crate::error::Result;
+use crate::model::{Description, Model, Storage, Weights};
+
+/// Keys of `[data]` that hold paths, which are no part of a network.
+const PATHS: [&str; 3] = ["dir", "train", "test"];
+
+/// The description of a network, as its weights carry it.
+#[derive(Debug)]
+pub(super) struct Described {
+    text: String,
+    beside: Option<Arc<[u8]>>,
+}
+
+impl Described {
+    /// From the resolved configuration in `text`.
+    pub(super) fn new(
+        text: &str,
+        data: &config::Data,
+        dataset: &Dataset,
+        normalization: &Normalization,
+    ) -> Result<Self> {
+        // The configuration's own words, so they are TOML.
+        let mut tables: toml::Table = text.parse().unwrap_or_default();
+        let mut table = |name: &str| match tables.remove(name) {
+            Some(toml::Value::Table(table)) => table,
+            _ => toml::Table::new(),
+        };
+        let (mut model, loss, mut written) = (table("model"), table("loss"), table("data"));
+        for path in PATHS {
+            written.remove(path);
+        }
+        // A library user's own samples come from no source.
+        written.insert("source".into(), dataset.name.clone().into());
+        let description = Description {
+            input: dataset.train.shape.clone(),
+            values: match dataset.train.values {
+                Values::Bytes(_) => Storage::Bytes,
+                Values::Floats(_) => Storage::Floats,
+            },
+            normalize: data.normalize,
+            normalization: normalization.clone(),
+            layers: model
+                .remove("layers")
+                .unwrap_or_else(|| toml::Value::Array(Vec::new())),
+            loss,
+            classes: dataset.classes.clone(),
+            data: written,
+        };
+        let (text, beside) = description.write()?;
+        Ok(Self {
+            text,
+            beside: beside.map(Arc::from),
+        })
+    }
+
+    /// Lets weights carry the description.
+    pub(super) fn describe(&self, weights: &mut Weights) {
+        weights.description = Some(self.text.clone());
+        weights.beside.clone_from(&self.beside);
+    }
+}
+
+/// The configuration under which a model's file was trained, as far as the file says, under
+/// `overrides`: the data it was trained on, but for the place of the files; layers and loss. The
+/// schedule is a stand-in.
+///
+/// # Errors
+/// [`crate::error::Error::Config`] for what is wrong with the overrides or the description.
+pub fn config_of(model: &Model, overrides: &Overrides) -> Result<Config> {
+    let description = &model.description;
+    let table = |pairs: Vec<(&str, toml::Value)>| -> toml::Table {
+        let pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value));
+        pairs.collect()
+    };
+    let schedule = table(vec![("policy", "constant".into()), ("lr", 1.0.into())]);
+    let document = table(vec![
+        ("data", description.data.clone().into()),
+        (
+            "model",
+            table(vec![("layers", description.layers.clone())]).into(),
+        ),
+        ("loss", description.loss.clone().into()),
+        ("schedule", schedule.into()),
+    ]);
+    let name = format!("the description in {}", model.path.display());
+    Config::read(&name, &document.to_string(), overrides, &Tables::default())
+}

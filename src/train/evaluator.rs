@@ -1,0 +1,257 @@
+//! A trained network that is only used: its outputs for any samples.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::chunk::{Sums, sums};
+use super::evaluate::{EVALUATION_BATCH, EVALUATION_SLOTS, Outcome, fitting};
+use super::event::Split;
+use super::ring::{self, StepUniform};
+use super::setup::value_bytes;
+use crate::config;
+use crate::data::{self, Augment, Dataset, Samples, Values};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::kernel::program::{Phases, Program, Workshop};
+use crate::kernel::{Matrix, Mode};
+use crate::model::{Model, Network, OUTPUTS, PlanRequest, Storage, Weights, plan_with_outputs};
+
+/// A network laid out for evaluation alone, with its normalisation.
+///
+/// The samples stay on the host; each batch is sent. The kernels and the order of all sums are
+/// those of [`super::Trainer::evaluate`], so the results are the same bits.
+#[derive(Debug)]
+pub struct Evaluator {
+    workshop: Workshop,
+    network: Network,
+    program: Program,
+    request: PlanRequest,
+    shape: Vec<usize>,
+}
+
+/// What came out for some samples.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outputs {
+    /// The network's outputs, a row of one number for each class for each sample.
+    pub rows: Vec<f32>,
+    /// Loss and chosen class of each sample.
+    pub outcomes: Vec<Outcome>,
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of the samples that was classified rightly.
+    pub accuracy: f64,
+}
+
+/// How right a network is on a part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Measured {
+    /// The part.
+    pub split: Split,
+    /// Its number of samples.
+    pub samples: usize,
+    /// Mean loss.
+    pub loss: f64,
+    /// Share classified rightly, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// Samples of a batch of the engine's own evaluations where `data.batch` is `batch`.
+#[must_use]
+pub fn evaluation_batch(batch: usize) -> usize {
+    batch.max(EVALUATION_BATCH)
+}
+
+impl Evaluator {
+    /// Lays a model out for `batch` samples at a time. In batches of [`evaluation_batch`] the
+    /// results are the engine's to the bit.
+    ///
+    /// # Errors
+    /// An adapter that cannot hold it.
+    pub fn new(gpu: impl Into<Arc<Gpu>>, model: &Model, batch: usize) -> Result<Self> {
+        let gpu = gpu.into();
+        let network = model.network()?;
+        let batch = batch.max(1);
+        let request = PlanRequest {
+            mode: Mode::Evaluate,
+            batch,
+            slots: 1,
+            storage: model.description.values,
+            samples: batch,
+            augment: Augment::default(),
+        };
+        let (request, plan) = fitting(&gpu, request, |r| plan_with_outputs(&network, &gpu, r))?;
+        let mut workshop = Workshop::new(gpu, 1);
+        let program = workshop.realize(&plan)?;
+        let normalization = &model.description.normalization;
+        workshop.write("mean", bytemuck::cast_slice(&normalization.mean))?;
+        workshop.write("scale", bytemuck::cast_slice(&normalization.scale))?;
+        let mut evaluator = Self {
+            workshop,
+            network,
+            program,
+            request,
+            shape: model.description.input.clone(),
+        };
+        evaluator.set_weights(&model.weights, &model.path)?;
+        Ok(evaluator)
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Replaces the weights by others of the same network; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a tensor that is missing, extra, misshapen or not finite.
+    pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
+        weights.check(&self.network, file)?;
+        for state in self.network.states() {
+            let values = &weights.tensors[&state.name].values;
+            self.workshop
+                .write(&state.name, bytemuck::cast_slice(values))?;
+        }
+        let flat = weights.flat(&self.network);
+        self.workshop
+            .write("parameters", bytemuck::cast_slice(&flat))
+    }
+
+    /// The outputs for the samples at `indices`, and how right they are.
+    ///
+    /// # Errors
+    /// Samples of another shape or kind than the network takes, an index that is not below their
+    /// number, or a device that fails.
+    pub fn run(&mut self, samples: &Samples, indices: &[u32]) -> Result<Outputs> {
+        self.check(samples, indices)?;
+        let mut outputs = Outputs::default();
+        let mut total = Sums::default();
+        let batch = self.request.batch;
+        for submission in indices.chunks(batch * EVALUATION_SLOTS) {
+            // Added up in the engine's order.
+            let mut part = Sums::default();
+            for batch in submission.chunks(batch) {
+                part.add(self.batch(samples, batch, &mut outputs)?);
+            }
+            total.add(part);
+        }
+        let count = indices.len() as f64;
+        outputs.loss = total.loss / count;
+        outputs.accuracy = total.right / count;
+        Ok(outputs)
+    }
+
+    /// Loss and accuracy on the parts of a data set that a training under `data` evaluates:
+    /// what is held out (where there is such a part), and the test set.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run`].
+    pub fn evaluate(&mut self, dataset: &Dataset, data: &config::Data) -> Result<Vec<Measured>> {
+        let split = data::Split::new(dataset.train.len(), data.validation, data.seed)?;
+        let all: Vec<u32> = (0..dataset.test.len() as u32).collect();
+        let parts = [
+            (Split::Validation, &dataset.train, split.validation),
+            (Split::Test, &dataset.test, all),
+        ];
+        let parts = parts.into_iter().filter(|(_, _, part)| !part.is_empty());
+        let measured = parts.map(|(split, samples, part)| {
+            let outputs = self.run(samples, &part)?;
+            Ok(Measured {
+                split,
+                samples: part.len(),
+                loss: outputs.loss,
+                accuracy: outputs.accuracy,
+            })
+        });
+        measured.collect()
+    }
+
+    fn check(&self, samples: &Samples, indices: &[u32]) -> Result<()> {
+        let kind = match samples.values {
+            Values::Bytes(_) => Storage::Bytes,
+            Values::Floats(_) => Storage::Floats,
+        };
+        let words = |kind| match kind {
+            Storage::Bytes => "bytes",
+            Storage::Floats => "floats",
+        };
+        let refuse = |found: String, expected: String| Error::Argument {
+            what: "samples".into(),
+            found,
+            expected,
+            help: "prepare the samples as those that the network was trained on".into(),
+        };
+        if samples.shape != self.shape || kind != self.request.storage {
+            return Err(refuse(
+                format!("{} of the shape {:?}", words(kind), samples.shape),
+                format!(
+                    "{} of the shape {:?}, which the network takes",
+                    words(self.request.storage),
+                    self.shape
+                ),
+            ));
+        }
+        match indices.iter().find(|i| **i as usize >= samples.len()) {
+            Some(i) => Err(refuse(
+                format!("position {i}"),
+                format!("positions below {}, the number of samples", samples.len()),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn batch(&mut self, samples: &Samples, batch: &[u32], outputs: &mut Outputs) -> Result<Sums> {
+        let values = value_bytes(samples);
+        let width = values.len() / samples.len();
+        let mut bytes = Vec::with_capacity(batch.len() * width);
+        let mut labels = Vec::with_capacity(batch.len());
+        for i in batch.iter().map(|i| *i as usize) {
+            bytes.extend_from_slice(&values[i * width..(i + 1) * width]);
+            labels.push(samples.labels[i]);
+        }
+        let positions: Vec<u32> = (0..batch.len() as u32).collect();
+        let uniform = StepUniform {
+            inv_count: (1.0 / batch.len() as f64) as f32,
+            count: batch.len() as u32,
+            ..StepUniform::new(0, 0)
+        };
+        self.workshop.write("samples", &bytes)?;
+        self.workshop
+            .write("labels", bytemuck::cast_slice(&labels))?;
+        self.workshop.write(
+            &self.request.own("indices"),
+            bytemuck::cast_slice(&positions),
+        )?;
+        self.workshop.write_ring(&ring::bytes(&[uniform]));
+        let mut recorder = self.workshop.recorder();
+        self.workshop
+            .encode(&mut recorder, &self.program, Phases::Forward, 0);
+        let classes = self.network.classes();
+        let stride = Matrix::new(batch.len(), classes).stride;
+        let ticket = self.workshop.submit_and_read(
+            recorder,
+            &[
+                (
+                    &self.request.own("results"),
+                    8 * self.request.results_stride() as u64,
+                ),
+                (&self.request.own("rows"), 8 * batch.len() as u64),
+                (OUTPUTS, 4 * (batch.len() * stride) as u64),
+            ],
+        )?;
+        let bytes = self.workshop.take(ticket)?;
+        let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
+        let rows: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[1]);
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes[2]);
+        outputs
+            .outcomes
+            .extend(rows.into_iter().map(Outcome::from_row));
+        for row in values.chunks_exact(stride) {
+            outputs.rows.extend_from_slice(&row[..classes]);
+        }
+        Ok(sums(&results[1..]))
+    }
+}

@@ -1,0 +1,26 @@
+//! The engine (floor 5): data order, step ring, chunks, evaluation; it emits events.
+//!
+//! A reader's way: [`Trainer::new`] lays everything out once, [`Trainer::run`] is the loop over
+//! chunks, `chunk` fills the step ring and submits, `evaluate` measures.
+
+mod augment;
+mod chunk;
+mod describe;
+mod evaluate;
+mod evaluator;
+pub mod event;
+mod likely;
+mod order;
+pub mod ring;
+mod run;
+mod setup;
+mod state;
+
+pub use describe::config_of;
+pub use evaluate::Outcome;
+pub use evaluator::{Evaluator, Measured, Outputs, evaluation_batch};
+pub use event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
+pub use likely::{Likely, likely};
+pub use ring::StepUniform;
+pub use setup::Trainer;
+pub use state::State;

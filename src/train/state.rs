@@ -1,0 +1,157 @@
+//! The state of a trainer as a value: taken, put back to the same bits, and begun anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::setup::Trainer;
+use crate::error::{Error, Result};
+use crate::kernel::plan::Role;
+use crate::schedule::Policy;
+
+/// Everything that training changes. Random numbers have no state of their own: they are functions
+/// of the seed and the step, and so is the place in the data.
+///
+/// The schedule is not part of it: a policy is a function of the step, and is handed over by
+/// [`Trainer::set_schedule`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The run's seed: initial weights, dropout, augmentation.
+    pub seed: u64,
+    /// The seed of the samples' order.
+    pub order_seed: u64,
+    /// Steps done: the place in the data, in the random streams and in the schedule.
+    pub done: u64,
+    /// The bytes of the parameters, the optimizer's velocities and all running statistics, by the
+    /// names of the buffers; padding included.
+    pub buffers: BTreeMap<String, Vec<u8>>,
+}
+
+impl Trainer {
+    /// Number of steps done since the trainer was made or begun.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Steps of the whole run.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        self.total_steps
+    }
+
+    /// Steps of one pass over the training samples.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.order.steps_per_epoch()
+    }
+
+    /// The seed of initial weights, dropout and augmentation.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The schedule.
+    #[must_use]
+    pub fn schedule(&self) -> &dyn Policy {
+        &*self.schedule
+    }
+
+    /// What training changes, read from the device.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn state(&self) -> Result<State> {
+        let buffers = self
+            .changing()
+            .map(|(name, _)| Ok((name.to_owned(), self.workshop.read(name)?)))
+            .collect::<Result<_>>()?;
+        Ok(State {
+            seed: self.seed,
+            order_seed: self.order.seed(),
+            done: self.done,
+            buffers,
+        })
+    }
+
+    /// Puts a state back, to the same bits: what is trained after it is what would have been trained
+    /// after the state was taken, under the same schedule.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for the state of another model or optimizer; then nothing is changed.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        let expected: BTreeMap<&str, u64> = self.changing().collect();
+        let found = state.buffers.iter();
+        let found: BTreeMap<&str, u64> = found
+            .map(|(name, bytes)| (name.as_str(), bytes.len() as u64))
+            .collect();
+        if found != expected {
+            return Err(Error::Argument {
+                what: "state".into(),
+                found: listed(&found),
+                expected: listed(&expected),
+                help: "a state fits the trainer of the model and optimizer that it was taken from"
+                    .into(),
+            });
+        }
+        for (name, bytes) in &state.buffers {
+            self.workshop.write(name, bytes)?;
+        }
+        self.seed = state.seed;
+        self.order.set_seed(state.order_seed);
+        self.done = state.done;
+        Ok(())
+    }
+
+    /// Begins again at step 0 as a new trainer with this seed and this schedule would: initial
+    /// weights of `seed`, velocities of zero, running statistics as they start. Nothing is laid out,
+    /// allocated or compiled. The order of the samples and the length stay; see
+    /// [`Trainer::set_order_seed`] and [`Trainer::set_total_steps`].
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn begin(&mut self, seed: u64, schedule: Box<dyn Policy>) -> Result<()> {
+        let buffers: Vec<(String, u64)> = self
+            .changing()
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+            .collect();
+        for (name, bytes) in buffers {
+            self.workshop.write(&name, &vec![0; bytes as usize])?;
+        }
+        self.seed = seed;
+        self.done = 0;
+        self.set_schedule(schedule);
+        let weights = self.network.initial_weights(seed);
+        self.set_weights(&weights, Path::new("initial weights"))
+    }
+
+    /// Trains under another schedule from here on; gives the one that it had.
+    pub fn set_schedule(&mut self, schedule: Box<dyn Policy>) -> Box<dyn Policy> {
+        self.info.schedule = schedule.describe();
+        self.info.period = schedule.period();
+        std::mem::replace(&mut self.schedule, schedule)
+    }
+
+    /// Draws the order of the samples from another seed than `data.seed`; what is held out stays.
+    pub fn set_order_seed(&mut self, seed: u64) {
+        self.order.set_seed(seed);
+    }
+
+    /// Trains to this step, not to the end of `train.epochs` or `train.steps`.
+    pub fn set_total_steps(&mut self, steps: u64) {
+        self.total_steps = steps;
+        self.info.total_steps = steps;
+    }
+
+    /// Names and lengths in bytes of the buffers that training changes and a later step reads.
+    fn changing(&self) -> impl Iterator<Item = (&str, u64)> {
+        let buffers = self.train_plan.buffers.iter();
+        let changing = buffers.filter(|b| matches!(b.role, Role::Parameters | Role::State));
+        changing.map(|buffer| (buffer.name.as_str(), buffer.bytes))
+    }
+}
+
+fn listed(buffers: &BTreeMap<&str, u64>) -> String {
+    let one = |(name, bytes): (&&str, &u64)| format!("{name} ({bytes} bytes)");
+    buffers.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,233 @@
+//! Data sets: the drawn digits, files good and bad, own samples.
+
+#[path = "data/cifar10.rs"]
+mod cifar10;
+#[path = "data/idx.rs"]
+mod idx;
+#[path = "data/image_folder.rs"]
+mod image_folder;
+#[path = "data/safetensors.rs"]
+mod safetensors;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use wavetrain::data::{Dataset, Loading, Request, SOURCES, Samples, Values, glyphs, source};
+use wavetrain::error::Error;
+
+fn bytes(samples: &Samples) -> &[u8] {
+    match &samples.values {
+        Values::Bytes(values) => values,
+        Values::Floats(_) => panic!("expected bytes"),
+    }
+}
+
+fn load(name: &str, dir: Option<&Path>, seed: u64) -> Result<Dataset, Error> {
+    let request = Request {
+        dir: dir.map(Path::to_path_buf),
+        seed,
+        ..Request::default()
+    };
+    load_noted(name, &request).map(|(set, _)| set)
+}
+
+/// The samples, and the notes about them.
+fn load_noted(name: &str, request: &Request) -> Result<(Dataset, Vec<String>), Error> {
+    let source = source(name).expect("a source of that name");
+    let notes = Mutex::new(Vec::new());
+    let last = Mutex::new(None);
+    let set = (source.load)(request, &|event| match event {
+        Loading::Note(note) => notes.lock().unwrap().push(note.to_owned()),
+        Loading::Progress { done, total, .. } => {
+            assert!(done <= total);
+            *last.lock().unwrap() = Some((done, total));
+        }
+    })?;
+    if let Some((done, total)) = *last.lock().unwrap() {
+        assert_eq!(done, total, "the last step of the progress is missing");
+    }
+    set.check().unwrap();
+    Ok((set, notes.into_inner().unwrap()))
+}
+
+/// What is wrong with the files of a source, which must be a user's mistake.
+fn refused(name: &str, request: &Request) -> String {
+    let Err(error) = load_noted(name, request) else {
+        panic!("accepted: {request:?}");
+    };
+    assert!(error.is_users_mistake(), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("\nhelp: "), "{message}");
+    message
+}
+
+/// Fails unless `message` contains each of `parts`.
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "no `{part}` in: {message}");
+    }
+}
+
+/// The real files, below the folder that the variable WAVETRAIN_DATA names.
+fn real(name: &str) -> Option<PathBuf> {
+    let Some(root) = std::env::var_os("WAVETRAIN_DATA") else {
+        // Not a print macro: the test harness hides what those say when a test passes.
+        let reason = "WAVETRAIN_DATA does not name the folder that holds it";
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: the real {name}; {reason}").unwrap();
+        return None;
+    };
+    Some(PathBuf::from(root).join(name))
+}
+
+#[test]
+fn the_table_names_each_source_once_and_glyphs_first() {
+    let names: Vec<&str> = SOURCES.iter().map(|entry| entry.name).collect();
+    assert_eq!(
+        names,
+        [
+            "glyphs",
+            "mnist",
+            "fashion_mnist",
+            "cifar10",
+            "image_folder",
+            "safetensors"
+        ]
+    );
+    assert!(source("mnst").is_none());
+}
+
+// ---- glyphs
+
+#[test]
+fn glyphs_are_the_same_bytes_on_every_machine() {
+    let set = load("glyphs", None, 0).unwrap();
+    set.check().unwrap();
+    assert_eq!(set.train.len(), 20_000);
+    assert_eq!(set.test.len(), 4_000);
+    assert_eq!(set.train.shape, [1, 28, 28]);
+    // A change here changes everybody's results: the strokes, the style, the generator or the
+    // arithmetic gave other pictures.
+    assert_eq!(set.fingerprint(), FINGERPRINT_OF_SEED_0);
+    assert_eq!(bytes(&set.train)[14 * 28..15 * 28], ROW_14_OF_SAMPLE_0);
+    let other = load("glyphs", None, 1).unwrap();
+    assert_ne!(other.fingerprint(), FINGERPRINT_OF_SEED_0);
+}
+
+const FINGERPRINT_OF_SEED_0: &str = "crc32:610b9d0f";
+const ROW_14_OF_SAMPLE_0: [u8; 28] = [
+    24, 3, 11, 19, 0, 0, 102, 177, 153, 5, 0, 28, 0, 0, 1, 5, 38, 182, 196, 23, 8, 0, 15, 6, 7, 9,
+    0, 18,
+];
+
+#[test]
+fn glyphs_do_not_depend_on_the_number_of_threads() {
+    let one = glyphs::samples(7, 3, 101, 1).unwrap();
+    for threads in [0, 2, 3, 100, 1000] {
+        let many = glyphs::samples(7, 3, 101, threads).unwrap();
+        assert!(many == one, "{threads} threads draw other samples");
+    }
+    // A sample is a function of its number, not of where a call starts.
+    let later = glyphs::samples(7, 53, 51, 4).unwrap();
+    assert_eq!(bytes(&later), &bytes(&one)[50 * 784..]);
+    assert_eq!(later.labels, one.labels[50..]);
+}
+
+#[test]
+fn glyphs_are_balanced_different_and_well_in_the_picture() {
+    let set = load("glyphs", None, 3).unwrap();
+    for (samples, share) in [(&set.train, 2000), (&set.test, 400)] {
+        for digit in 0..10 {
+            let count = samples.labels.iter().filter(|&&l| l == digit).count();
+            assert_eq!(count, share);
+        }
+    }
+    let mut pictures: Vec<&[u8]> = bytes(&set.train).chunks_exact(784).collect();
+    pictures.extend(bytes(&set.test).chunks_exact(784));
+    for (number, picture) in pictures.iter().enumerate() {
+        // Ink is at least 0.6 less noise; paper at most 0.1 plus noise.
+        let ink = picture.iter().filter(|&&value| value > 115).count();
+        assert!(
+            (15..350).contains(&ink),
+            "picture {number} has {ink} pixels of ink"
+        );
+    }
+    pictures.sort_unstable();
+    pictures.dedup();
+    assert_eq!(pictures.len(), 24_000, "two samples are the same picture");
+}
+
+// ---- own samples
+
+fn message<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    let error = result.unwrap_err();
+    assert!(error.is_users_mistake());
+    error.to_string()
+}
+
+#[test]
+fn own_samples_are_checked() {
+    let floats = |values: Vec<f32>, labels: Vec<u32>| Samples::from_floats(&[2], values, labels);
+    assert_eq!(floats(vec![0.0; 4], vec![0, 1]).unwrap().len(), 2);
+    says(
+        &message(floats(vec![0.0; 5], vec![0, 1])),
+        &["5 values", "expected 4: 2 labels times"],
+    );
+    says(&message(floats(vec![], vec![])), &["samples.labels: none"]);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let found = message(floats(vec![0.0, 0.0, 0.0, bad], vec![0, 1]));
+        says(&found, &["in sample 1, element 1", "finite"]);
+    }
+    for shape in [&[][..], &[0], &[28, 28], &[1, 0, 28], &[1, 1, 1, 1]] {
+        let found = message(Samples::from_bytes(shape, vec![0], vec![0]));
+        says(&found, &["samples.shape", &format!("{shape:?}")]);
+    }
+    let overflow = Samples::from_bytes(&[usize::MAX, 2, 2], vec![0], vec![0]);
+    says(&message(overflow), &["more than memory holds"]);
+}
+
+#[test]
+fn own_data_sets_are_checked() {
+    let samples = |labels: &[u32]| {
+        Samples::from_bytes(&[1, 2, 2], vec![0; 4 * labels.len()], labels.to_vec()).unwrap()
+    };
+    let set = Dataset::new("mine", samples(&[0, 1, 2]), samples(&[2]), 3).unwrap();
+    assert_eq!(set.classes, ["0", "1", "2"]);
+    let named = set.clone().with_class_names(["cat", "dog", "owl"]).unwrap();
+    assert_eq!(named.classes[2], "owl");
+    assert_eq!(named.fingerprint(), set.fingerprint());
+    says(
+        &message(set.with_class_names(["cat"])),
+        &["1 names", "3, one for each class"],
+    );
+
+    let label = Dataset::new("mine", samples(&[0]), samples(&[0, 3]), 3);
+    says(&message(label), &["test.labels: 3 for sample 1", "below 3"]);
+    let none = Dataset::new("mine", samples(&[0]), samples(&[0]), 0);
+    says(&message(none), &["train.labels", "below 0"]);
+    let flat = Samples::from_bytes(&[4], vec![0; 4], vec![0]).unwrap();
+    says(
+        &message(Dataset::new("mine", samples(&[0]), flat, 1)),
+        &["[4]", "[1, 2, 2]"],
+    );
+    let floats = Samples::from_floats(&[1, 2, 2], vec![0.0; 4], vec![0]).unwrap();
+    says(
+        &message(Dataset::new("mine", samples(&[0]), floats, 1)),
+        &["floats", "bytes"],
+    );
+}
+
+#[test]
+fn a_fingerprint_tells_every_change() {
+    let set = |values: [u8; 4], labels: [u32; 2], shape: &[usize]| {
+        let train = Samples::from_bytes(shape, values.to_vec(), labels.to_vec()).unwrap();
+        let test = train.clone();
+        Dataset::new("mine", train, test, 2).unwrap().fingerprint()
+    };
+    let one = set([1, 2, 3, 4], [0, 1], &[2]);
+    assert_eq!(one, set([1, 2, 3, 4], [0, 1], &[2]));
+    assert_ne!(one, set([1, 2, 3, 5], [0, 1], &[2]));
+    assert_ne!(one, set([1, 2, 3, 4], [1, 1], &[2]));
+    assert_ne!(one, set([1, 2, 3, 4], [0, 1], &[1, 1, 2]));
+    assert!(one.starts_with("crc32:") && one.len() == 14, "{one}");
+}

@@ -1,0 +1,235 @@
+//! Own arrays in safetensors files.
+
+use super::{bytes, load_noted, refused, says};
+use ::safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use wavetrain::data::{Dataset, Options, Request, Values};
+
+/// A tensor by name, type, shape and little-endian bytes.
+type Array = (&'static str, Dtype, Vec<usize>, Vec<u8>);
+
+fn x(shape: &[usize]) -> Array {
+    let count: usize = shape.iter().product();
+    (
+        "x",
+        Dtype::U8,
+        shape.to_vec(),
+        (0..count).map(|at| at as u8).collect(),
+    )
+}
+
+fn floats(shape: &[usize], values: &[f32]) -> Array {
+    let data = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    ("x", Dtype::F32, shape.to_vec(), data)
+}
+
+fn y(labels: &[u8]) -> Array {
+    ("y", Dtype::U8, vec![labels.len()], labels.to_vec())
+}
+
+fn write(file: &Path, arrays: &[Array], classes: Option<&str>) {
+    let views = arrays.iter().map(|(name, dtype, shape, data)| {
+        (*name, TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    let metadata = classes.map(|text| HashMap::from([("classes".to_owned(), text.to_owned())]));
+    fs::write(file, ::safetensors::serialize(views, metadata).unwrap()).unwrap();
+}
+
+fn request(dir: &Path) -> Request {
+    Request {
+        dir: Some(dir.into()),
+        ..Request::default()
+    }
+}
+
+/// Loads these arrays for training, and a good test file.
+fn with(train: &[Array], classes: Option<&str>, load: impl Fn(&Request)) {
+    let root = tempfile::tempdir().unwrap();
+    write(&root.path().join("train.safetensors"), train, classes);
+    write(
+        &root.path().join("test.safetensors"),
+        &[x(&[1, 1, 2, 3]), y(&[1])],
+        None,
+    );
+    load(&request(root.path()));
+}
+
+fn loaded(request: &Request) -> Dataset {
+    load_noted("safetensors", request).unwrap().0
+}
+
+/// What is said about these arrays.
+fn mistake(train: &[Array], parts: &[&str]) {
+    with(train, None, |request| {
+        let message = refused("safetensors", request);
+        says(&message, &["train.safetensors: "]);
+        says(&message, parts);
+    });
+}
+
+#[test]
+fn pictures_of_bytes_are_read() {
+    let arrays = [x(&[3, 1, 2, 3]), y(&[0, 2, 1])];
+    with(&arrays, None, |request| {
+        let set = loaded(request);
+        assert_eq!(set.train.shape, [1, 2, 3]);
+        assert_eq!(bytes(&set.train), (0..18).collect::<Vec<u8>>());
+        assert_eq!(set.train.labels, [0, 2, 1]);
+        assert_eq!(set.classes, ["0", "1", "2"]);
+    });
+    with(
+        &arrays,
+        Some(r#"["cat", "dog", "owl", "fox"]"#),
+        |request| {
+            assert_eq!(loaded(request).classes, ["cat", "dog", "owl", "fox"]);
+        },
+    );
+}
+
+#[test]
+fn floats_and_labels_of_every_type_are_read() {
+    let values = [0.5, -1.0, 1e-30, 3e30];
+    let labels: [(Dtype, Vec<u8>); 6] = [
+        (Dtype::I32, [1_i32, 0].map(i32::to_le_bytes).concat()),
+        (Dtype::I64, [1_i64, 0].map(i64::to_le_bytes).concat()),
+        (Dtype::F32, [1_f32, 0.0].map(f32::to_le_bytes).concat()),
+        (Dtype::F64, [1_f64, -0.0].map(f64::to_le_bytes).concat()),
+        (Dtype::U16, [1_u16, 0].map(u16::to_le_bytes).concat()),
+        (Dtype::I8, vec![1, 0]),
+    ];
+    for (dtype, data) in labels {
+        let arrays = [floats(&[2, 2], &values), ("y", dtype, vec![2], data)];
+        let root = tempfile::tempdir().unwrap();
+        for name in ["own.safetensors", "other.safetensors"] {
+            write(&root.path().join(name), &arrays, None);
+        }
+        let mut request = request(root.path());
+        request.options = Options {
+            train: Some("own.safetensors".into()),
+            test: Some(root.path().join("other.safetensors")),
+            ..Options::default()
+        };
+        let set = loaded(&request);
+        assert_eq!(
+            set.train.values,
+            Values::Floats(values.to_vec()),
+            "{dtype:?}"
+        );
+        assert_eq!((set.train.shape, set.train.labels), (vec![2], vec![1, 0]));
+    }
+}
+
+#[test]
+fn arrays_that_do_not_fit_are_refused() {
+    let good = x(&[2, 1, 2, 3]);
+    mistake(std::slice::from_ref(&good), &["no tensor y", "found x"]);
+    mistake(&[y(&[1])], &["no tensor x", "found y"]);
+    for shape in [&[12][..], &[2, 2, 3], &[1, 2, 1, 2, 3], &[0, 3], &[2, 0]] {
+        mistake(
+            &[x(shape), y(&[0, 1])],
+            &["x has the shape", "[N, C, H, W] or [N, D]"],
+        );
+    }
+    mistake(
+        &[good.clone(), y(&[0, 1, 1])],
+        &["y has the shape [3]; expected [2]"],
+    );
+    let half = ("x", Dtype::F16, vec![2, 3], vec![0; 12]);
+    mistake(&[half, y(&[0, 1])], &["x has the type F16", "U8 or F32"]);
+    let flags = ("y", Dtype::BOOL, vec![2], vec![0, 1]);
+    mistake(
+        &[good.clone(), flags],
+        &["y has the type BOOL", "whole numbers"],
+    );
+    for bad in [f32::NAN, f32::INFINITY] {
+        let values = [0.0, 0.0, 0.0, bad];
+        mistake(
+            &[floats(&[2, 2], &values), y(&[0, 1])],
+            &["sample 1, element 1", "finite"],
+        );
+        let broken = (
+            "y",
+            Dtype::F32,
+            vec![2],
+            [0.0, bad].map(f32::to_le_bytes).concat(),
+        );
+        mistake(&[good.clone(), broken], &["for sample 1"]);
+    }
+}
+
+#[test]
+fn classes_that_are_none_are_refused() {
+    let good = x(&[2, 1, 2, 3]);
+    let with = |dtype, data: Vec<u8>| [good.clone(), ("y", dtype, vec![2], data)];
+    let negative = with(Dtype::I64, [0_i64, -1].map(i64::to_le_bytes).concat());
+    mistake(&negative, &["y is -1 for sample 1", "from 0"]);
+    let large = with(Dtype::U64, [0, u64::MAX].map(u64::to_le_bytes).concat());
+    mistake(&large, &["for sample 1", "classes from 0 to 65535"]);
+    let values = with(Dtype::F32, [0.0, 1.5].map(f32::to_le_bytes).concat());
+    mistake(
+        &values,
+        &["y is 1.5 for sample 1", "regression", "not supported yet"],
+    );
+    let rows = ("y", Dtype::F32, vec![2, 2], vec![0; 16]);
+    mistake(
+        &[good, rows],
+        &["[2, 2]", "regression", "not supported yet"],
+    );
+}
+
+#[test]
+fn metadata_that_does_not_fit_is_refused() {
+    let arrays = [x(&[2, 1, 2, 3]), y(&[0, 2])];
+    for (classes, part) in [
+        ("cat, dog", "no JSON array of strings"),
+        ("[1, 2]", "no JSON array of strings"),
+        ("[]", "lists 0 names"),
+        (r#"["cat", "dog"]"#, "y is 2 for sample 1; expected 0 to 1"),
+    ] {
+        with(&arrays, Some(classes), |request| {
+            says(
+                &refused("safetensors", request),
+                &["train.safetensors", part],
+            );
+        });
+    }
+}
+
+#[test]
+fn both_files_must_fit_each_other() {
+    with(&[x(&[2, 6]), y(&[0, 1])], None, |request| {
+        let parts = [
+            "test.safetensors: its samples are u8 of shape [1, 2, 3]",
+            "u8 of shape [6]",
+        ];
+        says(&refused("safetensors", request), &parts);
+    });
+    with(&[x(&[2, 1, 2, 3]), y(&[0, 0])], None, |request| {
+        let parts = [
+            "test.safetensors: y is 1 for sample 0; expected 0 to 0",
+            "every class",
+        ];
+        says(&refused("safetensors", request), &parts);
+    });
+}
+
+#[test]
+fn files_that_are_missing_or_foreign_are_named() {
+    let none = refused("safetensors", &Request::default());
+    says(&none, &["data.train", "not given", "train.safetensors"]);
+    let root = tempfile::tempdir().unwrap();
+    let missing = refused("safetensors", &request(root.path()));
+    says(&missing, &["train.safetensors: cannot be read"]);
+    fs::write(
+        root.path().join("train.safetensors"),
+        "<!DOCTYPE html><html>",
+    )
+    .unwrap();
+    let foreign = refused("safetensors", &request(root.path()));
+    says(&foreign, &["is no safetensors file", "header claims"]);
+}

@@ -1,0 +1,8 @@
+//! Trained networks outside of their run: files that describe themselves, evaluation, prediction.
+
+#[path = "../layers/adapter.rs"]
+mod adapter;
+mod description;
+mod fixture;
+mod onnx;
+mod program;

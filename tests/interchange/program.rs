@@ -1,0 +1,205 @@
+//! `wavetrain eval` and `wavetrain predict` as a person uses them.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use image::{DynamicImage, GrayImage, Luma, Rgba, RgbaImage};
+use serde_json::Value;
+
+/// Runs the program in `folder`.
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wavetrain"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A run of a few steps in `folder/run`.
+pub(crate) fn train(folder: &Path, more: &[&str]) {
+    let mut arguments = vec!["train", "glyphs", "--out", "run", "--set", "train.steps=30"];
+    arguments.extend(more);
+    let output = program(folder, &arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn eval_gives_the_runs_own_results_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(
+        folder,
+        &[
+            "--set",
+            "data.validation=0.1",
+            "--set",
+            "data.normalize=mean_image",
+        ],
+    );
+    let summary = fs::read_to_string(folder.join("run/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    for model in ["run", "run/model.safetensors"] {
+        let found = json(&program(folder, &["eval", model, "--json"]));
+        let evaluations = found["models"][0]["evaluations"].as_array().unwrap();
+        assert_eq!(evaluations.len(), 2);
+        let own = summary["evaluations"].as_array().unwrap();
+        for evaluation in evaluations {
+            let own = own.iter().rfind(|own| own["split"] == evaluation["split"]);
+            assert_eq!(evaluation["loss"], own.unwrap()["loss"], "{model}");
+            assert_eq!(evaluation["accuracy"], own.unwrap()["accuracy"]);
+        }
+    }
+    let text = program(folder, &["eval", "run", "--set", "data.validation=0.0"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.starts_with("run/model.safetensors on glyphs\n  test "),
+        "{text}"
+    );
+    assert!(!text.contains("validation"), "{text}");
+}
+
+#[test]
+fn eval_refuses_what_does_not_belong_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    fs::create_dir(folder.join("empty")).unwrap();
+    fs::write(folder.join("text.safetensors"), "hello").unwrap();
+    for (arguments, expected) in [
+        (vec!["eval", "nowhere"], "nowhere: does not exist"),
+        (vec!["eval", "empty"], "holds no model.safetensors"),
+        (
+            vec!["eval", "text.safetensors"],
+            "text.safetensors: has 5 bytes",
+        ),
+        (
+            vec!["eval", "run", "--set", "data.normalize=none"],
+            "other than data.normalize",
+        ),
+        (
+            vec!["eval", "run", "--set", "loss.kind=mse"],
+            "a key of [data]",
+        ),
+        (
+            vec!["eval", "run", "--set", "data.source=cifar10"],
+            "data.dir",
+        ),
+    ] {
+        let output = program(folder, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn predict_takes_any_picture_and_says_what_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    fs::create_dir(folder.join("photos")).unwrap();
+    let ink = RgbaImage::from_fn(60, 40, |x, _| {
+        Rgba([0, 0, 0, if x == 30 { 255 } else { 0 }])
+    });
+    ink.save(folder.join("photos/b.png")).unwrap();
+    let plain = GrayImage::from_fn(28, 28, |x, _| Luma([if x == 14 { 250 } else { 0 }]));
+    plain.save(folder.join("photos/a.PNG")).unwrap();
+    fs::write(folder.join("photos/notes.txt"), "no picture").unwrap();
+    DynamicImage::ImageLuma8(plain)
+        .into_rgb8()
+        .save(folder.join("c.jpg"))
+        .unwrap();
+
+    let output = program(
+        folder,
+        &["predict", "run", "photos", "c.jpg", "--json", "--top", "99"],
+    );
+    let found = json(&output);
+    let predictions = found["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 3);
+    let of = |at: usize, key: &str| predictions[at][key].clone();
+    assert_eq!(of(0, "image"), "photos/a.PNG");
+    assert_eq!(of(0, "changes"), serde_json::json!([]));
+    assert_eq!(of(1, "mode"), "RGBA");
+    assert_eq!(of(1, "size"), serde_json::json!([40, 60]));
+    assert_eq!(
+        of(1, "changes"),
+        serde_json::json!([
+            "laid over white",
+            "scaled and cropped to 28x28",
+            "made grey"
+        ])
+    );
+    assert_eq!(of(2, "changes"), serde_json::json!(["made grey"]));
+    for prediction in predictions {
+        let top = prediction["top"].as_array().unwrap();
+        assert_eq!(top.len(), 10);
+        let shares: Vec<f64> = top
+            .iter()
+            .map(|t| t["probability"].as_f64().unwrap())
+            .collect();
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(shares.windows(2).all(|pair| pair[0] >= pair[1]));
+        assert_eq!(top[0]["name"], top[0]["class"].to_string());
+    }
+}
+
+#[test]
+fn predict_says_when_ink_on_paper_is_shown_to_a_net_of_light_on_dark() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    let ink = RgbaImage::from_fn(60, 40, |x, _| {
+        Rgba([0, 0, 0, if x == 30 { 255 } else { 0 }])
+    });
+    ink.save(folder.join("ink.png")).unwrap();
+    let output = program(folder, &["predict", "run", "ink.png"]);
+    assert!(stderr(&output).contains("ink.png has a light border"));
+    let output = program(
+        folder,
+        &["predict", "run/model.safetensors", "ink.png", "--invert"],
+    );
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(text.lines().count(), 6, "{text}");
+    assert!(text.starts_with(
+        "ink.png: 60x40, RGBA; laid over white, scaled and cropped to 28x28, made grey, inverted\n"
+    ));
+    assert!(!stderr(&output).contains("light border"));
+}
+
+#[test]
+fn predict_names_the_picture_that_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    let good = GrayImage::new(28, 28);
+    good.save(folder.join("good.png")).unwrap();
+    let bytes = fs::read(folder.join("good.png")).unwrap();
+    fs::write(folder.join("half.png"), &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(folder.join("text.png"), "hello").unwrap();
+    fs::create_dir(folder.join("none")).unwrap();
+    for (image, expected) in [
+        ("half.png", "half.png: cannot be decoded"),
+        ("text.png", "text.png: is no picture"),
+        ("missing.png", "missing.png: cannot be read"),
+        ("none", "none: holds no picture"),
+        ("-", "standard input: is no picture"),
+    ] {
+        let output = program(folder, &["predict", "run", "good.png", image]);
+        assert_eq!(output.status.code(), Some(2), "{image}");
+        assert!(output.stdout.is_empty());
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}

@@ -1,0 +1,267 @@
+//! One layer on one adapter: its plan and its run.
+
+use wavetrain::kernel::builder::Phase;
+use wavetrain::kernel::plan::{Dispatch, Op, Role};
+use wavetrain::kernel::program::Phases;
+use wavetrain::kernel::{Mode, Parameter, Plan, Value, Word};
+use wavetrain::layer::{Back, Layer, Site};
+
+use super::layout::{load, load_parameter, poisoned, poisoned_parameter, store};
+use super::stage::{Stage, fold, step, values};
+
+/// How a layer is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    /// Samples in the plan.
+    pub(crate) rows: usize,
+    /// Samples of the batch; from here on the gradient that comes in is zero.
+    pub(crate) count: usize,
+    /// Shape of a sample.
+    pub(crate) input: Vec<usize>,
+    /// Position in the network: part of dropout's counter.
+    pub(crate) position: usize,
+    pub(crate) mode: Mode,
+    /// Whether a relu behind the layer is applied in passing.
+    pub(crate) relu: bool,
+    /// Whether the gradient of a relu in front is applied in passing.
+    pub(crate) gate: bool,
+    /// Whether the grids are folded into two dimensions.
+    pub(crate) fold: bool,
+    /// Where sums over k are split into two dispatches (a multiple of 4).
+    pub(crate) split: Option<usize>,
+}
+
+impl Case {
+    pub(crate) fn new(rows: usize, input: &[usize]) -> Self {
+        Self {
+            rows,
+            count: rows,
+            input: input.to_vec(),
+            position: 3,
+            mode: Mode::Train,
+            relu: false,
+            gate: false,
+            fold: false,
+            split: None,
+        }
+    }
+}
+
+impl Case {
+    /// The case without what the layer does not do in passing.
+    pub(crate) fn fitted(&self, stage: &Stage, layer: &dyn Layer) -> Self {
+        let x = stage.builder(self.mode, self.rows).shaped("x", &self.input);
+        Self {
+            relu: self.relu && layer.fuses_relu(),
+            gate: self.gate && layer.gates_input(&x),
+            ..self.clone()
+        }
+    }
+}
+
+/// What goes in.
+pub(crate) struct Given {
+    pub(crate) x: Vec<f32>,
+    pub(crate) dy: Vec<f32>,
+    pub(crate) parameters: Vec<Vec<f32>>,
+}
+
+impl Given {
+    /// Made-up numbers of one size, so that no sum is ruled by one term.
+    pub(crate) fn new(layer: &dyn Layer, case: &Case) -> Self {
+        let inputs: usize = case.input.iter().product();
+        let outputs: usize = layer.output_shape(&case.input).unwrap().iter().product();
+        let mut x = values(1, case.rows * inputs, -2.0, 2.0);
+        if case.gate {
+            // A relu's output: half of it zeros.
+            x.iter_mut().for_each(|x| *x = x.max(0.0));
+        }
+        let mut dy = values(2, case.rows * outputs, -1.0, 1.0);
+        dy[case.count * outputs..].fill(0.0);
+        let specs = layer.parameters(&case.input);
+        let parameters = specs
+            .iter()
+            .enumerate()
+            .map(|(i, spec)| values(10 + i as u64, spec.shape.iter().product(), -1.0, 1.0));
+        Self {
+            x,
+            dy,
+            parameters: parameters.collect(),
+        }
+    }
+}
+
+/// What comes out.
+pub(crate) struct Found {
+    pub(crate) y: Vec<f32>,
+    pub(crate) dx: Vec<f32>,
+    pub(crate) gradients: Vec<Vec<f32>>,
+}
+
+/// Where a network of this layer alone would put its parameters.
+fn places(layer: &dyn Layer, input: &[usize]) -> Vec<Parameter> {
+    let mut offset = 0;
+    let place = |spec: &wavetrain::layer::ParameterSpec| {
+        let matrix = spec.storage.matrix(&spec.shape);
+        offset += matrix.floats();
+        Parameter {
+            offset: offset - matrix.floats(),
+            matrix,
+        }
+    };
+    layer.parameters(input).iter().map(place).collect()
+}
+
+/// The values of a plan of one layer. A layer that computes nothing hands x on as y, and dy as dx.
+#[derive(Clone, Copy)]
+struct Places {
+    x: Value,
+    y: Value,
+    dy: Value,
+    dx: Value,
+}
+
+impl Places {
+    /// The names under which y and dx are read.
+    fn names(&self) -> [&'static str; 2] {
+        [
+            if self.y == self.x { "x" } else { "y" },
+            if self.dx == self.dy { "dy" } else { "dx" },
+        ]
+    }
+}
+
+/// The plan of a layer alone, with its values kept by name.
+fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> (Plan, Places) {
+    let mut b = stage.builder(case.mode, case.rows);
+    let floats: usize = places.iter().map(|p| p.matrix.floats()).sum();
+    b.shared("parameters", Role::Parameters, 4 * floats as u64);
+    b.shared("gradients", Role::Gradients, 4 * floats as u64);
+    let output = layer.output_shape(&case.input).unwrap();
+    let x = b.shaped("x", &case.input);
+    b.keep(x, "x");
+    let site = Site {
+        position: case.position,
+        path: case.position.to_string(),
+        input: &case.input,
+        output: &output,
+        parameters: places,
+    };
+    let y = layer.forward(&mut b, &site, x, case.relu).unwrap();
+    if y != x {
+        b.keep(y, "y");
+    }
+    let dy = b.like("dy", y);
+    b.keep(dy, "dy");
+    b.set_phase(Phase::Backward);
+    let back = Back {
+        x,
+        y,
+        dy,
+        wants_dx: true,
+        gate: case.gate,
+    };
+    let dx = layer.backward(&mut b, &site, &back).unwrap().unwrap();
+    if dx != dy {
+        b.keep(dx, "dx");
+    }
+    (b.finish(), Places { x, y, dy, dx })
+}
+
+fn set(dispatch: &mut Dispatch, field: &str, change: impl Fn(u32) -> u32) {
+    for (name, word) in &mut dispatch.dims {
+        if name == field
+            && let Word::U32(value) = word
+        {
+            *value = change(*value);
+        }
+    }
+}
+
+/// Splits each product whose sum is longer than `at` into two dispatches, as the planner does
+/// with sums that are too long for one.
+fn split(plan: &mut Plan, at: usize) {
+    use wavetrain::kernel::matmul::flags;
+    let at = at as u32;
+    for ops in [&mut plan.forward, &mut plan.backward] {
+        for op in std::mem::take(ops) {
+            let k_end = match &op {
+                Op::Dispatch(dispatch) => dispatch.dims.iter().find(|(name, _)| name == "k_end"),
+                Op::CopyToImage { .. } => None,
+            };
+            let (Op::Dispatch(mut first), Some((_, Word::U32(end)))) = (op.clone(), k_end) else {
+                ops.push(op);
+                continue;
+            };
+            if *end <= at {
+                ops.push(op);
+                continue;
+            }
+            let mut second = first.clone();
+            set(&mut first, "k_end", |_| at);
+            // What belongs to the whole sum waits for the last part.
+            set(&mut first, "flags", |bits| {
+                bits & !(flags::BIAS | flags::RELU | flags::GATE)
+            });
+            set(&mut second, "k_begin", |_| at);
+            set(&mut second, "flags", |bits| bits | flags::ADD);
+            ops.extend([Op::Dispatch(first), Op::Dispatch(second)]);
+        }
+    }
+}
+
+/// Runs a layer forward and backward.
+pub(crate) fn run(
+    stage: &mut Stage,
+    layer: &dyn Layer,
+    case: &Case,
+    given: &Given,
+) -> Result<Found, String> {
+    let places = places(layer, &case.input);
+    let (mut plan, at) = plan(stage, layer, case, &places);
+    if case.fold {
+        fold(&mut plan);
+    }
+    if let Some(k) = case.split {
+        split(&mut plan, k);
+    }
+    let program = stage.realize(&mut plan);
+    let [y_name, dx_name] = at.names();
+    // Poison first: where a layer hands a value on, the value is written over it.
+    stage.write(y_name, &poisoned(&at.y, case.rows));
+    stage.write(dx_name, &poisoned(&at.dx, case.rows));
+    stage.write("x", &store(&at.x, &given.x));
+    stage.write("dy", &store(&at.dy, &given.dy));
+    let specs = layer.parameters(&case.input);
+    let mut parameters = Vec::new();
+    let mut gradients = Vec::new();
+    for (spec, values) in specs.iter().zip(&given.parameters) {
+        parameters.extend(spec.storage.store(&spec.shape, values));
+        gradients.extend(poisoned_parameter(spec));
+    }
+    stage.write("parameters", &parameters);
+    stage.write("gradients", &gradients);
+    let phases = match case.mode {
+        Mode::Train => Phases::Gradients,
+        Mode::Evaluate => Phases::Forward,
+    };
+    stage.run(&program, phases, &[step(case.count)]);
+    let read = |what: &str, value: &Value, name: &str| {
+        let stored = stage.read_matrix(name, value.matrix);
+        load(what, value, case.rows, &stored)
+    };
+    let mut found = Found {
+        y: read("y", &at.y, y_name)?,
+        dx: Vec::new(),
+        gradients: Vec::new(),
+    };
+    if case.mode == Mode::Train {
+        found.dx = read("dx", &at.dx, dx_name)?;
+        let flat: Vec<f32> = stage.read("gradients", gradients.len());
+        for (spec, place) in specs.iter().zip(&places) {
+            let stored = &flat[place.offset..place.offset + place.matrix.floats()];
+            found.gradients.push(load_parameter(spec, stored)?);
+        }
+    }
+    Ok(found)
+}

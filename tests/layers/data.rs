@@ -1,0 +1,157 @@
+//! The second proof for what comes before the first layer: the batch that a kernel gathers and
+//! normalises equals the host's.
+
+use std::sync::Arc;
+
+use wavetrain::data::{Augment, Normalization, Samples};
+use wavetrain::kernel::Mode;
+use wavetrain::kernel::Plan;
+use wavetrain::kernel::plan::{Bound, Op, Role};
+use wavetrain::kernel::program::Phases;
+use wavetrain::layer::{Flatten, Layer, Linear, Relu};
+use wavetrain::loss::Mse;
+use wavetrain::model::{Network, PlanRequest, Storage, plan};
+use wavetrain::optim::Sgd;
+use wavetrain::train::StepUniform;
+
+use super::compare::{wide, within};
+use super::layout::{load, poisoned};
+use super::rounded::Num;
+use super::stage::{Stage, fold, step, values};
+
+/// How samples are stored, and how the batch lies.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    storage: Storage,
+    pixels: bool,
+}
+
+/// Samples that lie on the device.
+pub(crate) const SAMPLES: usize = 11;
+
+/// The plan of the gathering alone: a list of features where the network flattens first, pixels
+/// of channels else.
+fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan {
+    let mut layers: Vec<Box<dyn Layer>> = vec![Box::new(Flatten {}), Box::new(Linear::new(2))];
+    if form.pixels {
+        layers.insert(0, Box::new(Relu {}));
+    }
+    let network =
+        Network::new(layers, Box::new(Mse {}), Box::new(Sgd::default()), shape, 2).unwrap();
+    let request = PlanRequest {
+        mode: Mode::Evaluate,
+        batch: rows,
+        slots: 2,
+        storage: form.storage,
+        samples: SAMPLES,
+        augment: Augment::default(),
+    };
+    let mut plan = plan(&network, &Arc::clone(&stage.gpu), &request).unwrap();
+    plan.forward.truncate(1);
+    let Op::Dispatch(dispatch) = &plan.forward[0] else {
+        panic!("the first command gathers");
+    };
+    let x = dispatch.bindings.iter().find(|(name, _)| name == "x");
+    let Some((_, Bound::Buffer { buffer, .. })) = x else {
+        panic!("the batch is a buffer");
+    };
+    let spec = &mut plan.buffers[*buffer];
+    spec.role = Role::Data;
+    "x".clone_into(&mut spec.name);
+    plan
+}
+
+/// Made-up samples of either kind.
+pub(crate) fn samples(shape: &[usize], storage: Storage) -> Samples {
+    let elements: usize = shape.iter().product();
+    let n = SAMPLES * elements;
+    let labels = vec![0; SAMPLES];
+    match storage {
+        Storage::Bytes => {
+            let bytes = values(5, n, 0.0, 256.0).into_iter().map(|v| v as u8);
+            Samples::from_bytes(shape, bytes.collect(), labels).unwrap()
+        }
+        Storage::Floats => Samples::from_floats(shape, values(6, n, -3.0, 3.0), labels).unwrap(),
+    }
+}
+
+fn check(
+    stage: &mut Stage,
+    shape: &[usize],
+    (rows, count): (usize, usize),
+    form: Form,
+) -> Result<(), String> {
+    let mut plan = gather_plan(stage, shape, rows, form);
+    if count < rows {
+        fold(&mut plan);
+    }
+    let program = stage.realize(&mut plan);
+    let samples = samples(shape, form.storage);
+    let elements = samples.elements();
+    let normalization = Normalization {
+        mean: values(7, elements, -1.0, 100.0),
+        scale: values(8, elements, 0.001, 2.0),
+    };
+    let indices: Vec<u32> = (0..2 * rows).map(|i| (i * 5 % SAMPLES) as u32).collect();
+    let mut b = stage.builder(Mode::Evaluate, rows);
+    let x = match form.pixels {
+        true => b.shaped("x", shape),
+        false => b.value("x", elements),
+    };
+    match &samples.values {
+        wavetrain::data::Values::Bytes(bytes) => stage.write("samples", bytes),
+        wavetrain::data::Values::Floats(floats) => stage.write("samples", floats),
+    }
+    stage.write("evaluation indices", &indices);
+    stage.write("mean", &normalization.mean);
+    stage.write("scale", &normalization.scale);
+    stage.write("x", &poisoned(&x, rows));
+    let uniform = StepUniform {
+        start: rows as u32,
+        ..step(count)
+    };
+    stage.run(&program, Phases::Forward, &[uniform]);
+    let found = load("x", &x, rows, &stage.read_matrix("x", x.matrix))?;
+    let batch = &indices[rows..rows + count];
+    let mut wanted: Vec<f64> = batch
+        .iter()
+        .flat_map(|i| wide(&normalization.input(&samples, *i as usize)))
+        .collect();
+    wanted.resize(rows * elements, 0.0);
+    // Both sides are f32: a subtraction and a product, each rounded once.
+    let limit = |i: usize| {
+        let scale = Num::exact(f64::from(normalization.scale[i % elements]));
+        let centred = wanted[i] / scale.value;
+        2.0 * ((Num::exact(centred) - Num::exact(0.0)) * scale).error
+    };
+    within("x", elements, &found, &wanted, limit)
+}
+
+/// Checks the batch in both forms of storage and both layouts; the first failure.
+pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
+    let shapes: [&[usize]; 7] = [
+        &[1],
+        &[3],
+        &[17],
+        &[1, 3, 11],
+        &[3, 5, 7],
+        &[6, 2, 3],
+        &[1, 28, 28],
+    ];
+    for storage in [Storage::Bytes, Storage::Floats] {
+        for (pixels, shape) in shapes.iter().flat_map(|s| [(false, s), (true, s)]) {
+            for batch in [(1, 1), (3, 3), (17, 17), (33, 20)] {
+                check(stage, shape, batch, Form { storage, pixels })
+                    .map_err(|problem| format!("{storage:?} {shape:?} {batch:?}: {problem}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_batch_equals_the_hosts() {
+    for mut stage in Stage::all() {
+        prove(&mut stage).unwrap();
+    }
+}

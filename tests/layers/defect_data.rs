@@ -1,0 +1,147 @@
+//! The defects that are planted in the shaders of the data's room: as `defect_table.rs`.
+
+use super::stage::Defect;
+
+/// What gathers a batch, and what changes pictures on the way.
+pub(crate) static DATA: &[Defect] = &[
+    Defect::new(
+        "data/augment",
+        "threefry_uniform(word) < dims.flip",
+        "threefry_uniform(word) > dims.flip",
+    ),
+    Defect::new(
+        "data/augment",
+        "vec2<u32>(sample, 1u)",
+        "vec2<u32>(drawn.listed, 1u)",
+    ),
+    Defect::new(
+        "data/augment",
+        "words % (2u * dims.shift + 1u)",
+        "words % (2u * dims.shift)",
+    ),
+    Defect::new(
+        "data/augment",
+        "vec2<u32>(dims.height, dims.width) + 1u - dims.cutout",
+        "vec2<u32>(dims.height, dims.width) - dims.cutout",
+    ),
+    Defect::new("data/augment", "(8u * (place % 4u))", "(8u * (place % 3u))"),
+    Defect::new("data/augment", "any(at >= size)", "any(at > size)"),
+    Defect::new(
+        "data/augment",
+        "2u * drawn.listed + 1u].xyz",
+        "2u * drawn.listed].xyz",
+    ),
+    Defect::new(
+        "data/augment",
+        "corner + vec2<i32>(0, 1)), share.y",
+        "corner + vec2<i32>(0, 1)), share.x",
+    ),
+    Defect::new("data/augment", "abs(last - abs(at))", "abs(last - at)"),
+    Defect::new(
+        "data/augment",
+        "dims.width - 1u - w, drawn.flip",
+        "dims.width - w, drawn.flip",
+    ),
+    Defect::new(
+        "data/augment",
+        "all(cut < vec2<u32>(dims.cutout))",
+        "all(cut <= vec2<u32>(dims.cutout))",
+    ),
+    Defect::new(
+        "data/augment",
+        "(v - mean[d]) * scale[d]",
+        "(v - mean[c]) * scale[d]",
+    ),
+    Defect::new("data/augment", "row < step.count", "row <= step.count"),
+    Defect::new(
+        "data/augment",
+        "sample < step.count",
+        "sample <= step.count",
+    ),
+    Defect::new(
+        "data/augment",
+        "line / dims.height, line % dims.height",
+        "line % dims.channels, line / dims.channels",
+    ),
+    Defect::new(
+        "data/augment",
+        "c < dims.channels",
+        "c + 1u < dims.channels",
+    ),
+    Defect::new("data/augment", "d < dims.cols", "d + 1u < dims.cols"),
+    Defect::new("data/gather_bytes", "8u * (at % 4u)", "8u * (at % 3u)"),
+    Defect::new("data/gather_bytes", "if at % 4u == 0u", "if at % 2u == 0u"),
+    Defect::new(
+        "data/gather_bytes",
+        "(word >> 16u) & 255u",
+        "(word >> 8u) & 255u",
+    ),
+    Defect::new(
+        "data/gather_bytes",
+        "(value - mean[quad]) * scale[quad]",
+        "(value + mean[quad]) * scale[quad]",
+    ),
+    Defect::new("data/gather_bytes", "row >= step.count", "row > step.count"),
+    Defect::new(
+        "data/gather_bytes",
+        "indices[step.start + row]",
+        "indices[row]",
+    ),
+    Defect::new(
+        "data/gather_bytes",
+        "row * dims.stride + quad",
+        "row * quads + quad",
+    ),
+    Defect::new(
+        "data/gather_floats",
+        "samples[first + 3u]",
+        "samples[first + 2u]",
+    ),
+    Defect::new("data/gather_floats", "* scale[quad]", "* scale[0]"),
+    Defect::new(
+        "data/gather_floats",
+        "row >= step.count",
+        "row > step.count",
+    ),
+    Defect::new(
+        "data/gather_floats",
+        "dims.cols + 4u * quad",
+        "dims.stride * 4u + 4u * quad",
+    ),
+    Defect::new(
+        "data/gather_pixels_bytes",
+        "8u * (at % 4u)",
+        "8u * (at % 3u)",
+    ),
+    Defect::new(
+        "data/gather_pixels_bytes",
+        "sample >= step.count",
+        "sample > step.count",
+    ),
+    Defect::new(
+        "data/gather_pixels_bytes",
+        "quad / dims.channel_quads",
+        "quad",
+    ),
+    Defect::new("data/gather_pixels_bytes", "- mean[d]", "- mean[c]"),
+    Defect::new(
+        "data/gather_pixels_bytes",
+        "c < dims.channels",
+        "c + 1u < dims.channels",
+    ),
+    Defect::new(
+        "data/gather_pixels_floats",
+        "sample >= step.count",
+        "sample > step.count",
+    ),
+    Defect::new(
+        "data/gather_pixels_floats",
+        "c * plane + pixel",
+        "pixel * dims.channels + c",
+    ),
+    Defect::new(
+        "data/gather_pixels_floats",
+        "row / dims.height",
+        "row / dims.width",
+    ),
+];

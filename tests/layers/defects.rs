@@ -1,0 +1,108 @@
+//! The proofs are proved: with one defect planted in a shader (a sign, an index, an edge guard, a
+//! mask that is dropped), the same proof that passes on the true shader fails.
+
+use wavetrain::gpu::ClassName;
+use wavetrain::kernel::shaders::SHADERS;
+use wavetrain::kernel::source::SNIPPETS;
+
+use super::defect_data::DATA;
+use super::defect_products::PRODUCTS;
+use super::defect_table::DEFECTS;
+use super::stage::{Defect, Stage};
+use super::table::PROVED_BY_NORMS;
+use super::{augment, bench, data, drivers, kernels, losses, optimizers, table};
+
+/// The proof of the shaders that a defect is planted in.
+fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
+    let (family, name) = defect.shader.split_once('/').unwrap_or(("", defect.shader));
+    match family {
+        "layer" if name == "conv2d_parts" => prove_convolution(stage),
+        _ if defect.shader.starts_with("conv2d_") => prove_convolution(stage),
+        "layer" => table::Proof::of(name).try_for_each(|proof| kernels::prove(stage, proof)),
+        "loss" => losses::prove(stage, name),
+        "optim" => optimizers::prove(stage),
+        "data" if name == "augment" => augment::prove(stage),
+        "data" => data::prove(stage),
+        "drivers" => drivers::prove_random(stage),
+        "bench" => bench::prove(stage),
+        _ => kernels::prove_linear(stage).and_then(|()| kernels::prove_large(stage)),
+    }
+}
+
+fn prove_convolution(stage: &mut Stage) -> Result<(), String> {
+    table::Proof::of("conv2d").try_for_each(|proof| kernels::prove(stage, proof))
+}
+
+/// `Ok` where the proof finds the defect.
+fn find(class: ClassName, defect: &Defect) -> Result<(), String> {
+    let Some(mut stage) = Stage::new(class, Some(*defect)) else {
+        return Ok(());
+    };
+    let outcome = prove(&mut stage, defect);
+    if stage.planted == 0 {
+        return Err(format!("{defect:?}: the text does not occur"));
+    }
+    match outcome {
+        Ok(()) => Err(format!("{defect:?}: the proof passes all the same")),
+        Err(_) => Ok(()),
+    }
+}
+
+fn find_all(found: impl Iterator<Item = Result<(), String>>) {
+    let missed: Vec<String> = found.filter_map(Result::err).collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// The class whose products the name says; the others have one form in all classes.
+fn class(defect: &Defect) -> ClassName {
+    if defect.shader.contains("_tiled") {
+        ClassName::Tiled
+    } else if defect.shader.contains("_lanes") {
+        ClassName::Lanes
+    } else {
+        ClassName::LanesPlain
+    }
+}
+
+#[test]
+fn the_proofs_find_planted_defects() {
+    find_all(DEFECTS.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
+fn the_proofs_find_defects_in_gathering() {
+    find_all(DATA.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
+fn the_proofs_find_defects_in_products() {
+    find_all(PRODUCTS.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
+fn every_shader_has_a_planted_defect() {
+    // Those of the normalisations are in norms/defects.rs.
+    let here = |name: &str| !PROVED_BY_NORMS.iter().any(|norm| name.ends_with(norm));
+    for entry in SHADERS.iter().filter(|entry| here(entry.name)) {
+        let all = DEFECTS.iter().chain(DATA);
+        let of_shader = all.filter(|defect| defect.shader == entry.name);
+        let text = entry.shader().text;
+        let own = of_shader
+            .filter(|defect| text.contains(defect.from))
+            .count();
+        assert!(own > 0, "shader {} has no line in DEFECTS", entry.name);
+    }
+    for snippet in SNIPPETS {
+        let inside = DEFECTS
+            .iter()
+            .any(|defect| snippet.text.contains(defect.from));
+        assert!(inside, "snippet {} has no line in DEFECTS", snippet.name);
+    }
+    for class in ["lanes", "plain", "tiled"] {
+        for form in ["nt", "nn", "tn"] {
+            let name = format!("matmul_{form}_{class}");
+            let count = PRODUCTS.iter().filter(|d| d.shader == name).count();
+            assert!(count > 0, "{name} has no line in PRODUCTS");
+        }
+    }
+}

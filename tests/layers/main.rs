@@ -1,0 +1,35 @@
+//! The three proofs for every layer, loss and optimizer, looped over the tables:
+//!
+//! 1. `reference.rs`: the references are right (central differences in f64; for optimizers,
+//!    PyTorch's values).
+//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `data.rs`, `augment.rs`: the kernels of every class equal the
+//!    references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
+//!    `defects.rs` proves these proofs: each fails for a kernel with one planted defect.
+//! 3. `meaning.rs`: the meaning is PyTorch's, by golden files.
+//!
+//! They run on the adapter that is installed; a software one is enough.
+
+mod adapter;
+mod augment;
+mod bench;
+mod case;
+mod compare;
+mod data;
+mod defect_data;
+mod defect_products;
+mod defect_table;
+mod defects;
+mod drivers;
+mod functions;
+mod golden;
+mod kernels;
+mod layout;
+mod losses;
+mod meaning;
+mod norms;
+mod optimizers;
+mod reference;
+mod rounded;
+mod stage;
+mod table;
+mod verdict;

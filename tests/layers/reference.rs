@@ -1,0 +1,254 @@
+//! The first proof: the references are right. Gradients against central differences in f64;
+//! optimizers against PyTorch's values.
+
+use wavetrain::args::Args;
+use wavetrain::layer::{Layer, Reference};
+use wavetrain::loss::{LOSSES, Loss};
+use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter};
+use wavetrain::rng::{Key, Stream};
+
+use super::compare::wide;
+use super::golden::{self, Case};
+use super::stage::values;
+use super::table::{PROOFS, Proof};
+
+/// The step of a central difference: about the cube root of f64's precision, where its error of
+/// method (h^2 times the third derivative, which is below 10 for all functions here) and its
+/// error of rounding (2^-52 of the function over h) meet.
+const H: f64 = 6e-6;
+
+/// The error of (f(x + h) - f(x - h)) / 2h for an f that is added up from terms of magnitude
+/// `size`: method and rounding.
+fn difference_error(size: f64) -> f64 {
+    10.0 * H * H + 16.0 * f64::EPSILON * size / H
+}
+
+/// Checks the gradient `slope` of `f` at each element of `x`.
+fn check_gradient(what: &str, x: &[f64], slope: &[f64], size: f64, f: impl Fn(&[f64]) -> f64) {
+    assert_eq!(x.len(), slope.len(), "{what}");
+    let mut moved = x.to_vec();
+    for i in 0..x.len() {
+        moved[i] = x[i] + H;
+        let above = f(&moved);
+        moved[i] = x[i] - H;
+        let below = f(&moved);
+        moved[i] = x[i];
+        let difference = (above - below) / (2.0 * H);
+        let allowed = difference_error(size);
+        assert!(
+            (difference - slope[i]).abs() <= allowed,
+            "{what}, element {i}: the reference says {}, the difference {difference}, allowed is {allowed:e}",
+            slope[i]
+        );
+    }
+}
+
+/// Made-up values that stay away from 0, where relu has its kink.
+fn away_from_zero(seed: u64, n: usize) -> Vec<f64> {
+    let values = wide(&values(seed, n, -2.0, 2.0));
+    let away = |x: f64| if x < 0.0 { x - 0.01 } else { x + 0.01 };
+    values.into_iter().map(away).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn layer_gradient(what: &str, layer: &dyn Layer, input: &[usize], rows: usize) {
+    let inputs: usize = input.iter().product();
+    let x = away_from_zero(1, rows * inputs);
+    let specs = layer.parameters(input);
+    let parameters: Vec<Vec<f64>> = specs
+        .iter()
+        .enumerate()
+        .map(|(i, spec)| away_from_zero(10 + i as u64, spec.shape.iter().product()))
+        .collect();
+    let pass = Reference {
+        rows,
+        input,
+        x: &x,
+        parameters: &parameters,
+        states: &[],
+        training: true,
+        key: Key::new(1, Stream::Dropout, 2),
+        position: 1,
+    };
+    let y = layer.reference_forward(&pass);
+    let output: usize = layer.output_shape(input).unwrap().iter().product();
+    assert_eq!(y.len(), rows * output, "{what}");
+    let dy = away_from_zero(3, y.len());
+    let gradients = layer.reference_backward(&pass, &dy);
+    let size: f64 = y.iter().zip(&dy).map(|(y, dy)| (y * dy).abs()).sum();
+    check_gradient(&format!("{what}: dx"), &x, &gradients.dx, size, |x| {
+        dot(&layer.reference_forward(&Reference { x, ..pass }), &dy)
+    });
+    assert_eq!(gradients.parameters.len(), specs.len(), "{what}");
+    for (p, spec) in specs.iter().enumerate() {
+        let what = format!("{what}: gradient of {}", spec.name);
+        check_gradient(&what, &parameters[p], &gradients.parameters[p], size, |w| {
+            let mut parameters = parameters.clone();
+            parameters[p] = w.to_vec();
+            let pass = Reference {
+                parameters: &parameters,
+                ..pass
+            };
+            dot(&layer.reference_forward(&pass), &dy)
+        });
+    }
+}
+
+#[test]
+fn gradients_of_layers_are_central_differences() {
+    let inputs: [&[usize]; 6] = [&[1], &[7], &[2, 3, 2], &[1, 1, 5], &[2, 3, 4], &[1, 5, 3]];
+    for proof in PROOFS {
+        let layer = proof.layer();
+        let fitting = inputs.iter().filter(|i| layer.output_shape(i).is_ok());
+        let mut count = 0;
+        for input in fitting {
+            for rows in [1, 3] {
+                let what = format!("{} of {rows} x {input:?}", proof.title());
+                layer_gradient(&what, &*layer, input, rows);
+                count += 1;
+            }
+        }
+        assert!(count >= 4, "{} takes no input of this test", proof.title());
+    }
+}
+
+/// In evaluation, layers with a random part are the identity.
+#[test]
+fn dropout_is_the_identity_in_evaluation_and_keeps_the_mean_in_training() {
+    let n = 40_000;
+    let x = vec![1.0; n];
+    for proof in Proof::of("dropout") {
+        let layer = proof.layer();
+        let p = layer.arguments()["p"].as_float().unwrap();
+        let mut pass = Reference {
+            rows: 1,
+            input: &[n],
+            x: &x,
+            parameters: &[],
+            states: &[],
+            training: false,
+            key: Key::new(1, Stream::Dropout, 2),
+            position: 1,
+        };
+        assert_eq!(layer.reference_forward(&pass), x);
+        pass.training = true;
+        let y = layer.reference_forward(&pass);
+        let zeros = y.iter().filter(|y| **y == 0.0).count() as f64 / n as f64;
+        // Five standard errors of a share.
+        let allowed = 5.0 * (p * (1.0 - p) / n as f64).sqrt();
+        assert!((zeros - p).abs() <= allowed, "{zeros} of {p}");
+        assert!(
+            y.iter()
+                .all(|y| *y == 0.0 || (y - 1.0 / (1.0 - p)).abs() < 1e-12)
+        );
+    }
+}
+
+/// The loss's arguments that are proved.
+pub(crate) static LOSS_ARGUMENTS: &[(&str, &[&str])] = &[
+    (
+        "cross_entropy",
+        &["", "label_smoothing = 0.1", "label_smoothing = 1.0"],
+    ),
+    ("mse", &[""]),
+];
+
+/// All losses of the table with all arguments that are proved; a loss without a line fails by name.
+pub(crate) fn losses() -> Vec<(String, Box<dyn Loss>)> {
+    let mut losses = Vec::new();
+    for entry in LOSSES {
+        let lines = LOSS_ARGUMENTS.iter().find(|(name, _)| *name == entry.name);
+        let (_, arguments) =
+            lines.unwrap_or_else(|| panic!("loss {} has no line in LOSS_ARGUMENTS", entry.name));
+        for arguments in arguments.iter().chain([&entry.example]) {
+            let loss = (entry.parse)(Args::parse(arguments).unwrap()).unwrap();
+            loss.validate().unwrap();
+            losses.push((format!("{} {{ {arguments} }}", entry.name), loss));
+        }
+    }
+    losses
+}
+
+#[test]
+fn gradients_of_losses_are_central_differences() {
+    for (what, loss) in losses() {
+        for (rows, classes) in [(1, 1), (1, 4), (5, 3)] {
+            let x = away_from_zero(1, rows * classes);
+            let labels: Vec<u32> = (0..rows).map(|r| (r * 2 % classes) as u32).collect();
+            let reference = loss.reference(&x, classes, &labels);
+            let mean = |x: &[f64]| {
+                loss.reference(x, classes, &labels)
+                    .losses
+                    .iter()
+                    .sum::<f64>()
+                    / rows as f64
+            };
+            let size = reference.losses.iter().sum::<f64>() + 1.0;
+            check_gradient(&what, &x, &reference.dx, size, mean);
+            for (row, chosen) in x.chunks(classes).zip(&reference.chosen) {
+                assert!(row.iter().all(|x| *x <= row[*chosen]), "{what}");
+            }
+        }
+    }
+}
+
+/// Equal outputs: the first counts.
+#[test]
+fn of_equal_outputs_the_first_is_chosen() {
+    for (what, loss) in losses() {
+        let chosen = loss
+            .reference(&[1.0, 2.0, 2.0, 0.0, 0.0, 0.0], 3, &[2, 1])
+            .chosen;
+        assert_eq!(chosen, [1, 0], "{what}");
+    }
+}
+
+/// Runs an optimizer's reference over a golden run, one vector per parameter and step.
+fn reference_run(optimizer: &dyn Optimizer, case: &Case, file: &Case, name: &str) -> Vec<Vec<f64>> {
+    let mut parameter = ReferenceParameter {
+        w: file.get("start").get(name).data(),
+        state: Vec::new(),
+        lr_mult: case.get("lr_mult").get(name).number(),
+        decay_mult: case.get("decay_mult").get(name).number(),
+    };
+    let width = parameter.w.len();
+    parameter.state = vec![vec![0.0; width]; optimizer.states()];
+    let gradients = file.get("gradients").get(name).data();
+    let rates = case.get("lr").numbers();
+    let momentums = case.get("momentum").numbers();
+    let steps = gradients.chunks(width).zip(rates.iter().zip(&momentums));
+    let run = steps.map(|(g, (lr, momentum))| {
+        optimizer.reference(&mut parameter, g, *lr, *momentum);
+        parameter.w.clone()
+    });
+    run.collect()
+}
+
+#[test]
+fn references_of_optimizers_are_pytorchs() {
+    for entry in OPTIMIZERS {
+        let file = golden::read(&format!("{}.json", entry.name));
+        let cases = file.get("cases").list();
+        assert!(cases.len() >= 10, "optimizer {}", entry.name);
+        for case in cases {
+            let arguments = case.get("arguments").text();
+            let optimizer = (entry.parse)(Args::parse(&arguments).unwrap()).unwrap();
+            optimizer.validate().unwrap();
+            for name in ["weight", "bias"] {
+                let found = reference_run(&*optimizer, &case, &file, name);
+                let wanted = case.get("weights").get(name).data();
+                for (step, (found, wanted)) in found.iter().flatten().zip(&wanted).enumerate() {
+                    // f64 on both sides, at most a few roundings in each of 20 steps.
+                    let what = case.get("name").text();
+                    assert!(
+                        (found - wanted).abs() <= 1e-13 * (1.0 + wanted.abs()),
+                        "{what}, {name}, element {step}: {found}, PyTorch {wanted}"
+                    );
+                }
+            }
+        }
+    }
+}

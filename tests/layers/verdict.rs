@@ -1,0 +1,179 @@
+//! The comparison of a run with the reference, within bounds derived from the sums.
+
+use wavetrain::kernel::Mode;
+use wavetrain::layer::{Layer, Reference};
+use wavetrain::rng::{Key, Stream};
+
+use super::case::{Case, Found, Given, run};
+use super::compare::{magnitudes, wide, within};
+use super::rounded::{Num, sum_error};
+use super::stage::{RUN_SEED, RUN_STEP, Stage};
+use super::table::Bounds;
+
+/// The second proof for one case with made-up numbers: `Ok` where y, dx and the gradients of the
+/// parameters are within the bounds of the reference's.
+pub(crate) fn check(
+    stage: &mut Stage,
+    layer: &dyn Layer,
+    bounds: &Bounds,
+    case: &Case,
+) -> Result<(), String> {
+    let case = case.fitted(stage, layer);
+    check_given(stage, layer, bounds, &case, &Given::new(layer, &case))
+}
+
+/// The second proof for one case with given numbers.
+pub(crate) fn check_given(
+    stage: &mut Stage,
+    layer: &dyn Layer,
+    bounds: &Bounds,
+    case: &Case,
+    given: &Given,
+) -> Result<(), String> {
+    let wanted = Wanted::new(layer, case, given);
+    let limits = Limits::new(layer, bounds, case, given, &wanted);
+    run(stage, layer, case, given)
+        .and_then(|found| compare(case, &found, &wanted, &limits))
+        .map_err(|problem| format!("{} {case:?}: {problem}", stage.class.as_str()))
+}
+
+fn compare(case: &Case, found: &Found, wanted: &Wanted, limits: &Limits) -> Result<(), String> {
+    let inputs: usize = case.input.iter().product();
+    let outputs = wanted.y.len() / case.rows;
+    within("y", outputs, &found.y, &wanted.y, |i| limits.y[i])?;
+    if case.mode == Mode::Evaluate {
+        return Ok(());
+    }
+    within("dx", inputs, &found.dx, &wanted.dx, |i| limits.dx[i])?;
+    for (i, (got, want)) in found.gradients.iter().zip(&wanted.gradients).enumerate() {
+        let what = format!("gradient of parameter {i}");
+        within(&what, inputs, got, want, |e| limits.gradients[i][e])?;
+    }
+    if found.dx[case.count * inputs..].iter().any(|dx| *dx != 0.0) {
+        return Err("dx of an idle row is not zero".into());
+    }
+    Ok(())
+}
+
+/// What the reference says.
+pub(crate) struct Wanted {
+    pub(crate) y: Vec<f64>,
+    pub(crate) dx: Vec<f64>,
+    pub(crate) gradients: Vec<Vec<f64>>,
+}
+
+impl Wanted {
+    pub(crate) fn new(layer: &dyn Layer, case: &Case, given: &Given) -> Self {
+        let (x, dy) = (wide(&given.x), wide(&given.dy));
+        let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| wide(p)).collect();
+        let pass = pass(case, &x, &parameters);
+        let mut y = layer.reference_forward(&pass);
+        if case.relu {
+            y.iter_mut().for_each(|y| *y = y.max(0.0));
+        }
+        let mut gradients = layer.reference_backward(&pass, &dy);
+        if case.gate {
+            let closed = gradients.dx.iter_mut().zip(&x).filter(|(_, x)| **x <= 0.0);
+            closed.for_each(|(dx, _)| *dx = 0.0);
+        }
+        Self {
+            y,
+            dx: gradients.dx,
+            gradients: gradients.parameters,
+        }
+    }
+}
+
+fn pass<'a>(case: &'a Case, x: &'a [f64], parameters: &'a [Vec<f64>]) -> Reference<'a> {
+    Reference {
+        rows: case.rows,
+        input: &case.input,
+        x,
+        parameters,
+        states: &[],
+        training: case.mode == Mode::Train,
+        key: Key::new(RUN_SEED, Stream::Dropout, RUN_STEP),
+        position: case.position,
+    }
+}
+
+/// The bound of each element.
+struct Limits {
+    y: Vec<f64>,
+    dx: Vec<f64>,
+    gradients: Vec<Vec<f64>>,
+}
+
+impl Limits {
+    fn new(
+        layer: &dyn Layer,
+        bounds: &Bounds,
+        case: &Case,
+        given: &Given,
+        wanted: &Wanted,
+    ) -> Self {
+        match bounds {
+            Bounds::Products => Self::products(layer, case, given, false),
+            Bounds::Chain => Self::products(layer, case, given, true),
+            Bounds::Chosen => {
+                let x = wide(&given.x);
+                let dy = magnitudes(&given.dy);
+                let gradients = layer.reference_backward(&pass(case, &x, &[]), &dy);
+                let windows = dy.len() / case.rows;
+                let sums = gradients.dx.into_iter();
+                Self {
+                    y: vec![0.0; wanted.y.len()],
+                    dx: sums.map(|sum| sum_error(windows, sum)).collect(),
+                    gradients: Vec::new(),
+                }
+            }
+            Bounds::Elements {
+                y: forward,
+                dx: backward,
+            } => {
+                let element = |i: usize| {
+                    let x = Num::exact(f64::from(given.x[i]));
+                    let y = forward(x).of(wanted.y[i], 0.0);
+                    let dy = Num::exact(f64::from(given.dy[i]));
+                    (y.error, backward(x, y, dy).error)
+                };
+                let (y, dx) = (0..given.x.len()).map(element).unzip();
+                Self {
+                    y,
+                    dx,
+                    gradients: Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// The reference of the magnitudes is the sum of magnitudes.
+    fn products(layer: &dyn Layer, case: &Case, given: &Given, chain: bool) -> Self {
+        let x = magnitudes(&given.x);
+        let dy = magnitudes(&given.dy);
+        let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| magnitudes(p)).collect();
+        let pass = pass(case, &x, &parameters);
+        let inputs: usize = case.input.iter().product();
+        let outputs = dy.len() / case.rows;
+        let output = layer.output_shape(&case.input).unwrap();
+        let pixels: usize = output.iter().skip(1).product();
+        // In a chain each sum's error passes through the sums behind it: roots add up, and
+        // sqrt(a) + sqrt(b) <= sqrt(2 (a + b)).
+        let all = 2 * (given.parameters.iter().map(Vec::len).sum::<usize>() + inputs + case.rows);
+        let bound = |n: usize, sums: Vec<f64>| -> Vec<f64> {
+            let n = if chain { all } else { n };
+            sums.into_iter().map(|sum| sum_error(n, sum)).collect()
+        };
+        let y = layer.reference_forward(&pass);
+        let gradients = layer.reference_backward(&pass, &dy);
+        let parameters = gradients.parameters.into_iter();
+        Self {
+            y: bound(inputs + 1, y),
+            dx: bound(outputs, gradients.dx),
+            // A weight of a convolution sums over the pixels of all samples.
+            gradients: parameters
+                .map(|sums| bound(case.count * pixels, sums))
+                .collect(),
+        }
+    }
+}

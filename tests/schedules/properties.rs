@@ -1,0 +1,82 @@
+//! What holds for every cycle, whatever its numbers.
+
+use super::policy;
+use proptest::prelude::*;
+use wavetrain::schedule::{
+    Cycle, Decay, ExpRange, Policy, Rate, Sinusoidal, Triangular, Triangular2,
+};
+
+/// Cycles of any size and lopsidedness.
+fn cycles() -> impl Strategy<Value = Cycle> {
+    let size = prop_oneof![1..10_u64, 1..100_000_u64];
+    let momentums = (0.0..0.99_f64, 0.0..0.99_f64);
+    (0.0..1.0_f64, 1e-9..10.0_f64, size.clone(), size, momentums).prop_map(
+        |(base, swing, up, down, (one, other))| Cycle {
+            step_size_down: down,
+            cycle_momentum: true,
+            base_momentum: one.min(other),
+            max_momentum: one.max(other),
+            ..Cycle::new(base, base + swing, up)
+        },
+    )
+}
+
+/// Early steps, where decaying policies still move, and steps far away.
+fn steps() -> impl Strategy<Value = u64> {
+    prop_oneof![0..1000_u64, 0..1_000_000_u64, 0..u64::MAX / 2]
+}
+
+proptest! {
+    #[test]
+    fn bounds_period_and_continuity(cycle in cycles(), t in steps(), gamma in 0.9..=1.0_f64) {
+        prop_assert_eq!(cycle.validate(), Ok(()));
+        let swing = cycle.max_lr - cycle.base_lr;
+        let steepest = swing / cycle.step_size_up.min(cycle.step_size_down) as f64;
+        let decay = swing * (1.0 - gamma);
+        let amplitude = ExpRange { cycle, gamma, decay: Decay::Amplitude };
+        let policies: [(&dyn Policy, f64); 4] = [
+            (&Triangular(cycle), steepest),
+            (&Triangular2(cycle), steepest),
+            (&amplitude, steepest + decay),
+            // The slope of (1 - cos) / 2 is pi / 2 where it is steepest.
+            (&Sinusoidal(cycle), steepest * std::f64::consts::FRAC_PI_2),
+        ];
+        for (policy, slope) in policies {
+            let (here, next) = (policy.at(t), policy.at(t + 1));
+            prop_assert!((cycle.base_lr..=cycle.max_lr).contains(&here.lr));
+            let momentum = here.momentum.unwrap();
+            prop_assert!((cycle.base_momentum..=cycle.max_momentum).contains(&momentum));
+            let rounding = 8.0 * f64::EPSILON * cycle.max_lr;
+            prop_assert!((next.lr - here.lr).abs() <= slope + rounding, "{:?} {}", policy, t);
+            let opposed = (next.lr - here.lr) * (next.momentum.unwrap() - momentum);
+            prop_assert!(opposed <= 0.0 || (next.lr - here.lr).abs() <= rounding);
+            prop_assert_eq!(policy.at(t), here);
+        }
+        let period = cycle.period();
+        prop_assert_eq!(Triangular(cycle).at(t), Triangular(cycle).at(t + period));
+        prop_assert_eq!(Sinusoidal(cycle).at(t), Sinusoidal(cycle).at(t + period));
+        prop_assert_eq!(Triangular(cycle).cycle(t + period), Some(t / period + 1));
+    }
+
+    /// Just before and after the peak of a very long cycle, where rounding can pass the bound.
+    #[test]
+    fn no_rounding_passes_the_peak(cycle in cycles(), off in 1..64_u64) {
+        let half = 1 << 52;
+        let cycle = Cycle { step_size_up: half, step_size_down: half, ..cycle };
+        for t in [half - off, half + off] {
+            for policy in [&Triangular(cycle) as &dyn Policy, &Sinusoidal(cycle)] {
+                let Rate { lr, momentum } = policy.at(t);
+                prop_assert!(lr <= cycle.max_lr, "{} above {}", lr, cycle.max_lr);
+                let momentum = momentum.unwrap();
+                prop_assert!(momentum >= cycle.base_momentum, "{}", momentum);
+            }
+        }
+    }
+
+    #[test]
+    fn written_arguments_read_back_to_the_same_bits(cycle in cycles(), gamma in 0.5..=1.0_f64) {
+        let first = ExpRange { cycle, gamma, decay: Decay::Both };
+        let second = policy("exp_range", &first.arguments().to_string());
+        prop_assert_eq!(format!("{first:?}"), format!("{second:?}"));
+    }
+}

@@ -1,0 +1,112 @@
+//! Loops: how many a shader has, from naga's IR, and how often one invocation runs through them.
+
+use naga::{Block, Module, Statement};
+use wavetrain::kernel::Word;
+use wavetrain::kernel::plan::Dispatch;
+
+fn module(text: &str) -> Module {
+    naga::front::wgsl::parse_str(text).unwrap()
+}
+
+/// Number of loops in the whole text.
+pub(crate) fn count(text: &str) -> usize {
+    let module = module(text);
+    let functions = module.functions.iter().map(|(_, function)| function);
+    let entries = module.entry_points.iter().map(|entry| &entry.function);
+    functions.chain(entries).map(|f| in_block(&f.body)).sum()
+}
+
+fn in_block(block: &Block) -> usize {
+    block
+        .iter()
+        .map(|statement| match statement {
+            Statement::Loop {
+                body, continuing, ..
+            } => 1 + in_block(body) + in_block(continuing),
+            Statement::If { accept, reject, .. } => in_block(accept) + in_block(reject),
+            Statement::Block(block) => in_block(block),
+            Statement::Switch { cases, .. } => cases.iter().map(|case| in_block(&case.body)).sum(),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Bytes of workgroup memory; wgpu 30 does not check them against the limit.
+pub(crate) fn workgroup_memory(text: &str) -> u32 {
+    let module = module(text);
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).unwrap();
+    let variables = module.global_variables.iter().map(|(_, variable)| variable);
+    let shared = variables.filter(|v| v.space == naga::AddressSpace::WorkGroup);
+    shared.map(|v| layouter[v.ty].size).sum()
+}
+
+/// Loops that a shader is known to have: those that [`iterations`] counts.
+pub(crate) fn stated(name: &str) -> usize {
+    match name {
+        "bench/multiply_add" => 1,
+        // The four lanes of a quad.
+        "data/gather_pixels_bytes" | "data/gather_pixels_floats" | "layer/dropout" => 1,
+        // The four lanes of a quad: of features and of pixels; forward and backward.
+        "data/augment" | "layer/flatten" => 2,
+        // Largest value with its lanes, powers, gradient; idle rows; the tree of sums.
+        "loss/cross_entropy" => 6,
+        // Quads with their lanes; idle rows; the tree of sums.
+        "loss/mse" => 4,
+        // Rows and columns of a window, forward and backward.
+        "layer/max_pool2d" | "layer/avg_pool2d" => 4,
+        // Rows and columns of a picture.
+        "layer/global_avg_pool" => 2,
+        // The parts of a sum.
+        "layer/conv2d_parts" => 1,
+        // Pixels in eights and alone, blocks and their tree, forward and backward; pixels twice.
+        "layer/batch_norm2d" => 10,
+        // Channels, and rows and columns, forward and backward.
+        "layer/local_response_norm" => 6,
+        // Over k; in `lanes` also over the rows of a tile.
+        name if name.starts_with("matmul") => 2,
+        _ => 0,
+    }
+}
+
+/// Most iterations of one invocation of a dispatch, all loops together.
+pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
+    let dim = |field: &str| {
+        let found = dispatch.dims.iter().find(|(name, _)| name == field);
+        match found {
+            Some((_, Word::U32(value))) => *value as usize,
+            _ => panic!("{name} has no dims.{field}"),
+        }
+    };
+    let quads = || dim("cols").div_ceil(4);
+    match name {
+        "bench/multiply_add" => dim("iterations"),
+        "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
+        "layer/dropout" | "layer/flatten" => 4,
+        "loss/cross_entropy" => 7 * quads() + 6,
+        "loss/mse" => 5 * quads() + 6,
+        "layer/max_pool2d" | "layer/avg_pool2d" => dim("kernel_y") * (1 + dim("kernel_x")),
+        "layer/global_avg_pool" => dim("height") * (1 + dim("width")),
+        "layer/conv2d_parts" => dim("count"),
+        // src/layer/batch_norm2d/work.rs bounds its own, with a test.
+        "layer/batch_norm2d" => 50_007,
+        "layer/local_response_norm" => {
+            let size = dim("before") + dim("after") + 1;
+            size * (1 + size)
+        }
+        name if name.starts_with("conv2d_weight") => {
+            let fours = dim("samples").div_ceil(4).div_ceil(dim("parts_n"));
+            fours * (1 + dim("ho").div_ceil(dim("parts_y")) * (1 + dim("wo")))
+        }
+        name if name.starts_with("conv2d") => {
+            let quads = dim("ci_quads").max(dim("co_quads"));
+            dim("tiles") * (1 + dim("kernel_y") * (1 + dim("kernel_x") * (1 + quads)))
+        }
+        name if name.starts_with("matmul") => {
+            let terms = dim("k_end") - dim("k_begin");
+            // Four terms at a time, and at most 32 rows of a tile in fours.
+            terms.div_ceil(if name.contains("tiled") { 16 } else { 4 }) + 8
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,125 @@
+//! Plans of all presets, and of a network with every layer, without an adapter.
+
+use std::sync::Arc;
+
+use wavetrain::args::{Args, Entry};
+use wavetrain::config::Config;
+use wavetrain::config::presets::PRESETS;
+use wavetrain::gpu::{Class, Gpu};
+use wavetrain::kernel::{Mode, Plan};
+use wavetrain::layer::{LAYERS, Layer};
+use wavetrain::loss::LOSSES;
+use wavetrain::model::{Network, PlanRequest, Storage, plan};
+
+const fn lanes(lanes: u32, subgroups: bool) -> Class {
+    Class::Lanes { lanes, subgroups }
+}
+
+/// Every class, with every subgroup size that an adapter may have.
+pub(crate) const CLASSES: [Class; 9] = [
+    Class::Tiled,
+    lanes(4, true),
+    lanes(8, true),
+    lanes(16, true),
+    lanes(32, true),
+    lanes(4, false),
+    lanes(8, false),
+    lanes(16, false),
+    lanes(32, false),
+];
+
+/// A device that validates everything and runs nothing.
+pub(crate) fn gpu(class: Class) -> Arc<Gpu> {
+    Arc::new(Gpu::noop(class).unwrap())
+}
+
+/// A configuration as text, and what its source would say of its samples.
+pub(crate) struct Preset {
+    pub(crate) name: String,
+    text: String,
+    shape: Vec<usize>,
+    classes: usize,
+    storage: Storage,
+}
+
+/// Layers of the table, written as in `model.layers`, that take samples of any shape; with
+/// `pictures` those that take pictures alone, the one that ends with a list last.
+fn layers(pictures: bool) -> String {
+    let fits = |entry: &&Entry<dyn Layer>| {
+        let layer = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
+        let [list, picture] = [&[3][..], &[3, 9, 7]].map(|shape| layer.output_shape(shape).is_ok());
+        let other = ["linear", "flatten"].contains(&entry.name);
+        !other && picture && list != pictures
+    };
+    let mut entries: Vec<_> = LAYERS.iter().filter(fits).collect();
+    entries.sort_by_key(|entry| entry.name == "global_avg_pool");
+    let entries = entries.into_iter();
+    let written = entries.map(|entry| match entry.example {
+        "" => format!("\"{}\"", entry.name),
+        example => format!(
+            "{{ {} = {{ {} }} }}",
+            entry.name,
+            example.replace('\n', ", ")
+        ),
+    });
+    written.collect::<Vec<_>>().join(", ")
+}
+
+impl Preset {
+    /// All presets; and for each loss a network with every layer of the table, in front of a
+    /// flatten and behind it, that trains on floats.
+    pub(crate) fn all() -> Vec<Self> {
+        let presets = PRESETS.iter().map(|preset| {
+            let config = Config::parse(preset.name, preset.text).unwrap();
+            Self {
+                name: preset.name.to_owned(),
+                text: preset.text.to_owned(),
+                shape: config.data.source.shape.to_vec(),
+                classes: config.data.source.classes.len(),
+                storage: Storage::Bytes,
+            }
+        });
+        let everything = LOSSES.iter().map(|loss| Self {
+            name: format!("every layer, {}", loss.name),
+            text: format!(
+                "[model]\nlayers = [{each}, {pictures}, \"flatten\", {{ linear = 300 }}, {each}, {{ linear = 11 }}]\n\
+                 [loss]\nkind = \"{}\"\n[schedule]\npolicy = \"constant\"\nlr = 0.1\n[data]\nbatch = 130",
+                loss.name,
+                each = layers(false),
+                pictures = layers(true)
+            ),
+            shape: vec![3, 9, 7],
+            classes: 11,
+            storage: Storage::Floats,
+        });
+        presets.chain(everything).collect()
+    }
+
+    /// The plans of training and of evaluation.
+    pub(crate) fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
+        let config = Config::parse(&self.name, &self.text)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let batch = config.data.batch;
+        let network = Network::new(
+            config.layers,
+            config.loss,
+            config.optimizer,
+            &self.shape,
+            self.classes,
+        )
+        .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        [Mode::Train, Mode::Evaluate]
+            .map(|mode| {
+                let request = PlanRequest {
+                    mode,
+                    batch,
+                    slots: 32,
+                    storage: self.storage,
+                    samples: 1000,
+                    augment: config.augment,
+                };
+                plan(&network, gpu, &request).unwrap()
+            })
+            .into()
+    }
+}

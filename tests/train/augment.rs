@@ -1,0 +1,129 @@
+//! Training on pictures that are changed at random: the same bits whatever the chunk (and
+//! wherever the samples lie: `residence.rs`), other bits for another seed, and evaluation sees the pictures as they are.
+
+use std::sync::Arc;
+
+use wavetrain::data::{Dataset, Samples};
+use wavetrain::gpu::Gpu;
+use wavetrain::train::{Event, Flow, Trainer};
+
+use super::fixture::{CLASSES, Setup, bits, gpu, gpus, weight_bits};
+
+const AUGMENT: &str = "[augment]\nhorizontal_flip = 0.5\nshift = 2\nrotation = 20\n\
+                       scale = [0.8, 1.2]\nshear = 5\ncutout = 3";
+
+fn pictures(seed: u64, count: usize) -> Samples {
+    let [side, channels] = [9, 3];
+    let flat = super::fixture::samples(seed, count, channels * side * side);
+    let wavetrain::data::Values::Bytes(bytes) = flat.values else {
+        panic!("bytes");
+    };
+    Samples::from_bytes(&[channels, side, side], bytes, flat.labels).unwrap()
+}
+
+fn data() -> Dataset {
+    Dataset::new("made up", pictures(2, 70), pictures(3, 20), CLASSES).unwrap()
+}
+
+fn setup(augment: &str, chunk: &str) -> Setup {
+    Setup {
+        data: format!("batch = 16\n{augment}"),
+        layers: "[{ conv2d = { out_channels = 3, kernel_size = 3 } }, \"relu\", \"flatten\", { linear = 4 }]"
+            .into(),
+        train: format!("steps = 12\neval_every = 6\nchunk = {chunk}"),
+        ..Setup::default()
+    }
+}
+
+type Outcome = (Vec<[u64; 6]>, Vec<(String, Vec<u32>)>, Vec<u64>);
+
+fn train(gpu: Arc<Gpu>, setup: &Setup) -> Outcome {
+    let mut trainer = setup.trainer(gpu, data());
+    let mut records = Vec::new();
+    let mut evaluations = Vec::new();
+    trainer
+        .run(&mut [&mut |event: &Event<'_>| {
+            match event {
+                Event::Steps(steps) => records.extend_from_slice(steps),
+                Event::Evaluated(e) => evaluations.push(e.loss.to_bits()),
+                _ => {}
+            }
+            Ok(Flow::Continue)
+        }])
+        .unwrap();
+    (bits(&records), weight_bits(&trainer), evaluations)
+}
+
+#[test]
+fn the_chunk_changes_no_bit() {
+    for gpu in gpus() {
+        let one = train(Arc::clone(&gpu), &setup(AUGMENT, "1"));
+        assert_eq!(one, train(Arc::clone(&gpu), &setup(AUGMENT, "5")));
+        assert_eq!(one, train(gpu, &setup(AUGMENT, "\"auto\"")));
+    }
+}
+
+#[test]
+fn another_seed_and_no_augmentation_train_otherwise() {
+    let augmented = train(gpu(), &setup(AUGMENT, "\"auto\""));
+    assert_ne!(augmented.0, train(gpu(), &setup("", "\"auto\"")).0);
+    // The run's seed draws, not the data's: with the same first weights only the pictures differ.
+    let start = |seed| {
+        let other = Setup {
+            seed,
+            ..setup(AUGMENT, "\"auto\"")
+        };
+        let mut trainer = other.trainer(gpu(), data());
+        trainer.augmented().unwrap()
+    };
+    let (a, b) = (start(5), start(6));
+    assert_eq!(a[0].pixels[0], b[0].pixels[0]);
+    assert_ne!(a[0].pixels[1..], b[0].pixels[1..]);
+}
+
+/// The untrained network's evaluation is the same bits with and without augmentation.
+#[test]
+fn evaluation_sees_the_pictures_as_they_are() {
+    let evaluate = |augment: &str| {
+        let mut trainer: Trainer = setup(augment, "\"auto\"").trainer(gpu(), data());
+        trainer.evaluate_all().unwrap()[0].loss.to_bits()
+    };
+    assert_eq!(evaluate(AUGMENT), evaluate(""));
+}
+
+#[test]
+fn the_strip_shows_samples_and_their_variants() {
+    let flipped = setup("[augment]\nhorizontal_flip = 1", "\"auto\"");
+    let dataset = data();
+    let wavetrain::data::Values::Bytes(bytes) = dataset.train.values.clone() else {
+        panic!("bytes");
+    };
+    let strip = flipped.trainer(gpu(), dataset).augmented().unwrap();
+    assert_eq!(strip.len(), 8);
+    for sample in &strip {
+        let original = &bytes[sample.index * 243..(sample.index + 1) * 243];
+        assert_eq!(sample.pixels[0], original);
+        assert_eq!(sample.pixels.len(), 6);
+        let mirrored: Vec<u8> = (original.chunks(9))
+            .flat_map(|row| row.iter().rev().copied())
+            .collect();
+        assert!(sample.pixels[1..].iter().all(|p| *p == mirrored));
+    }
+    let mut plain = setup("", "\"auto\"").trainer(gpu(), data());
+    assert!(plain.augmented().unwrap().is_empty());
+}
+
+#[test]
+fn lists_of_features_cannot_be_augmented() {
+    let setup = Setup {
+        data: "batch = 16\n[augment]\nshift = 2".into(),
+        ..Setup::default()
+    };
+    let error = Trainer::new(gpu(), setup.config(), super::fixture::data(40, 6)).unwrap_err();
+    assert!(error.is_users_mistake());
+    let message = error.to_string();
+    assert!(
+        message.contains("samples of shape [6], which are no pictures"),
+        "{message}"
+    );
+}

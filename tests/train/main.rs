@@ -1,0 +1,17 @@
+//! The engine: the same bits whatever the chunk, the rate's way from the schedule to the weights,
+//! and whole runs against the references in f64.
+
+#[path = "../layers/adapter.rs"]
+mod adapter;
+mod augment;
+mod chunks;
+mod ending;
+mod engine;
+mod evaluation;
+mod fixture;
+mod rates;
+mod residence;
+#[path = "../layers/rounded.rs"]
+#[allow(dead_code, reason = "the proofs of the layers use the rest")]
+mod rounded;
+mod state;

@@ -1,0 +1,127 @@
+//! The state of a trainer as a value: what is put back, and what begins again, is the same bits.
+
+use wavetrain::Config;
+use wavetrain::data::{Dataset, Samples};
+use wavetrain::schedule::{Constant, Policy, Triangular};
+use wavetrain::train::Trainer;
+
+use super::fixture::{CLASSES, Setup, bits, data, gpus, samples, weight_bits};
+
+/// A net with all that has a state: velocities, running statistics, dropout; and, at 50 samples in
+/// batches of 16, a smaller last batch.
+fn setup() -> Setup {
+    Setup {
+        layers: r#"[{ conv2d = { out_channels = 5, kernel_size = 3 } }, "batch_norm2d", "relu", "flatten", { dropout = 0.3 }, { linear = 4 }]"#
+            .into(),
+        ..Setup::default()
+    }
+}
+
+fn pictures() -> Dataset {
+    let shaped = |seed, count| {
+        let flat = samples(seed, count, 36);
+        let wavetrain::data::Values::Bytes(bytes) = flat.values else {
+            panic!("the fixture makes bytes");
+        };
+        Samples::from_bytes(&[1, 6, 6], bytes, flat.labels).unwrap()
+    };
+    Dataset::new("pictures", shaped(2, 50), shaped(3, 30), CLASSES).unwrap()
+}
+
+fn schedule(config: &str) -> Box<dyn Policy> {
+    Config::parse("schedule", config).unwrap().schedule
+}
+
+/// Everything that shows what a trainer would do next: records of ten steps, then weights, then the
+/// whole state.
+fn future(trainer: &mut Trainer) -> impl PartialEq + std::fmt::Debug + use<> {
+    let records = bits(&trainer.advance(10, 4).unwrap());
+    (records, weight_bits(trainer), trainer.state().unwrap())
+}
+
+#[test]
+fn what_is_put_back_trains_on_to_the_same_bits() {
+    for gpu in gpus() {
+        let mut trainer = setup().trainer(gpu.clone(), pictures());
+        trainer.advance(7, 3).unwrap();
+        let state = trainer.state().unwrap();
+        assert_eq!(state.done, 7);
+        let expected = future(&mut trainer);
+        // Another seed, another order, a rate that destroys the weights.
+        trainer.set_order_seed(91);
+        trainer.begin(17, Box::new(Constant { lr: 1e30 })).unwrap();
+        let wild = trainer.advance(9, 4).unwrap();
+        assert!(wild.iter().any(|record| !record.loss.is_finite()));
+        trainer.restore(&state).unwrap();
+        trainer.set_schedule(setup().config().schedule);
+        assert_eq!(trainer.state().unwrap(), state);
+        assert_eq!(future(&mut trainer), expected, "{:?}", gpu.class());
+    }
+}
+
+#[test]
+fn a_trainer_that_begins_again_is_a_new_one() {
+    let other = "[schedule]\npolicy = \"triangular2\"\nbase_lr = 0.02\nmax_lr = 0.3\nstep_size_up = 3\ncycle_momentum = true";
+    for gpu in gpus() {
+        let mut trainer = setup().trainer(gpu.clone(), pictures());
+        trainer.begin(6, Box::new(Constant { lr: 1e30 })).unwrap();
+        trainer.advance(13, 5).unwrap();
+        trainer.begin(23, schedule(other)).unwrap();
+        let mut fresh = Setup {
+            seed: 23,
+            schedule: other.lines().skip(1).collect::<Vec<_>>().join("\n"),
+            ..setup()
+        }
+        .trainer(gpu.clone(), pictures());
+        assert_eq!(trainer.info().schedule, fresh.info().schedule);
+        assert_eq!(trainer.info().period, fresh.info().period);
+        assert_eq!(trainer.state().unwrap(), fresh.state().unwrap());
+        assert_eq!(weight_bits(&trainer), weight_bits(&fresh));
+        assert_eq!(
+            future(&mut trainer),
+            future(&mut fresh),
+            "{:?}",
+            gpu.class()
+        );
+        let at = |t: &mut Trainer| t.evaluate_all().unwrap();
+        assert_eq!(at(&mut trainer), at(&mut fresh));
+    }
+}
+
+#[test]
+fn beginning_again_lays_nothing_out_and_the_seeds_matter() {
+    let gpu = gpus().remove(0);
+    let mut trainer = setup().trainer(gpu, pictures());
+    let plan = trainer.plan().clone();
+    let mut begin = |seed, order| {
+        let policy = Triangular(wavetrain::schedule::Cycle::new(0.01, 0.1, 5));
+        trainer.set_order_seed(order);
+        trainer.begin(seed, Box::new(policy)).unwrap();
+        trainer.set_total_steps(4);
+        assert_eq!(trainer.plan(), &plan);
+        assert_eq!((trainer.total_steps(), trainer.info().total_steps), (4, 4));
+        trainer.run(&mut []).unwrap();
+        assert_eq!((trainer.done(), trainer.seed()), (4, seed));
+        weight_bits(&trainer)
+    };
+    let first = begin(1, 1);
+    assert_ne!(begin(2, 1), first);
+    assert_ne!(begin(1, 2), first);
+    assert_eq!(begin(1, 1), first);
+}
+
+#[test]
+fn the_state_of_another_model_is_refused_and_changes_nothing() {
+    let gpu = gpus().remove(0);
+    let state = setup().trainer(gpu.clone(), pictures()).state().unwrap();
+    let mut other = Setup::default().trainer(gpu, data(50, 6));
+    let before = other.state().unwrap();
+    let error = other.restore(&state).unwrap_err();
+    assert!(error.is_users_mistake());
+    let message = error.to_string();
+    assert!(
+        message.contains("running_mean") && message.contains("bytes"),
+        "{message}"
+    );
+    assert_eq!(other.state().unwrap(), before);
+}
