@@ -3,6 +3,8 @@
 //! The phase is an integer. Implementations that compute `floor(1 + t / T)` in floating point miss
 //! the peak by rounding and, in f32, lose the cycle altogether after some 10^7 steps.
 
+use super::growth::Growth;
+use super::length::check_decay;
 use super::{Invalid, Rate, Steps, check_rate};
 use serde::Deserialize;
 
@@ -34,6 +36,11 @@ pub struct Cycle {
     pub base_momentum: f64,
     /// The momentum at the start of each cycle, in [0, 1), at least `base_momentum`.
     pub max_momentum: f64,
+    /// Growth: each cycle is this many times as long as the one before, at least 1. The step of the
+    /// peak is rounded.
+    pub cycle_mul: f64,
+    /// Factor on the swing for each new cycle, above 0 and at most 1.
+    pub cycle_decay: f64,
 }
 
 /// The names of [`Cycle`]'s arguments, in the order in which they are shown.
@@ -45,6 +52,8 @@ pub(super) const ARGUMENTS: &[&str] = &[
     "cycle_momentum",
     "base_momentum",
     "max_momentum",
+    "cycle_mul",
+    "cycle_decay",
 ];
 
 pub(super) const STEP_SIZE: u64 = 2000;
@@ -73,10 +82,13 @@ impl Cycle {
             cycle_momentum: false,
             base_momentum: BASE_MOMENTUM,
             max_momentum: MAX_MOMENTUM,
+            cycle_mul: 1.0,
+            cycle_decay: 1.0,
         }
     }
 
-    /// Steps of a whole cycle, `T = step_size_up + step_size_down`.
+    /// Steps of the first cycle, `T = step_size_up + step_size_down`; of every cycle, unless they
+    /// grow.
     #[must_use]
     pub fn period(&self) -> u64 {
         self.step_size_up.saturating_add(self.step_size_down).max(1)
@@ -87,14 +99,54 @@ impl Cycle {
     #[must_use]
     pub fn position(&self, step: u64) -> Position {
         let period = self.period();
-        let (cycle, q) = (step / period, step % period);
-        // Whole numbers up to here, so both turns are exact: 0 / up and down / down.
-        let height = if q < self.step_size_up {
-            q as f64 / self.step_size_up as f64
+        let growth = self.growth();
+        let place = growth.place(step);
+        let (up, down) = if growth.is_even() {
+            (self.step_size_up, self.step_size_down)
         } else {
-            (period - q) as f64 / self.step_size_down as f64
+            let share = self.step_size_up as f64 / period as f64;
+            let up = (share * place.length as f64).round() as u64;
+            let up = up.clamp(1, place.length.max(2) - 1);
+            (up, place.length - up)
         };
-        Position { cycle, height }
+        let q = step - place.start;
+        // Whole numbers up to here, so both turns are exact: 0 / up and down / down.
+        let height = if q < up {
+            q as f64 / up as f64
+        } else {
+            (place.length - q) as f64 / down as f64
+        };
+        Position {
+            cycle: place.cycle,
+            height,
+        }
+    }
+
+    fn growth(&self) -> Growth {
+        Growth {
+            first: self.period(),
+            factor: self.cycle_mul,
+        }
+    }
+
+    /// What is left of the swing in cycle `cycle`: `cycle_decay^cycle`.
+    #[must_use]
+    pub fn left(&self, cycle: u64) -> f64 {
+        if self.cycle_decay == 1.0 {
+            return 1.0;
+        }
+        libm::pow(self.cycle_decay, cycle as f64)
+    }
+
+    /// The length of every cycle; `None` where they grow.
+    pub(super) fn even_period(&self) -> Option<u64> {
+        self.growth().is_even().then(|| self.period())
+    }
+
+    /// The step at which the cycle of `step` ends.
+    pub(super) fn end_of(&self, step: u64) -> Option<u64> {
+        let place = self.growth().place(step);
+        place.start.checked_add(place.length)
     }
 
     /// Rate and momentum at `swing` in [0, 1], the share of the way from base to max:
@@ -147,6 +199,8 @@ impl Cycle {
             });
         }
         self.validate_steps()?;
+        self.growth().check("cycle_mul")?;
+        check_decay("cycle_decay", self.cycle_decay)?;
         self.validate_momentum()
     }
 
@@ -178,30 +232,7 @@ impl Cycle {
     }
 
     fn validate_momentum(&self) -> Result<(), Invalid> {
-        let Self {
-            base_momentum: base,
-            max_momentum: max,
-            ..
-        } = *self;
-        for (key, value) in [("base_momentum", base), ("max_momentum", max)] {
-            // In f32, too: a momentum that rounds to 1 never forgets a gradient.
-            if !(value >= 0.0 && (value as f32) < 1.0) {
-                return Err(Invalid {
-                    key,
-                    message: format!("is {value}; expected a momentum from 0 to below 1"),
-                });
-            }
-        }
-        if base > max {
-            return Err(Invalid {
-                key: "base_momentum",
-                message: format!(
-                    "is {base}, above max_momentum = {max}; expected base_momentum, the momentum \
-                     at the peak of the rate, to be the lower one"
-                ),
-            });
-        }
-        Ok(())
+        check_momentum(self.base_momentum, self.max_momentum)
     }
 
     /// `NAME from 0.01 to 0.1, half cycle 938 steps`, with what differs from the plain case.
@@ -220,8 +251,16 @@ impl Cycle {
         } else {
             String::new()
         };
+        let growth = match self.cycle_mul {
+            1.0 => String::new(),
+            mul => format!(", each cycle {mul} times as long"),
+        };
+        let decay = match self.cycle_decay {
+            1.0 => String::new(),
+            decay => format!(", swing times {decay} each cycle"),
+        };
         format!(
-            "{name} from {} to {}, {halves}{momentum}",
+            "{name} from {} to {}, {halves}{growth}{decay}{momentum}",
             self.base_lr, self.max_lr
         )
     }
@@ -230,7 +269,7 @@ impl Cycle {
     #[must_use]
     pub fn arguments(&self) -> toml::Table {
         let steps = |n: u64| i64::try_from(n).unwrap_or(i64::MAX).into();
-        let values: [toml::Value; 7] = [
+        let values: [toml::Value; 9] = [
             self.base_lr.into(),
             self.max_lr.into(),
             steps(self.step_size_up),
@@ -238,10 +277,35 @@ impl Cycle {
             self.cycle_momentum.into(),
             self.base_momentum.into(),
             self.max_momentum.into(),
+            self.cycle_mul.into(),
+            self.cycle_decay.into(),
         ];
         let names = ARGUMENTS.iter().map(|&name| name.to_owned());
         names.zip(values).collect()
     }
+}
+
+/// Refuses momentums outside [0, 1) and a range that is upside down.
+pub(super) fn check_momentum(base: f64, max: f64) -> Result<(), Invalid> {
+    for (key, value) in [("base_momentum", base), ("max_momentum", max)] {
+        // In f32, too: a momentum that rounds to 1 never forgets a gradient.
+        if !(value >= 0.0 && (value as f32) < 1.0) {
+            return Err(Invalid {
+                key,
+                message: format!("is {value}; expected a momentum from 0 to below 1"),
+            });
+        }
+    }
+    if base > max {
+        return Err(Invalid {
+            key: "base_momentum",
+            message: format!(
+                "is {base}, above max_momentum = {max}; expected base_momentum, the momentum at \
+                 the peak of the rate, to be the lower one"
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// `from + (to - from) * share`, exact at both ends.
@@ -269,6 +333,8 @@ struct Written {
     cycle_momentum: bool,
     base_momentum: Option<f64>,
     max_momentum: Option<f64>,
+    cycle_mul: Option<f64>,
+    cycle_decay: Option<f64>,
 }
 
 impl From<Written> for Cycle {
@@ -282,6 +348,8 @@ impl From<Written> for Cycle {
             cycle_momentum: written.cycle_momentum,
             base_momentum: written.base_momentum.unwrap_or(BASE_MOMENTUM),
             max_momentum: written.max_momentum.unwrap_or(MAX_MOMENTUM),
+            cycle_mul: written.cycle_mul.unwrap_or(1.0),
+            cycle_decay: written.cycle_decay.unwrap_or(1.0),
         }
     }
 }

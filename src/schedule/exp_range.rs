@@ -76,6 +76,8 @@ pub(super) const ENTRY: Entry<dyn Policy> = Entry {
         "cycle_momentum",
         "base_momentum",
         "max_momentum",
+        "cycle_mul",
+        "cycle_decay",
     ],
     short: None,
     example: "base_lr = 0.01\nmax_lr = 0.1\nstep_size_up = 938\ngamma = 0.9998\ndecay = \"both\"",
@@ -103,7 +105,8 @@ impl Policy for ExpRange {
     }
 
     fn at(&self, step: u64) -> Rate {
-        let height = self.cycle.position(step).height;
+        let at = self.cycle.position(step);
+        let height = at.height * self.cycle.left(at.cycle);
         let power = libm::pow(self.gamma, step as f64);
         let decayed = self.cycle.rate(height * power);
         match self.decay {
@@ -116,7 +119,15 @@ impl Policy for ExpRange {
     }
 
     fn period(&self) -> Option<u64> {
-        Some(self.cycle.period())
+        self.cycle.even_period()
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        Some(self.cycle.position(step).cycle)
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        self.cycle.end_of(step)
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
@@ -156,6 +167,8 @@ struct Written {
     cycle_momentum: bool,
     base_momentum: Option<f64>,
     max_momentum: Option<f64>,
+    cycle_mul: Option<f64>,
+    cycle_decay: Option<f64>,
 }
 
 impl From<Written> for ExpRange {
@@ -170,6 +183,8 @@ impl From<Written> for ExpRange {
                 cycle_momentum: written.cycle_momentum,
                 base_momentum: written.base_momentum.unwrap_or(cycle::BASE_MOMENTUM),
                 max_momentum: written.max_momentum.unwrap_or(cycle::MAX_MOMENTUM),
+                cycle_mul: written.cycle_mul.unwrap_or(1.0),
+                cycle_decay: written.cycle_decay.unwrap_or(1.0),
             },
             gamma: written.gamma.unwrap_or(1.0),
             decay: written.decay,

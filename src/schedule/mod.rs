@@ -7,22 +7,55 @@
 //! To add a policy: one file here with a serde struct of its arguments, its [`Policy`] and its
 //! `ENTRY`; one line in [`POLICIES`]; its check values in `tests/schedules/`.
 
+mod anneal;
 mod closure;
 mod constant;
+mod cosine;
+mod cosine_restarts;
 mod cycle;
 mod exp_range;
+mod exponential;
+mod growth;
+mod inv;
+mod inverse_sqrt;
+mod length;
+mod linear;
+mod member;
+mod multi_step;
+mod one_cycle;
+mod piecewise;
+mod polynomial;
+mod sequence;
 mod sinusoidal;
+mod step;
 mod triangular;
 mod triangular2;
+mod warmup;
+mod wsd;
 
 pub use crate::args::{Entry, Invalid, Scope, Steps};
+pub use anneal::Anneal;
 pub use closure::Closure;
 pub use constant::Constant;
+pub use cosine::Cosine;
+pub use cosine_restarts::CosineRestarts;
 pub use cycle::{Cycle, Position};
 pub use exp_range::{Decay, ExpRange};
+pub use exponential::Exponential;
+pub use inv::Inv;
+pub use inverse_sqrt::InverseSqrt;
+pub use linear::Linear;
+pub use multi_step::MultiStep;
+pub use one_cycle::OneCycle;
+pub use piecewise::Piecewise;
+pub use polynomial::Polynomial;
+pub use sequence::Sequence;
 pub use sinusoidal::Sinusoidal;
+pub use step::Step;
 pub use triangular::Triangular;
 pub use triangular2::Triangular2;
+pub use warmup::Warmup;
+pub use wsd::{DecayType, Wsd};
 
 /// The rate and the momentum of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +103,15 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
     fn end(&self) -> Option<u64> {
         None
     }
+    /// How many steps the policy has, where it is made for a number of them: what stands after it in
+    /// a [`Sequence`] starts there.
+    fn length(&self) -> Option<u64> {
+        None
+    }
+    /// How deep policies are nested in this one: 0 for a policy alone.
+    fn depth(&self) -> usize {
+        0
+    }
     /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it.
     fn momentum_range(&self) -> Option<[f64; 2]> {
         None
@@ -100,6 +142,20 @@ pub static POLICIES: &[Entry<dyn Policy>] = &[
     triangular2::ENTRY,
     exp_range::ENTRY,
     sinusoidal::ENTRY,
+    one_cycle::ENTRY,
+    cosine::ENTRY,
+    cosine_restarts::ENTRY,
+    linear::ENTRY,
+    polynomial::ENTRY,
+    exponential::ENTRY,
+    step::ENTRY,
+    multi_step::ENTRY,
+    inverse_sqrt::ENTRY,
+    inv::ENTRY,
+    wsd::ENTRY,
+    piecewise::ENTRY,
+    warmup::ENTRY,
+    sequence::ENTRY,
 ];
 
 /// Refuses what no learning rate can be: negative, NaN, or not finite in the f32 of the shaders.

@@ -51,13 +51,21 @@ impl Policy for Sinusoidal {
     fn at(&self, step: u64) -> Rate {
         // (1 - cos x) / 2 = sin^2(x / 2), which does not cancel near the low point; sin(pi / 2)
         // and sin(0) are exact.
-        let height = self.0.position(step).height;
-        let sine = libm::sin(core::f64::consts::FRAC_PI_2 * height);
-        self.0.rate(sine * sine)
+        let at = self.0.position(step);
+        let sine = libm::sin(core::f64::consts::FRAC_PI_2 * at.height);
+        self.0.rate(sine * sine * self.0.left(at.cycle))
     }
 
     fn period(&self) -> Option<u64> {
-        Some(self.0.period())
+        self.0.even_period()
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        Some(self.0.position(step).cycle)
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        self.0.end_of(step)
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

@@ -48,11 +48,20 @@ impl Policy for Triangular {
     }
 
     fn at(&self, step: u64) -> Rate {
-        self.0.rate(self.0.position(step).height)
+        let at = self.0.position(step);
+        self.0.rate(at.height * self.0.left(at.cycle))
     }
 
     fn period(&self) -> Option<u64> {
-        Some(self.0.period())
+        self.0.even_period()
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        Some(self.0.position(step).cycle)
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        self.0.end_of(step)
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

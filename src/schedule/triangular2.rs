@@ -52,11 +52,20 @@ impl Policy for Triangular2 {
         let position = self.0.position(step);
         // 2^-1075 is 0 in f64, so a larger exponent changes nothing.
         let halvings = position.cycle.min(1075) as i32;
-        self.0.rate(libm::ldexp(position.height, -halvings))
+        let left = self.0.left(position.cycle);
+        self.0.rate(libm::ldexp(position.height * left, -halvings))
     }
 
     fn period(&self) -> Option<u64> {
-        Some(self.0.period())
+        self.0.even_period()
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        Some(self.0.position(step).cycle)
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        self.0.end_of(step)
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

@@ -2,6 +2,7 @@
 
 mod closed_form;
 mod properties;
+mod pytorch;
 mod refusals;
 
 use std::path::Path;

@@ -139,3 +139,220 @@ fn the_widest_values_that_make_a_schedule_are_accepted() {
     let too_long = Triangular(Cycle::new(0.0, 1.0, u64::MAX));
     assert_eq!(too_long.validate().unwrap_err().key, "step_size_up");
 }
+
+/// (policy, arguments, what the message must name), each refused by `validate`.
+const NO_SCHEDULE: &[(&str, &str, &[&str])] = &[
+    ("cosine", "lr = 0.1\nt_max = 0", &["t_max", "is 0"]),
+    (
+        "cosine",
+        "lr = 0.1\nt_max = 5\neta_min = 0.2",
+        &["eta_min", "above lr = 0.1"],
+    ),
+    ("cosine_restarts", "lr = 0.1\nt_0 = 0", &["t_0", "is 0"]),
+    (
+        "cosine_restarts",
+        "lr = 0.1\nt_0 = 5\nt_mult = 0.5",
+        &["t_mult", "is 0.5"],
+    ),
+    (
+        "cosine_restarts",
+        "lr = 0.1\nt_0 = 5\nt_mult = nan",
+        &["t_mult", "NaN"],
+    ),
+    (
+        "cosine_restarts",
+        "lr = 0.1\nt_0 = 5\ngamma = 1.5",
+        &["gamma", "at most 1"],
+    ),
+    (
+        "linear",
+        "lr = 0.1\ntotal_iters = 0",
+        &["total_iters", "is 0"],
+    ),
+    (
+        "linear",
+        "lr = 0.1\nstart_factor = -1",
+        &["start_factor", "below 0"],
+    ),
+    (
+        "linear",
+        "lr = 1e30\nend_factor = 1e30",
+        &["end_factor", "32-bit"],
+    ),
+    ("polynomial", "lr = 0.1\npower = 0", &["power", "above 0"]),
+    (
+        "exponential",
+        "lr = 0.1\ngamma = 1.1",
+        &["gamma", "at most 1"],
+    ),
+    ("step", "lr = 0.1\nstep_size = 0", &["step_size", "is 0"]),
+    (
+        "multi_step",
+        "lr = 0.1\nmilestones = [5, 3]",
+        &["milestones", "[1] is 3, before 5"],
+    ),
+    (
+        "inverse_sqrt",
+        "lr = 0.1\ntimescale = 0",
+        &["timescale", "is 0"],
+    ),
+    ("inv", "lr = 0.1\ngamma = -1", &["gamma", "below 0"]),
+    ("wsd", "lr = 0.1\ntotal_steps = 0", &["total_steps", "is 0"]),
+    (
+        "wsd",
+        "lr = 0.1\ntotal_steps = 10\nwarmup_steps = 6\ndecay_steps = 5",
+        &["decay_steps", "warmup_steps = 6"],
+    ),
+    (
+        "one_cycle",
+        "max_lr = 0.1\ntotal_steps = 2",
+        &["total_steps", "at least 3"],
+    ),
+    (
+        "one_cycle",
+        "max_lr = 0.1\ntotal_steps = 100\npct_start = 30",
+        &["pct_start", "0.3, not 30"],
+    ),
+    (
+        "one_cycle",
+        "max_lr = 0.1\ntotal_steps = 10\npct_start = 0.7\nthree_phase = true",
+        &["pct_start", "third phase"],
+    ),
+    (
+        "one_cycle",
+        "max_lr = 0.1\ntotal_steps = 9\ndiv_factor = 0",
+        &["div_factor", "1 or more"],
+    ),
+    ("piecewise", "points = []", &["points", "is empty"]),
+    (
+        "piecewise",
+        "points = [[5, 0.1], [4, 0.2]]",
+        &["points", "[1] is at step 4"],
+    ),
+    (
+        "piecewise",
+        "points = [[5, -0.1]]",
+        &["points", "[0]", "below 0"],
+    ),
+    (
+        "warmup",
+        "warmup_steps = 0\nthen = { policy = \"constant\", lr = 1 }",
+        &["warmup_steps", "is 0"],
+    ),
+    (
+        "warmup",
+        "warmup_steps = 5\nthen = { policy = \"constant\", lr = -1 }",
+        &["then.lr is -1"],
+    ),
+    ("sequence", "policies = []", &["policies", "is empty"]),
+    (
+        "sequence",
+        "policies = [{ policy = \"constant\", lr = 1 }, { policy = \"constant\", lr = 2 }]",
+        &["[0] (constant) never ends", "`steps`"],
+    ),
+    (
+        // A sequence that never ends, within one.
+        "sequence",
+        "policies = [{ policy = \"sequence\", policies = [{ policy = \"constant\", lr = 1 }] }, \
+         { policy = \"constant\", lr = 2 }]",
+        &["[0] (sequence) never ends"],
+    ),
+    (
+        "sequence",
+        "policies = [{ policy = \"constant\", lr = 1, steps = 0 }]",
+        &["[0].steps is 0"],
+    ),
+    (
+        "sequence",
+        "policies = [{ policy = \"step\", lr = 1, step_size = 0, steps = 4 }]",
+        &["[0].step_size is 0"],
+    ),
+    (
+        "sequence",
+        "policies = [{ policy = \"constant\", lr = 1, steps = 9223372036854775807 }, \
+         { policy = \"constant\", lr = 1, steps = 9223372036854775807 }, \
+         { policy = \"constant\", lr = 1, steps = 9223372036854775807 }, \
+         { policy = \"constant\", lr = 1 }]",
+        &["64-bit"],
+    ),
+    (
+        "triangular",
+        "base_lr = 0.1\nmax_lr = 1\ncycle_mul = 0.5",
+        &["cycle_mul", "is 0.5"],
+    ),
+    (
+        "triangular",
+        "base_lr = 0.1\nmax_lr = 1\ncycle_decay = 0",
+        &["cycle_decay", "above 0"],
+    ),
+];
+
+#[test]
+fn what_makes_no_schedule_is_refused_by_every_policy() {
+    for (name, arguments, parts) in NO_SCHEDULE {
+        let policy = parse(name, arguments).unwrap_or_else(|e| panic!("{arguments}: {e}"));
+        let invalid = policy.validate().expect_err(arguments);
+        let text = format!("{}{} {}", invalid.key, invalid.message, invalid.message);
+        for part in *parts {
+            assert!(text.contains(part), "{arguments}: {text} lacks {part}");
+        }
+        // Asked before it is validated: some answer, never a panic.
+        for step in [0, 1, 5, 2000, u64::MAX] {
+            let _ = (policy.at(step), policy.cycle(step), policy.cycle_end(step));
+        }
+        let _ = (policy.describe(), policy.length(), policy.end());
+    }
+    for policy in POLICIES {
+        let covered = NO_SCHEDULE.iter().any(|(name, ..)| *name == policy.name);
+        let before = REFUSED.iter().any(|(name, ..)| *name == policy.name);
+        let cyclical = policy.arguments.contains(&"step_size_up");
+        assert!(
+            covered || before || cyclical,
+            "{} refuses nothing",
+            policy.name
+        );
+    }
+}
+
+#[test]
+fn policies_within_are_refused_where_they_stand() {
+    for (name, text, at, words) in [
+        (
+            "warmup",
+            "warmup_steps = 5\nthen = { policy = \"cosin\", lr = 1 }",
+            "\"cosin\"",
+            "is \"cosin\", which is no policy; expected one of constant, triangular",
+        ),
+        (
+            "warmup",
+            "warmup_steps = 5\nthen = { lr = 1 }",
+            "{ lr = 1 }",
+            "has no `policy`",
+        ),
+        (
+            "sequence",
+            "policies = [{ policy = \"constant\", lr = \"high\" }]",
+            "\"high\"",
+            "expected f64",
+        ),
+        ("sequence", "policies = 3", "3", "is no array"),
+        (
+            "sequence",
+            "policies = [{ policy = \"constant\", lr = 1, steps = -4 }]",
+            "-4",
+            "is -4",
+        ),
+    ] {
+        let args = wavetrain::args::Args::parse(text).unwrap();
+        let error = (entry(name).parse)(args).unwrap_err();
+        assert!(error.message().contains(words), "{text}: {error}");
+        assert_eq!(error.span().map(|span| &text[span]), Some(at), "{error}");
+    }
+    let deep = (0..20).fold(
+        "{ policy = \"constant\", lr = 1 }".to_owned(),
+        |inner, _| format!("{{ policy = \"warmup\", warmup_steps = 1, then = {inner} }}"),
+    );
+    let policy = parse("warmup", &format!("warmup_steps = 1\nthen = {deep}")).unwrap();
+    let invalid = policy.validate().unwrap_err();
+    assert!(invalid.message.contains("nested more than"), "{invalid:?}");
+}

@@ -1,0 +1,197 @@
+//! Policies one after the other.
+
+use super::length::{table, written};
+use super::{Entry, Invalid, Policy, Rate, Scope, member};
+use crate::args::{Args, Steps};
+use serde::Deserialize;
+
+/// `lr(t) = lr_i(t - start_i)`: policy `i` from its own step 0, for its number of `steps`, then the
+/// next. The last one goes on for ever.
+///
+/// ```text
+///    |  /\
+///    | /  \    .
+///    |/    \  / \
+///    |      \/   `-------.______
+///    +-------|---|-------|------ t
+///       first  second   third
+/// ```
+///
+/// Each element of `policies` is a table with `policy`, that policy's arguments and `steps`.
+/// `steps` may be left out for a policy with an end of its own (`one_cycle`, `cosine`, `linear`, a
+/// sequence that ends ...) and for the last one. Sequences nest. What is counted as the run's length
+/// within a member (the `total_steps` of `one_cycle`) is the member's.
+///
+/// Source: L. N. Smith, arXiv 1506.01186, table 2 is one of these. Equal to PyTorch's `SequentialLR`
+/// with milestones at the sums of `steps`, where that is right: it skips a step when it is wrapped
+/// and refuses to be nested (pytorch/pytorch#196243, #67957), and sets momentums long before their
+/// part begins.
+#[derive(Debug)]
+pub struct Sequence {
+    /// The policies and how many steps each has; the last one's number is not used.
+    pub policies: Vec<(Box<dyn Policy>, Option<u64>)>,
+}
+
+pub(super) const ENTRY: Entry<dyn Policy> = Entry {
+    name: "sequence",
+    summary: "policies one after the other, each from its own step 0",
+    arguments: &["policies"],
+    short: None,
+    example: "policies = [{ policy = \"constant\", lr = 0.1, steps = 400 }, { policy = \"cosine\", lr = 0.1, t_max = 600 }]",
+    parse: |mut args| {
+        let Some(policies) = args.take("policies") else {
+            return Err(serde::de::Error::missing_field("policies"));
+        };
+        let Some(elements) = policies.elements() else {
+            return Err(
+                policies.refuse("is no array; expected [{ policy = \"...\", steps = N }, ...]")
+            );
+        };
+        let run = args.scope();
+        args.read::<NoMore>()?;
+        Ok(Box::new(Sequence {
+            policies: members(elements, run)?,
+        }))
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoMore {}
+
+fn members(
+    elements: Vec<Args<'_>>,
+    run: Option<Scope>,
+) -> Result<Vec<(Box<dyn Policy>, Option<u64>)>, toml::de::Error> {
+    let mut left = run.map(|run| run.total_steps);
+    let mut made = Vec::new();
+    for mut element in elements {
+        let steps = element.take("steps");
+        let steps = steps.map(Args::read::<Steps>).transpose()?.map(Steps::get);
+        if let (Some(run), Some(left)) = (run, left) {
+            let part = steps.unwrap_or(left).max(1);
+            element = element.within(run.part(part));
+        }
+        let policy = member::read(element)?;
+        let length = steps.or_else(|| policy.length());
+        left = left.map(|left| left.saturating_sub(length.unwrap_or(0)));
+        made.push((policy, steps));
+    }
+    Ok(made)
+}
+
+impl Sequence {
+    /// The member that `step` belongs to, and the sequence's step at which it starts.
+    fn member(&self, step: u64) -> Option<(&dyn Policy, u64)> {
+        let mut start = 0_u64;
+        let (last, before) = self.policies.split_last()?;
+        for (policy, steps) in before {
+            let length = steps.or_else(|| policy.length()).unwrap_or(0);
+            if step - start < length {
+                return Some((&**policy, start));
+            }
+            start += length;
+        }
+        Some((&*last.0, start))
+    }
+
+    /// The step at which the last member starts; `None` where one before it never ends.
+    fn last_start(&self) -> Option<u64> {
+        let (_, before) = self.policies.split_last()?;
+        before.iter().try_fold(0_u64, |sum, (policy, steps)| {
+            sum.checked_add(steps.or_else(|| policy.length())?)
+        })
+    }
+}
+
+impl Policy for Sequence {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let refuse = |message: String| {
+            Err(Invalid {
+                key: "policies",
+                message,
+            })
+        };
+        if self.policies.is_empty() {
+            return refuse("is empty; expected at least one policy".to_owned());
+        }
+        let last = self.policies.len() - 1;
+        for (i, (policy, steps)) in self.policies.iter().enumerate() {
+            if *steps == Some(0) {
+                return refuse(format!("[{i}].steps is 0; expected at least 1 step"));
+            }
+            if i < last && steps.or_else(|| policy.length()).is_none() {
+                return refuse(format!(
+                    "[{i}] ({}) never ends, so that what stands after it is never reached; expected \
+                     `steps`, how many it has",
+                    policy.name()
+                ));
+            }
+            member::check(&**policy, "policies", &format!("[{i}]"))?;
+        }
+        match self.last_start() {
+            Some(start) if start <= i64::MAX as u64 => Ok(()),
+            _ => refuse("has more steps than a 64-bit integer; expected fewer".to_owned()),
+        }
+    }
+
+    fn at(&self, step: u64) -> Rate {
+        self.member(step)
+            .map_or(Rate::new(0.0), |(policy, start)| policy.at(step - start))
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        let (policy, start) = self.member(step)?;
+        policy.cycle(step - start)
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        let (policy, start) = self.member(step)?;
+        policy.cycle_end(step - start)?.checked_add(start)
+    }
+
+    fn end(&self) -> Option<u64> {
+        let (last, _) = self.policies.last()?;
+        last.end()?.checked_add(self.last_start()?)
+    }
+
+    fn length(&self) -> Option<u64> {
+        let (last, steps) = self.policies.last()?;
+        let length = steps.or_else(|| last.length())?;
+        self.last_start()?.checked_add(length)
+    }
+
+    fn momentum_range(&self) -> Option<[f64; 2]> {
+        let ranges = self.policies.iter().filter_map(|(p, _)| p.momentum_range());
+        ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
+    }
+
+    fn depth(&self) -> usize {
+        let inner = self.policies.iter().map(|(policy, _)| policy.depth());
+        inner.max().unwrap_or(0) + 1
+    }
+
+    fn describe(&self) -> String {
+        let parts = self.policies.iter().map(|(policy, steps)| match steps {
+            Some(steps) => format!("{} for {steps} steps", policy.describe()),
+            None => policy.describe(),
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("sequence: {}", parts.join("; then "))
+    }
+
+    fn arguments(&self) -> toml::Table {
+        let policies = self.policies.iter().map(|(policy, steps)| {
+            let mut table = member::write(&**policy);
+            if let Some(steps) = steps {
+                table.insert("steps".to_owned(), written(*steps));
+            }
+            toml::Value::Table(table)
+        });
+        table([("policies", toml::Value::Array(policies.collect()))])
+    }
+}

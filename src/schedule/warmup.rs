@@ -1,0 +1,144 @@
+//! A warm-up before any policy.
+
+use super::anneal::{Anneal, share};
+use super::length::{check_steps, table, written};
+use super::{Entry, Invalid, Policy, Rate, Steps, check_rate, member};
+use serde::Deserialize;
+
+/// `lr(t) = L * (start_factor + (1 - start_factor) * a((t + 1) / warmup_steps))` for `t < warmup_steps`, where `L`
+/// is the first rate of the policy `then`; from step `warmup_steps` on `then`, from its own step 0.
+///
+/// ```text
+///  L |    .--.
+///    |   /    `-.           then
+///    |  /        `-.
+///    | /            `----...
+///    +-----|---------------- t
+///    0  warmup_steps
+/// ```
+///
+/// No step is wasted at rate 0, and step `warmup_steps - 1` has `L` already: the form of schedulefree and of
+/// the transformers library's `cosine_warmup_with_min_lr`. Momentum, where `then` cycles it, waits at
+/// its first value. Source: Goyal et al., arXiv 1706.02677, section 2.2. PyTorch joins two schedulers
+/// by `SequentialLR` for it, which sets the second one's momentum when it is made.
+#[derive(Debug)]
+pub struct Warmup {
+    /// Steps of the warm-up, at least 1.
+    pub warmup_steps: u64,
+    /// The factor that the warm-up starts from, from 0 to 1.
+    pub start_factor: f64,
+    /// The form of the rise.
+    pub anneal_strategy: Anneal,
+    /// What follows.
+    pub then: Box<dyn Policy>,
+}
+
+pub(super) const ENTRY: Entry<dyn Policy> = Entry {
+    name: "warmup",
+    summary: "up to the first rate of another policy, then that policy",
+    arguments: &["warmup_steps", "start_factor", "anneal_strategy", "then"],
+    short: None,
+    example: "warmup_steps = 100\nthen = { policy = \"cosine\", lr = 0.1, t_max = 900 }",
+    parse: |mut args| {
+        let Some(then) = args.take("then") else {
+            return Err(serde::de::Error::missing_field("then"));
+        };
+        let run = args.scope();
+        let given: Written = args.read()?;
+        let warmup_steps = given.warmup_steps.get();
+        let then = match run {
+            Some(run) => then.within(run.part(run.total_steps.saturating_sub(warmup_steps).max(1))),
+            None => then,
+        };
+        Ok(Box::new(Warmup {
+            warmup_steps,
+            start_factor: given.start_factor,
+            anneal_strategy: given.anneal_strategy.unwrap_or(Anneal::Linear),
+            then: member::read(then)?,
+        }))
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    warmup_steps: Steps,
+    #[serde(default)]
+    start_factor: f64,
+    anneal_strategy: Option<Anneal>,
+}
+
+impl Policy for Warmup {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        check_steps("warmup_steps", self.warmup_steps)?;
+        check_rate("start_factor", self.start_factor)?;
+        if self.start_factor > 1.0 {
+            return Err(Invalid {
+                key: "start_factor",
+                message: format!("is {}; expected a factor from 0 to 1", self.start_factor),
+            });
+        }
+        member::check(&*self.then, "then", "")
+    }
+
+    fn at(&self, step: u64) -> Rate {
+        if step >= self.warmup_steps {
+            return self.then.at(step - self.warmup_steps);
+        }
+        let first = self.then.at(0);
+        let share = share(step + 1, self.warmup_steps);
+        let factor = self.anneal_strategy.between(self.start_factor, 1.0, share);
+        Rate {
+            lr: first.lr * factor,
+            ..first
+        }
+    }
+
+    fn cycle(&self, step: u64) -> Option<u64> {
+        self.then.cycle(step.saturating_sub(self.warmup_steps))
+    }
+
+    fn cycle_end(&self, step: u64) -> Option<u64> {
+        let end = self
+            .then
+            .cycle_end(step.saturating_sub(self.warmup_steps))?;
+        end.checked_add(self.warmup_steps)
+    }
+
+    fn end(&self) -> Option<u64> {
+        self.then.end()?.checked_add(self.warmup_steps)
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.then.length()?.checked_add(self.warmup_steps)
+    }
+
+    fn momentum_range(&self) -> Option<[f64; 2]> {
+        self.then.momentum_range()
+    }
+
+    fn depth(&self) -> usize {
+        self.then.depth() + 1
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "warmup of {} steps, then {}",
+            self.warmup_steps,
+            self.then.describe()
+        )
+    }
+
+    fn arguments(&self) -> toml::Table {
+        table([
+            ("warmup_steps", written(self.warmup_steps)),
+            ("start_factor", self.start_factor.into()),
+            ("anneal_strategy", self.anneal_strategy.name().into()),
+            ("then", member::write(&*self.then).into()),
+        ])
+    }
+}
