@@ -49,7 +49,7 @@ pub use multi_step::MultiStep;
 pub use one_cycle::OneCycle;
 pub use piecewise::Piecewise;
 pub use polynomial::Polynomial;
-pub use sequence::Sequence;
+pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
 pub use step::Step;
 pub use triangular::Triangular;

@@ -29,8 +29,11 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub struct Sequence {
     /// The policies and how many steps each has; the last one's number is not used.
-    pub policies: Vec<(Box<dyn Policy>, Option<u64>)>,
+    pub policies: Vec<Member>,
 }
+
+/// A policy and its number of steps, where that is given.
+pub type Member = (Box<dyn Policy>, Option<u64>);
 
 pub(super) const ENTRY: Entry<dyn Policy> = Entry {
     name: "sequence",
@@ -59,10 +62,7 @@ pub(super) const ENTRY: Entry<dyn Policy> = Entry {
 #[serde(deny_unknown_fields)]
 struct NoMore {}
 
-fn members(
-    elements: Vec<Args<'_>>,
-    run: Option<Scope>,
-) -> Result<Vec<(Box<dyn Policy>, Option<u64>)>, toml::de::Error> {
+fn members(elements: Vec<Args<'_>>, run: Option<Scope>) -> Result<Vec<Member>, toml::de::Error> {
     let mut left = run.map(|run| run.total_steps);
     let mut made = Vec::new();
     for mut element in elements {
