@@ -124,6 +124,16 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// A range test whose curve gives no bounds, where training needs them.
+    #[error(
+        "the range test found no bounds for schedule rates that are \"auto\": {says}\nhelp: {help}"
+    )]
+    RangeTest {
+        /// What the curve showed, in a sentence.
+        says: String,
+        /// What to do.
+        help: String,
+    },
     /// The device failed while running: a driver's or wgpu's error, or the device was lost.
     #[error("{adapter}: {problem}\nhelp: {help}")]
     Device {
@@ -169,6 +179,7 @@ impl Error {
             | Self::Capacity { .. } => true,
             Self::Download { .. }
             | Self::Diverged { .. }
+            | Self::RangeTest { .. }
             | Self::Device { .. }
             | Self::Kernel { .. }
             | Self::Io { .. } => false,

@@ -45,7 +45,7 @@
 //! |---|---|
 //! | the roof | [`cli`]: the program, one file for each command |
 //! | watchers | [`report`]: run folder, metrics, charts, the page, the terminal |
-//! | questions | [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
+//! | questions | [`lab`]: range tests; [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
 //! | the engine | [`train`]: order of the data, step ring, chunks, evaluation, events |
 //! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
 //! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |
@@ -67,6 +67,7 @@ pub mod error;
 pub mod export;
 pub mod gpu;
 pub mod kernel;
+pub mod lab;
 pub mod layer;
 pub mod loss;
 pub mod model;

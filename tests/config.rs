@@ -44,61 +44,7 @@ fn mistake(text: &str, all: &[&str]) -> String {
 fn the_defaults_are_the_first_values_of_the_documented_keys() {
     assert_eq!(
         good(LEAST, &[]).to_toml(),
-        r#"seed = 1
-
-[data]
-source = "glyphs"
-seed = 0
-validation = 0.0
-batch = 128
-shuffle = true
-drop_last = false
-normalize = "unit"
-
-[augment]
-horizontal_flip = 0.0
-shift = 0
-padding = "reflect"
-rotation = 0.0
-scale = [1.0, 1.0]
-shear = 0.0
-cutout = 0
-
-[model]
-layers = [
-    "flatten",
-    { linear = { out_features = 256, bias = true, init = "torch", lr_mult = { bias = 1.0, weight = 1.0 }, decay_mult = { bias = 1.0, weight = 1.0 } } },
-    "relu",
-    { linear = { out_features = 10, bias = true, init = "torch", lr_mult = { bias = 1.0, weight = 1.0 }, decay_mult = { bias = 1.0, weight = 1.0 } } },
-]
-
-[loss]
-kind = "cross_entropy"
-label_smoothing = 0.0
-
-[optimizer]
-kind = "sgd"
-momentum = 0.9
-nesterov = false
-weight_decay = 0.0
-momentum_form = "torch"
-
-[schedule]
-policy = "triangular"
-base_lr = 0.01
-max_lr = 0.1
-step_size_up = 2000
-step_size_down = 2000
-cycle_momentum = false
-base_momentum = 0.8
-max_momentum = 0.9
-
-[train]
-epochs = 1
-eval_every = "1 epoch"
-log_every = 100
-chunk = "auto"
-"#
+        include_str!("config/defaults.toml")
     );
 }
 

@@ -52,7 +52,7 @@ unknown key schedule.max_rl; policy triangular does not take it
   | ^^^^^^
   |
   = help: did you mean `max_lr`?
-          policy triangular takes `base_lr`, `max_lr`, `step_size_up`, `step_size_down`, `cycle_momentum`, `base_momentum` and `max_momentum`"
+          policy triangular takes `base_lr`, `max_lr`, `step_size_up`, `step_size_down`, `cycle_momentum`, `base_momentum`, `max_momentum`, `cycle_mul` and `cycle_decay`"
     );
 }
 

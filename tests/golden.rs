@@ -50,7 +50,7 @@ fn every_file_names_its_script_and_version_and_is_described() {
         assert!(readme.contains(&family), "the README lacks {family}");
         bytes += path.metadata().unwrap().len();
     }
-    assert!(bytes < 600_000, "{bytes} bytes are too many to keep");
+    assert!(bytes < 700_000, "{bytes} bytes are too many to keep");
 }
 
 /// Every tensor has as many finite elements as its shape says.

@@ -6,6 +6,7 @@ mod data;
 mod devices;
 mod eval;
 mod export;
+mod find;
 mod kernels;
 mod loading;
 mod options;
@@ -44,6 +45,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     Train(train::Arguments),
+    Find(find::Arguments),
     Eval(eval::Arguments),
     Predict(predict::Arguments),
     Export(export::Arguments),
@@ -61,6 +63,7 @@ impl Command {
     fn run(&self, globals: &Globals, output: &mut Output) -> Result<ExitCode> {
         match self {
             Self::Train(arguments) => train::run(arguments, globals, output),
+            Self::Find(arguments) => find::run(arguments, globals, output),
             Self::Eval(arguments) => eval::run(arguments, globals, output),
             Self::Predict(arguments) => predict::run(arguments, globals, output),
             Self::Export(arguments) => export::run(arguments, output),

@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::ProgressDrawTarget;
 use serde_json::json;
 
+use super::find;
 use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::lab;
+use crate::lab::find::RangeTest;
 use crate::model::Weights;
 use crate::report::folder::RunFolder;
 use crate::report::plot;
@@ -54,6 +57,7 @@ pub(super) fn run(
     let config = arguments.config.load()?;
     let notes = config.notes();
     let log_every = config.train.log_every;
+    let auto = config.wants_bounds();
     let mut trainer = set_up(arguments, globals, config)?;
     let mut talk: Box<dyn Write> = if arguments.json {
         Box::new(io::stderr())
@@ -62,6 +66,9 @@ pub(super) fn run(
     };
     let mut look = look(arguments, output, log_every);
     if arguments.dry_run {
+        if auto {
+            output::note(&["a range test will find the rates that are \"auto\"".to_owned()]);
+        }
         look.plot = None;
         let info = trainer.info().clone();
         Terminal::new(&mut talk, look).on(&Event::Started(&info))?;
@@ -69,13 +76,18 @@ pub(super) fn run(
         output::note(&["dry run: everything is set up, no step is trained".to_owned()]);
         return Ok(ExitCode::SUCCESS);
     }
+    let range = if auto {
+        Some(range_test(arguments, &mut trainer, &mut talk)?)
+    } else {
+        None
+    };
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, arguments.force)?,
         None => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?,
     };
     look.folder = Some(folder.path().to_owned());
     output::note(&notes);
-    let mut recorder = Recorder::new(folder.clone());
+    let mut recorder = Recorder::new(folder.clone()).with_range(range);
     let mut terminal = Terminal::new(&mut talk, look);
     let mut leave = Leave::on_ctrl_c();
     let summary = trainer.run(&mut [&mut leave, &mut recorder, &mut terminal])?;
@@ -89,7 +101,7 @@ pub(super) fn run(
 }
 
 /// Data, adapter, network and first weights: everything that can be wrong before a folder is made.
-fn set_up(arguments: &Arguments, globals: &Globals, config: Config) -> Result<Trainer> {
+fn set_up(arguments: &Arguments, globals: &Globals, mut config: Config) -> Result<Trainer> {
     if let (Some(path), false, false) = (&arguments.out, arguments.force, arguments.dry_run) {
         RunFolder::refuse_occupied(path)?;
     }
@@ -98,6 +110,7 @@ fn set_up(arguments: &Arguments, globals: &Globals, config: Config) -> Result<Tr
         .as_deref()
         .map(|file| Weights::read(file).map(|weights| (file, weights)))
         .transpose()?;
+    find::provisional(&mut config)?;
     let dataset = loading::load(&config)?;
     let gpu = globals.open()?;
     let mut trainer = Trainer::new(gpu, config, dataset)?;
@@ -105,6 +118,33 @@ fn set_up(arguments: &Arguments, globals: &Globals, config: Config) -> Result<Tr
         trainer.set_weights(&weights, file)?;
     }
     Ok(trainer)
+}
+
+/// Finds the rates that are `"auto"` and hands the schedule between them over.
+fn range_test(
+    arguments: &Arguments,
+    trainer: &mut Trainer,
+    talk: &mut dyn Write,
+) -> Result<RangeTest> {
+    let options = lab::find::Options {
+        keep_weights: arguments.init.is_some(),
+        ..lab::find::Options::default()
+    };
+    let config = arguments.config.load()?;
+    let found = lab::find::find_and_adopt(trainer, config, &options, &mut |seed, step| {
+        find::watch(&options, seed, step);
+    });
+    output::clear_status();
+    let found = found?;
+    if let (Some(base), Some(max)) = (found.base_lr, found.max_lr) {
+        let line = format!(
+            "range     base_lr {base}, max_lr {max}, by {}\n",
+            options.describe()
+        );
+        let written = talk.write_all(line.as_bytes());
+        written.map_err(Error::io(output::STDOUT, "writing"))?;
+    }
+    Ok(found)
 }
 
 /// A bar where a person watches a terminal, plain lines elsewhere.

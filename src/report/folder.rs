@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::range::RANGE;
 use crate::error::{Error, Result};
 
 /// The resolved configuration.
@@ -153,7 +154,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] if one of the files cannot be removed.
     pub fn forget_results(&self) -> Result<()> {
-        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE] {
+        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE] {
             let path = self.file(name);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod metrics;
 mod page;
 pub mod plot;
+pub mod range;
 pub mod record;
 mod smooth;
 pub mod summary;

@@ -1,10 +1,12 @@
 //! The observer that fills a run folder.
 
 use crate::error::{Error, Result};
+use crate::lab::find::RangeTest;
 use crate::train::event::{Event, Flow, Observer, RunInfo};
 
 use super::folder::{CONFIG, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
 use super::metrics::MetricsFile;
+use super::range::write_json;
 use super::summary::StoredSummary;
 use super::write_page;
 
@@ -14,6 +16,7 @@ use super::write_page;
 pub struct Recorder {
     folder: RunFolder,
     started: Option<(MetricsFile, Vec<usize>)>,
+    range: Option<RangeTest>,
 }
 
 impl Recorder {
@@ -23,7 +26,14 @@ impl Recorder {
         Self {
             folder,
             started: None,
+            range: None,
         }
+    }
+
+    /// The same recorder, which keeps the range test before the run, too.
+    #[must_use]
+    pub fn with_range(self, range: Option<RangeTest>) -> Self {
+        Self { range, ..self }
     }
 
     fn start(&mut self, info: &RunInfo) -> Result<()> {
@@ -34,6 +44,9 @@ impl Recorder {
             .map_err(Error::io(self.folder.file(RUN), "writing"))?;
         text.push(b'\n');
         self.folder.write(RUN, &text)?;
+        if let Some(range) = &self.range {
+            write_json(&self.folder, range)?;
+        }
         let metrics = MetricsFile::create(self.folder.file(METRICS))?;
         self.started = Some((metrics, info.sample_shape.clone()));
         Ok(())

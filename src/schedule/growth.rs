@@ -68,7 +68,8 @@ impl Growth {
         Place {
             cycle,
             start,
-            length: (self.start(cycle + 1) - start).max(1),
+            // The last cycle that 64 bits can count never ends.
+            length: (self.start(cycle + 1) - start).max((step - start).saturating_add(1)),
         }
     }
 

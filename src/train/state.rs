@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::setup::Trainer;
+use crate::config::{Bounds, Config};
 use crate::error::{Error, Result};
 use crate::kernel::plan::Role;
 use crate::schedule::Policy;
@@ -130,6 +131,29 @@ impl Trainer {
         self.info.schedule = schedule.describe();
         self.info.period = schedule.period();
         std::mem::replace(&mut self.schedule, schedule)
+    }
+
+    /// Takes over the schedule of `config`: the configuration that this trainer was made from, with
+    /// bounds that are known by now. The run's description then holds them and where they come from.
+    ///
+    /// # Errors
+    /// As [`Config::settle`].
+    pub fn adopt(&mut self, mut config: Config) -> Result<()> {
+        let [train, validation, _] = self.info.samples;
+        config.settle(train + validation)?;
+        let text = config.to_toml();
+        let bounds = config.bounds.as_ref().map(Bounds::describe);
+        // The configuration's own words, so they are TOML.
+        let mut before: toml::Table = self.info.config.parse().unwrap_or_default();
+        let mut run = match before.remove("run") {
+            Some(toml::Value::Table(run)) => run,
+            _ => toml::Table::new(),
+        };
+        run.remove("bounds");
+        run.extend(bounds.map(|text| ("bounds".to_owned(), toml::Value::String(text))));
+        self.info.config = format!("{text}\n[run]\n{run}");
+        self.set_schedule(config.schedule);
+        Ok(())
     }
 
     /// Draws the order of the samples from another seed than `data.seed`; what is held out stays.

@@ -189,7 +189,7 @@ fn the_readme_names_every_entry_and_its_arguments() {
 fn the_configurations_of_the_readme_are_right() {
     let readme = text("README.md");
     let blocks = toml_blocks(&readme);
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in &blocks {
         if let Err(error) = Config::parse("README.md", block) {
             panic!("{error}");

@@ -13,6 +13,7 @@ mod tables;
 use std::path::{Path, PathBuf};
 
 use super::folder::{PAGE, RunFolder};
+use super::range;
 use super::svg::{self, escape};
 use crate::error::Result;
 
@@ -20,6 +21,7 @@ use data::Charts;
 use run::Run;
 
 const TEMPLATE: &str = include_str!("../../../assets/page/page.html");
+const SIMPLE: &str = include_str!("../../../assets/page/simple.html");
 const STYLE: &str = include_str!("../../../assets/page/style.css");
 const SCRIPT: &str = include_str!("../../../assets/page/chart.js");
 
@@ -34,6 +36,33 @@ pub fn write_page(folder: &Path) -> Result<PathBuf> {
     let page = render(&Run::read(&folder)?);
     folder.write(PAGE, page.as_bytes())?;
     Ok(folder.file(PAGE))
+}
+
+/// What a page without a run is made of.
+pub(super) struct Parts<'a> {
+    pub(super) heading: &'a str,
+    pub(super) lead: &'a str,
+    /// HTML.
+    pub(super) sections: &'a str,
+    /// TOML.
+    pub(super) config: &'a str,
+    /// The file beside the page that holds the figures.
+    pub(super) files: &'a str,
+}
+
+/// A page in the design of a run's, without script.
+pub(super) fn simple(parts: &Parts<'_>) -> String {
+    fill(SIMPLE, &|name| match name {
+        "title" => escape(&format!("{} - wavetrain", parts.heading)),
+        "style" => STYLE.into(),
+        "version" => env!("CARGO_PKG_VERSION").into(),
+        "heading" => escape(parts.heading),
+        "lead" => escape(parts.lead),
+        "sections" => parts.sections.into(),
+        "config" => escape(parts.config),
+        "files" => escape(parts.files),
+        _ => String::new(),
+    })
 }
 
 /// The page as text.
@@ -58,6 +87,7 @@ fn render(run: &Run) -> String {
         "confusion" => confusion::confusion(run),
         "mistakes" => tables::mistakes(run),
         "augmented" => augmented::section(run),
+        "range" => run.range.as_ref().map(range::section).unwrap_or_default(),
         "layers" => tables::layers(run),
         "facts" => tables::facts(run),
         "values" => tables::values(run),
@@ -99,7 +129,7 @@ mod tests {
     #[test]
     fn style_and_script_cannot_end_their_elements() {
         assert!(!STYLE.contains("</") && !SCRIPT.contains("</"));
-        for asset in [TEMPLATE, STYLE, SCRIPT] {
+        for asset in [TEMPLATE, SIMPLE, STYLE, SCRIPT] {
             let outside = asset.replace("http://www.w3.org/2000/svg", "");
             for address in ["http:", "https:", "url(h", "@import", "fetch("] {
                 assert!(!outside.contains(address), "{address}");

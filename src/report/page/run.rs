@@ -3,8 +3,10 @@
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::lab::find::RangeTest;
 use crate::report::folder::{METRICS, RUN, RunFolder, SUMMARY};
 use crate::report::metrics::Metrics;
+use crate::report::range::RANGE;
 use crate::report::summary::StoredSummary;
 use crate::train::event::{Evaluation, RunInfo, Split};
 
@@ -15,6 +17,8 @@ pub(super) struct Run {
     pub(super) metrics: Metrics,
     /// Nothing where the run was killed, or is not over yet.
     pub(super) summary: Option<StoredSummary>,
+    /// The range test before the run, where there was one.
+    pub(super) range: Option<RangeTest>,
 }
 
 /// How a run ended.
@@ -45,10 +49,16 @@ impl Run {
         } else {
             None
         };
+        let range = if folder.file(RANGE).exists() {
+            Some(read_json(folder, RANGE)?)
+        } else {
+            None
+        };
         Ok(Self {
             info,
             metrics,
             summary,
+            range,
         })
     }
 

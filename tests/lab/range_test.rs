@@ -1,0 +1,229 @@
+//! The range test: it disturbs nothing, its verdicts are right on curves that are known, and
+//! `"auto"` trains between what it found.
+
+use wavetrain::Config;
+use wavetrain::lab::find::{self, Options, Sweep, Verdict};
+
+use super::fixture::{Setup, bits, data, gpus, weight_bits};
+
+fn options() -> Options {
+    Options {
+        steps: 60,
+        seeds: 2,
+        ..Options::default()
+    }
+}
+
+/// A net with all that training changes: velocities, running statistics would be in `tests/train`.
+fn setup() -> Setup {
+    Setup {
+        schedule:
+            "policy = \"triangular\"\nbase_lr = \"auto\"\nmax_lr = \"auto\"\nstep_size_up = 5"
+                .into(),
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn training_is_the_same_with_a_range_test_in_front() {
+    for gpu in gpus() {
+        let plain = Setup::default();
+        let mut without = plain.trainer(gpu.clone(), data(90, 40));
+        let expected = bits(&without.advance(20, 4).unwrap());
+        let mut with = plain.trainer(gpu.clone(), data(90, 40));
+        let before = with.state().unwrap();
+        let test = find::find(&mut with, &options(), &mut |_, _| {}).unwrap();
+        assert_eq!(test.sweeps.len(), 2);
+        assert_eq!(with.state().unwrap(), before);
+        assert_eq!(with.schedule().describe(), without.schedule().describe());
+        assert_eq!(bits(&with.advance(20, 4).unwrap()), expected);
+        assert_eq!(weight_bits(&with), weight_bits(&without));
+        // In the middle of training, too.
+        let middle = with.state().unwrap();
+        let from_here = Options {
+            keep_weights: true,
+            ..options()
+        };
+        find::find(&mut with, &from_here, &mut |_, _| {}).unwrap();
+        assert_eq!(with.state().unwrap(), middle);
+        let rest = bits(&with.advance(9, 2).unwrap());
+        assert_eq!(rest, bits(&without.advance(9, 9).unwrap()));
+    }
+}
+
+#[test]
+fn every_step_has_the_rate_of_its_place() {
+    let mut trainer = Setup::default().trainer(gpus()[0].clone(), data(90, 40));
+    for linear in [false, true] {
+        let options = Options {
+            from: 0.001,
+            to: 0.2,
+            linear,
+            ..options()
+        };
+        let mut told = Vec::new();
+        let test = find::find(&mut trainer, &options, &mut |seed, step| {
+            told.push((seed, step));
+        });
+        let test = test.unwrap();
+        assert_eq!(told.first(), Some(&(0, 10)));
+        assert_eq!(told.last(), Some(&(1, 60)));
+        for sweep in &test.sweeps {
+            for (i, point) in sweep.points.iter().enumerate() {
+                let rate = options.rate(i as u64) as f32;
+                assert_eq!((point.step, point.lr), (i as u64, f64::from(rate)));
+                assert!(point.smoothed.is_finite() && (0.0..=1.0).contains(&point.accuracy));
+            }
+        }
+        assert_ne!(test.sweeps[0].points[0].loss, test.sweeps[1].points[0].loss);
+    }
+}
+
+#[test]
+fn auto_trains_between_the_bounds_that_were_found() {
+    for gpu in gpus() {
+        let mut provisional = setup().config();
+        assert!(provisional.wants_bounds());
+        let bounds = wavetrain::config::Bounds {
+            base_lr: 0.0,
+            max_lr: 1.0,
+            from: "nobody".into(),
+        };
+        provisional.set_bounds(bounds).unwrap();
+        let mut trainer = wavetrain::Trainer::new(gpu, provisional, data(900, 40)).unwrap();
+        let options = Options {
+            steps: 100,
+            seeds: 2,
+            ..Options::default()
+        };
+        let config = setup().config();
+        let test = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {}).unwrap();
+        let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
+        assert!(base < max);
+        assert_eq!(trainer.schedule().at(0).lr, base);
+        assert_eq!(trainer.schedule().at(5).lr, max);
+        let records = trainer.advance(6, 6).unwrap();
+        assert_eq!(records[5].lr, f64::from(max as f32));
+        // The run's own configuration holds the numbers and where they come from.
+        let info = trainer.info();
+        let again = Config::parse("config.toml", &info.config).unwrap();
+        assert_eq!(again.schedule.at(5).lr, max);
+        for words in [
+            "a range test from 0.00001 to 10 in 100 steps, 2 seeds",
+            "bounds = ",
+        ] {
+            assert!(info.config.contains(words), "{}", info.config);
+        }
+    }
+}
+
+/// A sweep over a made-up curve: `loss(x)` at the logarithm of the rate, from 1e-5 to 10.
+fn sweep(seed: u64, steps: u64, loss: impl Fn(f64) -> f64) -> Sweep {
+    let options = Options {
+        steps,
+        ..Options::default()
+    };
+    let records = (0..steps).map(|i| {
+        let lr = options.rate(i);
+        (i, lr, loss(lr.log10()))
+    });
+    Sweep::from_curve(seed, records)
+}
+
+/// A fall of 2 about 0.01 and a wall about 1, with noise.
+fn typical(x: f64, noise: f64, i: u64) -> f64 {
+    let random = ((i.wrapping_mul(2_654_435_761) >> 7) % 1000) as f64 / 500.0 - 1.0;
+    0.3 + 2.0 / (1.0 + (4.0 * (x + 2.0)).exp()) + (6.0 * x).exp() + noise * random
+}
+
+fn verdict(steps: u64, curve: impl Fn(u64, f64) -> f64) -> find::RangeTest {
+    let options = Options {
+        steps,
+        ..Options::default()
+    };
+    let sweeps = (0..3).map(|seed| {
+        let step = std::cell::Cell::new(seed * 1000);
+        sweep(seed, steps, |x| {
+            step.set(step.get() + 1);
+            curve(step.get(), x)
+        })
+    });
+    find::judge(sweeps.collect(), &options)
+}
+
+#[test]
+fn a_typical_curve_gives_bounds_where_it_falls_and_before_it_turns() {
+    for noise in [0.0, 0.05, 0.2] {
+        for steps in [80, 200, 1000] {
+            let test = verdict(steps, |i, x| typical(x, noise, i));
+            assert_eq!(test.verdict, Verdict::Ok, "{noise} {steps}: {}", test.says);
+            let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
+            // The fall has done a twentieth at 10^-2.74 = 0.0018; the least is about 10^-0.7 = 0.2.
+            assert!(
+                (0.0006..0.008).contains(&base),
+                "{noise} {steps}: base {base}"
+            );
+            assert!((0.03..0.2).contains(&max), "{noise} {steps}: max {max}");
+        }
+    }
+}
+
+#[test]
+fn verdicts_say_why_there_are_no_bounds() {
+    type Curve = fn(u64, f64) -> f64;
+    let cases: [(Verdict, u64, Curve); 7] = [
+        (Verdict::Flat, 200, |i, x| typical(-9.0 + 0.0 * x, 0.1, i)),
+        (Verdict::NoDivergence, 200, |i, x| typical(x - 1.5, 0.05, i)),
+        (Verdict::Short, 20, |i, x| typical(x, 0.05, i)),
+        (Verdict::Short, 200, |i, x| typical(x + 2.8, 0.05, i)),
+        (Verdict::Diverged, 200, |i, x| {
+            2.3 + 0.0001 * i as f64 + (2.0 * x + 12.0).exp()
+        }),
+        (Verdict::Diverged, 200, |_, _| f64::NAN),
+        (Verdict::Noisy, 200, |i, x| typical(x, 2.5, i)),
+    ];
+    for (number, (expected, steps, curve)) in cases.into_iter().enumerate() {
+        let test = verdict(steps, curve);
+        assert_eq!(test.verdict, expected, "case {number}: {}", test.says);
+        assert_eq!((test.base_lr, test.max_lr), (None, None));
+        assert!(test.says.contains(':'), "what to do: {}", test.says);
+    }
+}
+
+#[test]
+fn sweeps_that_disagree_are_noisy() {
+    let options = Options::default();
+    let at = |shift: f64| sweep(0, 200, move |x| typical(x + shift, 0.0, 0));
+    let together = find::judge(vec![at(0.0), at(0.1), at(-0.1)], &options);
+    assert_eq!(together.verdict, Verdict::Ok);
+    let apart = find::judge(vec![at(0.0), at(1.2)], &options);
+    assert_eq!(apart.verdict, Verdict::Noisy);
+    assert_eq!(find::judge(Vec::new(), &options).base_lr, None);
+}
+
+#[test]
+fn options_that_make_no_test_are_refused_by_name() {
+    let wrong = |change: fn(&mut Options), name: &str| {
+        let mut options = Options::default();
+        change(&mut options);
+        let error = options.check().unwrap_err();
+        assert!(error.is_users_mistake());
+        assert!(error.to_string().contains(name), "{error}");
+    };
+    wrong(|o| o.from = 0.0, "--from");
+    wrong(|o| o.from = -1.0, "--from");
+    wrong(|o| o.from = f64::NAN, "--from");
+    wrong(|o| o.to = 1e-6, "--to");
+    wrong(|o| o.to = f64::INFINITY, "--to");
+    wrong(|o| o.to = 1e39, "--to");
+    wrong(|o| o.steps = 0, "--steps");
+    wrong(|o| o.steps = 1, "--steps");
+    wrong(|o| o.seeds = 0, "--seeds");
+    let linear = Options {
+        from: 0.0,
+        linear: true,
+        ..Options::default()
+    };
+    linear.check().unwrap();
+    assert_eq!((linear.rate(0), linear.rate(199)), (0.0, 10.0));
+}
