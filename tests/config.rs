@@ -341,9 +341,18 @@ fn every_preset_is_complete_commented_and_survives_writing() {
         );
         assert!(!preset.summary.is_empty());
         // A preset ends where a cycle does.
-        let steps = config
-            .total_steps(config.data.source.sizes.unwrap().train)
-            .unwrap();
+        let mut config = config;
+        if config.wants_bounds() {
+            let bounds = wavetrain::config::Bounds {
+                base_lr: 0.0,
+                max_lr: 1.0,
+                from: "this test".into(),
+            };
+            config.set_bounds(bounds).unwrap();
+        }
+        let samples = config.data.source.sizes.unwrap().train;
+        config.settle(samples).unwrap();
+        let steps = config.total_steps(samples).unwrap();
         assert_eq!(
             steps % config.schedule.period().unwrap(),
             0,

@@ -135,7 +135,7 @@ fn range_test(
         find::watch(&options, seed, step);
     });
     output::clear_status();
-    let found = found?;
+    let (found, options) = found?;
     if let (Some(base), Some(max)) = (found.base_lr, found.max_lr) {
         let line = format!(
             "range     base_lr {base}, max_lr {max}, by {}\n",

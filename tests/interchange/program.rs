@@ -30,6 +30,12 @@ fn json(output: &Output) -> Value {
 /// A run of a few steps in `folder/run`.
 pub(crate) fn train(folder: &Path, more: &[&str]) {
     let mut arguments = vec!["train", "glyphs", "--out", "run", "--set", "train.steps=30"];
+    arguments.extend([
+        "--set",
+        "schedule.base_lr=0.01",
+        "--set",
+        "schedule.max_lr=0.1",
+    ]);
     arguments.extend(more);
     let output = program(folder, &arguments);
     assert!(output.status.success(), "{}", stderr(&output));

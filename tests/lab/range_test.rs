@@ -97,7 +97,9 @@ fn auto_trains_between_the_bounds_that_were_found() {
             ..Options::default()
         };
         let config = setup().config();
-        let test = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {}).unwrap();
+        let found = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {});
+        let (test, used) = found.unwrap();
+        assert_eq!(used, options);
         let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
         assert!(base < max);
         assert_eq!(trainer.schedule().at(0).lr, base);
@@ -115,6 +117,38 @@ fn auto_trains_between_the_bounds_that_were_found() {
             assert!(info.config.contains(words), "{}", info.config);
         }
     }
+}
+
+#[test]
+fn a_test_that_is_cut_off_is_made_wider_before_training() {
+    let mut provisional = setup().config();
+    let bounds = wavetrain::config::Bounds {
+        base_lr: 0.0,
+        max_lr: 1.0,
+        from: "nobody".into(),
+    };
+    provisional.set_bounds(bounds).unwrap();
+    let gpu = gpus()[0].clone();
+    let mut trainer = wavetrain::Trainer::new(gpu, provisional, data(900, 40)).unwrap();
+    // Both ends lie where the loss falls.
+    let options = Options {
+        from: 0.02,
+        to: 0.1,
+        steps: 60,
+        seeds: 1,
+        ..Options::default()
+    };
+    let plain = find::find(&mut trainer, &options, &mut |_, _| {}).unwrap();
+    assert_ne!(plain.verdict, Verdict::Ok);
+    let config = setup().config();
+    let found = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {});
+    let (test, used) = found.unwrap();
+    assert!(
+        used.from < 0.001 && used.to > 1.0 && used.steps > 60,
+        "{used:?}"
+    );
+    let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
+    assert!(used.from < base && base < max && max < used.to);
 }
 
 /// A sweep over a made-up curve: `loss(x)` at the logarithm of the rate, from 1e-5 to 10.

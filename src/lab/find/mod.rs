@@ -154,17 +154,27 @@ pub fn find(
 
 /// Trains under bounds that a range test finds: runs it on `trainer`, which was made from the same
 /// configuration as `config` with any bounds, and hands the schedule between the new bounds over.
+/// Where the curve was cut off at one end, the test is run again, wider at that end ([`widened`]).
+/// The options that were used in the end come with the test.
 ///
 /// # Errors
-/// [`Error::RangeTest`] where the curve gives no bounds; as [`find`] otherwise.
+/// [`Error::RangeTest`] where no curve gives bounds; as [`find`] otherwise.
 pub fn find_and_adopt(
     trainer: &mut Trainer,
     mut config: Config,
     options: &Options,
     watch: &mut dyn FnMut(u64, u64),
-) -> Result<RangeTest> {
-    let test = find(trainer, options, watch)?;
-    let Some(bounds) = test.as_bounds(options) else {
+) -> Result<(RangeTest, Options)> {
+    let mut options = *options;
+    let mut test = find(trainer, &options, watch)?;
+    for _ in 0..WIDER {
+        let Some(wider) = widened(&options, test.verdict) else {
+            break;
+        };
+        options = wider;
+        test = find(trainer, &options, watch)?;
+    }
+    let Some(bounds) = test.as_bounds(&options) else {
         return Err(Error::RangeTest {
             says: format!("{} ({})", test.says, test.verdict.name()),
             help: "give schedule.base_lr and schedule.max_lr as numbers, or see `wavetrain find` \
@@ -174,7 +184,33 @@ pub fn find_and_adopt(
     };
     config.set_bounds(bounds)?;
     trainer.adopt(config)?;
-    Ok(test)
+    Ok((test, options))
+}
+
+/// Times that a test is made wider before training gives up.
+const WIDER: usize = 2;
+
+/// The same test a thousand times lower where the loss fell or exploded from the first rates on, a
+/// hundred times higher where it never turned; `None` where that would not help.
+fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
+    let wider = match verdict {
+        Verdict::Short | Verdict::Diverged => Options {
+            from: options.from / 1e3,
+            ..*options
+        },
+        Verdict::NoDivergence => Options {
+            to: options.to * 1e2,
+            ..*options
+        },
+        Verdict::Ok | Verdict::Flat | Verdict::Noisy => return None,
+    };
+    // As many steps for each factor of the rate as before.
+    let decades = |options: &Options| (options.to / options.from).log10();
+    let steps = options.steps as f64 * decades(&wider) / decades(options);
+    Some(Options {
+        steps: steps.round() as u64,
+        ..wider
+    })
 }
 
 impl RangeTest {
