@@ -45,7 +45,7 @@
 //! |---|---|
 //! | the roof | [`cli`]: the program, one file for each command |
 //! | watchers | [`report`]: run folder, metrics, charts, the page, the terminal |
-//! | questions | [`lab`]: range tests; [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
+//! | questions | [`lab`]: range tests and comparisons; [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
 //! | the engine | [`train`]: order of the data, step ring, chunks, evaluation, events |
 //! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
 //! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |

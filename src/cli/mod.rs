@@ -2,6 +2,7 @@
 //! status. One file for each command; nothing here that a Rust user of the library would miss.
 
 mod bench;
+mod compare;
 mod data;
 mod devices;
 mod eval;
@@ -46,6 +47,7 @@ struct Program {
 enum Command {
     Train(train::Arguments),
     Find(find::Arguments),
+    Compare(compare::Arguments),
     Eval(eval::Arguments),
     Predict(predict::Arguments),
     Export(export::Arguments),
@@ -64,6 +66,7 @@ impl Command {
         match self {
             Self::Train(arguments) => train::run(arguments, globals, output),
             Self::Find(arguments) => find::run(arguments, globals, output),
+            Self::Compare(arguments) => compare::run(arguments, globals, output),
             Self::Eval(arguments) => eval::run(arguments, globals, output),
             Self::Predict(arguments) => predict::run(arguments, globals, output),
             Self::Export(arguments) => export::run(arguments, output),

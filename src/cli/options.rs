@@ -98,6 +98,11 @@ pub(crate) struct ConfigOptions {
 }
 
 impl ConfigOptions {
+    /// Adds `KEY=VALUE`s behind those that were given.
+    pub(crate) fn set(&mut self, set: &[String]) {
+        self.set.extend_from_slice(set);
+    }
+
     /// The configuration that the options describe.
     pub(crate) fn load(&self) -> Result<Config> {
         let overrides = Overrides {

@@ -1,4 +1,5 @@
 //! Questions about rates that need whole runs (floor 6): [`find`] raises the rate and reads the
-//! bounds of a cycle from what happens.
+//! bounds of a cycle from what happens; [`compare`] trains policies side by side over seeds.
 
+pub mod compare;
 pub mod find;

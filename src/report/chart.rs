@@ -12,6 +12,8 @@ pub enum Look {
     /// A thin, pale line (in a terminal: points that are not joined): raw values behind a smoothed
     /// curve.
     Faint,
+    /// A pale area; its points run along one edge and back along the other. Only in SVG.
+    Band,
     /// A line with a mark at each point: few points, each of them a measurement.
     Marked,
 }

@@ -5,6 +5,7 @@
 //! turns the folder, and nothing else, into one HTML file. [`terminal`] talks to the person who
 //! waits. [`chart`] is the data of a drawing; [`plot`] and [`svg`] draw it.
 pub mod chart;
+pub mod comparison;
 pub mod curve;
 pub mod folder;
 pub mod metrics;

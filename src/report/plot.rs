@@ -241,6 +241,9 @@ impl Canvas {
         };
         for run in chart.runs(series) {
             let places: Vec<_> = run.iter().filter_map(place).collect();
+            if series.look == Look::Band {
+                continue;
+            }
             if series.look == Look::Faint {
                 for (x, y) in places {
                     self.dot(x as usize, y as usize, index);

@@ -32,7 +32,8 @@ pub fn charts(test: &RangeTest) -> Vec<Chart> {
             let points = sweep.points.iter();
             points.map(|point| (point.lr, of(point).min(top))).collect()
         };
-        let raw = Series::new(format!("{name}, each step"), over(|p| p.loss));
+        // Without a name: the legend shows the strong lines.
+        let raw = Series::new("", over(|p| p.loss));
         loss = loss.with(raw.look(Look::Faint).hue(hue));
         loss = loss.with(Series::new(name.clone(), over(|p| p.smoothed)).hue(hue));
         accuracy = accuracy.with(Series::new(name, over(|p| p.accuracy)).hue(hue));

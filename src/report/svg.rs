@@ -19,24 +19,27 @@ const RIGHT: f64 = 18.0;
 /// Width of a character of a label at 12 px: digits of common fonts have 0.6 em at most.
 const CHARACTER: f64 = 7.2;
 /// Number of line styles in [`STYLE`].
-const STYLES: usize = 4;
+const STYLES: usize = 6;
 
 /// Blue, vermilion, green and purple of Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>),
 /// which stay apart for colour-blind eyes; in the dark its lighter neighbours.
 const STYLE: &str = "\
 .wt-bg{fill:#fff}.wt-text{fill:#1c2733}.wt-soft{fill:#586675}.wt-grid{stroke:#e3e8ed}\
 .wt-axis{stroke:#8694a3}.wt-mark{stroke:#9aa7b4;stroke-dasharray:2 4}\
-.wt-0{stroke:#0072b2}.wt-1{stroke:#c4500a}.wt-2{stroke:#007f5f}.wt-3{stroke:#a2508a}\
-.wt-dot.wt-0{fill:#0072b2}.wt-dot.wt-1{fill:#c4500a}.wt-dot.wt-2{fill:#007f5f}.wt-dot.wt-3{fill:#a2508a}\
+.wt-0{stroke:#0072b2}.wt-1{stroke:#c4500a}.wt-2{stroke:#007f5f}.wt-3{stroke:#a2508a}.wt-4{stroke:#8a6d00}.wt-5{stroke:#3d4a57}\
+.wt-dot.wt-0{fill:#0072b2}.wt-dot.wt-1{fill:#c4500a}.wt-dot.wt-2{fill:#007f5f}.wt-dot.wt-3{fill:#a2508a}.wt-dot.wt-4{fill:#8a6d00}.wt-dot.wt-5{fill:#3d4a57}\
 @media (prefers-color-scheme:dark){.wt-bg{fill:#12171d}.wt-text{fill:#e4eaf0}.wt-soft{fill:#9fadba}\
 .wt-grid{stroke:#26303a}.wt-axis{stroke:#61707f}.wt-mark{stroke:#566472}\
-.wt-0{stroke:#56b4e9}.wt-1{stroke:#f0955a}.wt-2{stroke:#35c49a}.wt-3{stroke:#dd93c4}\
-.wt-dot.wt-0{fill:#56b4e9}.wt-dot.wt-1{fill:#f0955a}.wt-dot.wt-2{fill:#35c49a}.wt-dot.wt-3{fill:#dd93c4}}\
+.wt-0{stroke:#56b4e9}.wt-1{stroke:#f0955a}.wt-2{stroke:#35c49a}.wt-3{stroke:#dd93c4}.wt-4{stroke:#e0bd3a}.wt-5{stroke:#c8d2dc}\
+.wt-dot.wt-0{fill:#56b4e9}.wt-dot.wt-1{fill:#f0955a}.wt-dot.wt-2{fill:#35c49a}.wt-dot.wt-3{fill:#dd93c4}.wt-dot.wt-4{fill:#e0bd3a}.wt-dot.wt-5{fill:#c8d2dc}}\
 text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\
 .wt-title{font-size:14px;font-weight:600}.wt-end{text-anchor:end}.wt-mid{text-anchor:middle}\
 .wt-line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\
 .wt-faint{stroke-width:.8;opacity:.35}.wt-dot{stroke:none}\
-.wt-dash1{stroke-dasharray:7 4}.wt-dash2{stroke-dasharray:2 4}.wt-dash3{stroke-dasharray:9 4 2 4}";
+.wt-dash1{stroke-dasharray:7 4}.wt-dash2{stroke-dasharray:2 4}.wt-dash3{stroke-dasharray:9 4 2 4}\
+.wt-dash4{stroke-dasharray:14 3}.wt-dash5{stroke-dasharray:5 2 1 2}\
+.wt-band{stroke:none;opacity:.14}.wt-band.wt-0{fill:#0072b2}.wt-band.wt-1{fill:#c4500a}\
+.wt-band.wt-2{fill:#007f5f}.wt-band.wt-3{fill:#a2508a}.wt-band.wt-4{fill:#8a6d00}.wt-band.wt-5{fill:#3d4a57}";
 
 /// A whole SVG file with the charts below each other.
 #[must_use]
@@ -80,7 +83,7 @@ pub fn figure(chart: &Chart) -> String {
 #[must_use]
 pub fn describe(chart: &Chart) -> String {
     let mut text = format!("{} over {}", clean(&chart.title), clean(&chart.x_label));
-    for series in &chart.series {
+    for series in chart.series.iter().filter(|series| !series.name.is_empty()) {
         let finite = series.points.iter().map(|point| point.1);
         let values: Vec<f64> = finite.filter(|value| value.is_finite()).collect();
         let name = clean(&series.name);
@@ -253,6 +256,10 @@ fn curve(svg: &mut String, chart: &Chart, series: &Series, index: usize, frame: 
             let _ = write!(path, "{command}{} {}", short(*x), short(*y));
         }
     }
+    if series.look == Look::Band {
+        let _ = writeln!(svg, "<path class=\"wt-band wt-{hue}\" d=\"{path}Z\"/>");
+        return;
+    }
     let line = line_class(chart, index);
     if !path.is_empty() {
         let _ = writeln!(svg, "<path class=\"{line}\" d=\"{path}\"/>");
@@ -274,7 +281,10 @@ fn line_class(chart: &Chart, index: usize) -> String {
         return format!("wt-line wt-{} wt-faint", hue(index));
     }
     let before = chart.series[..index].iter();
-    let dash = before.filter(|s| s.look != Look::Faint).count() % STYLES;
+    let dash = before
+        .filter(|s| !matches!(s.look, Look::Faint | Look::Band))
+        .count()
+        % STYLES;
     match dash {
         0 => format!("wt-line wt-{}", hue(index)),
         _ => format!("wt-line wt-{} wt-dash{dash}", hue(index)),
@@ -306,7 +316,8 @@ fn legend(svg: &mut String, chart: &Chart, frame: &Frame) {
         return;
     }
     let mut right = frame.left + frame.width;
-    for (i, series) in chart.series.iter().enumerate().rev() {
+    let named = chart.series.iter().enumerate();
+    for (i, series) in named.filter(|(_, series)| !series.name.is_empty()).rev() {
         let name: String = clean(&series.name).chars().take(40).collect();
         let start = right - name.chars().count() as f64 * CHARACTER;
         let _ = writeln!(

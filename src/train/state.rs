@@ -126,6 +126,12 @@ impl Trainer {
         self.set_weights(&weights, Path::new("initial weights"))
     }
 
+    /// Takes the schedule out, to hand it to [`Trainer::begin`]; a rate of 0 stands in its place.
+    pub fn take_schedule(&mut self) -> Box<dyn Policy> {
+        let nothing = Box::new(crate::schedule::Constant { lr: 0.0 });
+        std::mem::replace(&mut self.schedule, nothing)
+    }
+
     /// Trains under another schedule from here on; gives the one that it had.
     pub fn set_schedule(&mut self, schedule: Box<dyn Policy>) -> Box<dyn Policy> {
         self.info.schedule = schedule.describe();

@@ -2,6 +2,7 @@
 
 #[path = "../layers/adapter.rs"]
 mod adapter;
+mod comparison;
 #[path = "../train/fixture.rs"]
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 mod fixture;

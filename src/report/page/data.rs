@@ -188,7 +188,7 @@ fn lines(chart: &Chart) -> Vec<Line> {
             hue: series.hue.unwrap_or(i),
             look: match series.look {
                 Look::Line => "line",
-                Look::Faint => "faint",
+                Look::Faint | Look::Band => "faint",
                 Look::Marked => "marked",
             },
             x: kept.iter().map(|i| at(i).0 as u64).collect(),

@@ -1,0 +1,312 @@
+//! `wavetrain compare`: policies, or values of any key, side by side over seeds.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::find::{provisional, watch};
+use super::loading;
+use super::options::{ConfigOptions, Globals};
+use super::output::{self, Output};
+use crate::config::{Bounds, Config};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::lab::compare::{self, Settings, Store, Takes, Variant};
+use crate::lab::find::{self, RangeTest};
+use crate::report::comparison::Comparison;
+use crate::report::folder::{RunFolder, write_atomically};
+use crate::report::plot;
+use crate::schedule::Policy;
+use crate::train::Trainer;
+
+/// Compares policies, or values of any key, over seeds: what the data show and what they do not
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// The policies; differences are against the first
+    #[arg(
+        long,
+        value_name = "A,B,...",
+        value_delimiter = ',',
+        default_value = "constant,step,triangular,one_cycle,cosine",
+        conflicts_with = "vary"
+    )]
+    policies: Vec<String>,
+    /// Compare values of this key instead; differences are against the first
+    #[arg(long, value_name = "KEY=V1,V2,...")]
+    vary: Option<String>,
+    /// Runs of each, with their own initial weights and order
+    #[arg(
+        long,
+        value_name = "K",
+        default_value_t = 3,
+        allow_negative_numbers = true
+    )]
+    seeds: u64,
+    /// The accuracy to reach, as a share [default: what the first ends with]
+    #[arg(long, value_name = "ACC", allow_negative_numbers = true)]
+    target: Option<f64>,
+    /// Steps of each run [default: those of the configuration]
+    #[arg(long, value_name = "STEPS", allow_negative_numbers = true)]
+    budget: Option<u64>,
+    /// Runs side by side
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: u16,
+    /// The folder; one that holds this comparison already is gone on with [default: a new one
+    /// under runs/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    // What can be told at once, before any data are read.
+    Settings::new(
+        arguments.seeds,
+        arguments.budget.unwrap_or(1),
+        arguments.target,
+    )?;
+    match &arguments.vary {
+        Some(vary) => several(&values(vary)?.1, "--vary")?,
+        None => names(&arguments.policies)?,
+    }
+    if let Some(path) = arguments.out.as_deref().filter(|path| !Store::exists(path)) {
+        RunFolder::refuse_occupied(path)?;
+    }
+    let mut base = load(arguments, &[])?;
+    let dataset = loading::load(&base)?;
+    let range = range_test(arguments, globals, &mut base, &dataset)?;
+    let train = dataset.train.labels.len();
+    base.settle(train)?;
+    let steps = match &arguments.vary {
+        Some(_) => arguments
+            .budget
+            .map_or_else(|| base.total_steps(train), Ok)?,
+        None => compare::budget(&base, train, arguments.budget)?,
+    };
+    let settings = Settings::new(arguments.seeds, steps, arguments.target)?;
+    let variants = match &arguments.vary {
+        Some(vary) => varied(arguments, vary, &base, &dataset)?,
+        None => policies(arguments, &base, &dataset, steps)?,
+    };
+    if settings.seeds == 1 {
+        output::note(&["one seed allows no interval; --seeds 5 would".into()]);
+    }
+    let folder = match &arguments.out {
+        Some(path) => RunFolder::create(path, true)?,
+        None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", dataset.name))?,
+    };
+    let store = Store::new(folder.path(), &write_atomically);
+    store.begin(&variants, &settings)?;
+    let workers = usize::from(arguments.jobs.max(1));
+    let open = || globals.open();
+    let records = compare::run(
+        &variants,
+        &settings,
+        &store,
+        workers,
+        &open,
+        &|done, all, next| {
+            output::status(&format!("run {} of {all}: {next}", done + 1));
+        },
+    );
+    output::clear_status();
+    let records = records?;
+    let takes = variants.iter().map(|v| (v.name.clone(), v.takes.clone()));
+    let adapter = globals.open()?.description().name.clone();
+    let comparison = Comparison::new(
+        dataset.name.clone(),
+        adapter,
+        settings,
+        range,
+        takes.collect(),
+        records,
+    );
+    let schedules: Vec<&dyn Policy> = variants.iter().map(|v| &*v.config.schedule).collect();
+    let page = comparison.write(&folder, &schedules, &base.to_toml())?;
+    if arguments.json {
+        output.json(&comparison)?;
+    } else {
+        output.text(&shown(&comparison, output))?;
+        output.text(&format!("files     {}\n", page.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration with some further keys, and a part of the training set held out.
+fn load(arguments: &Arguments, set: &[String]) -> Result<Config> {
+    let mut options = arguments.config.clone();
+    options.set(set);
+    let mut config = options.load()?;
+    if config.data.validation == 0.0 {
+        config.data.validation = compare::VALIDATION;
+    }
+    Ok(config)
+}
+
+/// One range test gives everything its bounds, unless the configuration has numbers.
+fn range_test(
+    arguments: &Arguments,
+    globals: &Globals,
+    base: &mut Config,
+    dataset: &Dataset,
+) -> Result<Option<RangeTest>> {
+    let numbers = bounds(base).is_some();
+    if numbers || (arguments.vary.is_some() && !base.wants_bounds()) {
+        return Ok(None);
+    }
+    let mut trained = load(arguments, &[])?;
+    provisional(&mut trained)?;
+    let mut trainer = Trainer::new(globals.open()?, trained, dataset.clone())?;
+    let options = find::Options::default();
+    let test = find::find(&mut trainer, &options, &mut |seed, step| {
+        watch(&options, seed, step);
+    })?;
+    output::clear_status();
+    let Some(found) = test.as_bounds(&options) else {
+        return Err(Error::RangeTest {
+            says: format!("{} ({})", test.says, test.verdict.name()),
+            help: "give the bounds as numbers: --set schedule.policy=triangular --set \
+                   schedule.base_lr=LR --set schedule.max_lr=LR"
+                .into(),
+        });
+    };
+    base.set_bounds(found)?;
+    Ok(Some(test))
+}
+
+/// The bounds that a configuration holds as numbers, or has been given.
+fn bounds(config: &Config) -> Option<[f64; 2]> {
+    if let Some(Bounds {
+        base_lr, max_lr, ..
+    }) = config.bounds
+    {
+        return Some([base_lr, max_lr]);
+    }
+    let arguments = config.schedule.arguments();
+    let number = |key: &str| arguments.get(key).and_then(toml::Value::as_float);
+    Some([number("base_lr")?, number("max_lr")?])
+}
+
+/// A variant for each policy, all between the same bounds.
+fn policies(
+    arguments: &Arguments,
+    base: &Config,
+    dataset: &Dataset,
+    steps: u64,
+) -> Result<Vec<Variant>> {
+    let [base_lr, max_lr] = bounds(base).unwrap_or([0.0, 1.0]);
+    let train = dataset.train.labels.len();
+    let takes = Takes {
+        base_lr,
+        max_lr,
+        steps,
+        half: compare::half_cycle(base, train, steps)?,
+    };
+    let variant = |name: &String| {
+        let mut config = load(arguments, &[])?;
+        config.schedule = compare::take(name, &takes)?;
+        Ok(Variant {
+            name: name.clone(),
+            takes: config.schedule.describe(),
+            config,
+            dataset: dataset.clone(),
+        })
+    };
+    arguments.policies.iter().map(variant).collect()
+}
+
+/// A variant for each value of a key.
+fn varied(
+    arguments: &Arguments,
+    vary: &str,
+    base: &Config,
+    dataset: &Dataset,
+) -> Result<Vec<Variant>> {
+    let (key, values) = values(vary)?;
+    let variant = |value: &String| {
+        let set = format!("{key}={value}");
+        let mut config = load(arguments, std::slice::from_ref(&set))?;
+        if config.wants_bounds()
+            && let Some(bounds) = &base.bounds
+        {
+            config.set_bounds(bounds.clone())?;
+        }
+        let dataset = match key.starts_with("data.") {
+            true => loading::load(&config)?,
+            false => dataset.clone(),
+        };
+        config.settle(dataset.train.labels.len())?;
+        Ok(Variant {
+            takes: config.schedule.describe(),
+            name: set,
+            config,
+            dataset,
+        })
+    };
+    values.iter().map(variant).collect()
+}
+
+/// The key and the values of `KEY=V1,V2,...`.
+fn values(vary: &str) -> Result<(&str, Vec<String>)> {
+    let (key, values) = vary.split_once('=').ok_or_else(|| Error::Argument {
+        what: "--vary".into(),
+        found: format!("{vary:?}, which has no `=`"),
+        expected: "KEY=V1,V2,...".into(),
+        help: "for example --vary optimizer.momentum=0.8,0.9".into(),
+    })?;
+    // As TOML, so that commas within arrays and strings part nothing; or else words.
+    let array = format!("x = [{values}]").parse::<toml::Table>().ok();
+    let array = array.and_then(|table| table.get("x").and_then(|x| x.as_array().cloned()));
+    let values: Vec<String> = match array {
+        Some(array) => array.iter().map(toml::Value::to_string).collect(),
+        None => values.split(',').map(str::to_owned).collect(),
+    };
+    Ok((key, values))
+}
+
+/// Refuses names that are no policies, before anything is loaded.
+fn names(policies: &[String]) -> Result<()> {
+    let some = Takes {
+        base_lr: 0.01,
+        max_lr: 0.1,
+        steps: 1000,
+        half: 250,
+    };
+    for name in policies {
+        compare::take(name, &some)?;
+    }
+    several(policies, "--policies")
+}
+
+/// Refuses fewer than two, and one that is there twice.
+fn several(values: &[String], what: &str) -> Result<()> {
+    let twice = (1..values.len()).find(|i| values[..*i].contains(&values[*i]));
+    let found = match twice {
+        Some(i) => format!("{} twice", values[i]),
+        None if values.len() < 2 => format!("{} alone", values.join("")),
+        None => return Ok(()),
+    };
+    Err(Error::Argument {
+        what: what.into(),
+        found,
+        expected: "two or more different things to compare".into(),
+        help: "part them by commas: --policies constant,triangular".into(),
+    })
+}
+
+fn shown(comparison: &Comparison, output: &Output) -> String {
+    let style = plot::Style {
+        colour: output.colour,
+        ..plot::Style::default()
+    };
+    let chart = comparison.curves(false);
+    let plot = plot::draw(&chart, output.width.min(100), 16, style);
+    format!("{plot}\n{}", comparison.text())
+}

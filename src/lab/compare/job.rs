@@ -1,0 +1,145 @@
+//! One run of a comparison.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Job, Settings, Variant};
+use crate::config::Config;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::train::{Split, Trainer};
+
+/// One evaluation of what is held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Steps done.
+    pub step: u64,
+    /// Accuracy on the held-out part, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// What one run gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The variant, by its position.
+    pub variant: usize,
+    /// The seed, counted from 0.
+    pub seed_number: u64,
+    /// Accuracy on the held-out part along the way; ends where the run diverged.
+    pub curve: Vec<Point>,
+    /// Accuracy on the test set at the end; chance (1 / classes) for a run that diverged.
+    pub test: f64,
+    /// The step at which the loss was no longer finite.
+    pub diverged: Option<u64>,
+}
+
+impl Record {
+    /// The best accuracy on the held-out part.
+    #[must_use]
+    pub fn best(&self) -> f64 {
+        let accuracies = self.curve.iter().map(|point| point.accuracy);
+        accuracies.fold(0.0, f64::max)
+    }
+
+    /// The accuracy on the held-out part at the end; 0 of a run that diverged.
+    #[must_use]
+    pub fn last(&self) -> f64 {
+        match self.diverged {
+            Some(_) => 0.0,
+            None => self.curve.last().map_or(0.0, |point| point.accuracy),
+        }
+    }
+
+    /// Steps until the held-out part was first classified that well.
+    #[must_use]
+    pub fn steps_to(&self, target: f64) -> Option<u64> {
+        let mut points = self.curve.iter();
+        points
+            .find(|point| point.accuracy >= target)
+            .map(|point| point.step)
+    }
+}
+
+/// Runs jobs one after the other; a variant's trainer is kept for its next seed.
+pub(super) struct Worker<'a> {
+    variants: &'a [Variant],
+    settings: &'a Settings,
+    open: &'a (dyn Fn() -> Result<Arc<Gpu>> + Sync),
+    gpu: Option<Arc<Gpu>>,
+    trainer: Option<(usize, Trainer)>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        variants: &'a [Variant],
+        settings: &'a Settings,
+        open: &'a (dyn Fn() -> Result<Arc<Gpu>> + Sync),
+    ) -> Self {
+        Self {
+            variants,
+            settings,
+            open,
+            gpu: None,
+            trainer: None,
+        }
+    }
+
+    pub(super) fn run(&mut self, (variant, seed): Job) -> Result<Record> {
+        let config = &self.variants[variant].config;
+        let (first, order) = (config.seed, config.data.seed);
+        let settings = *self.settings;
+        let trainer = self.trainer(variant)?;
+        let schedule = trainer.take_schedule();
+        trainer.begin(first.wrapping_add(seed), schedule)?;
+        trainer.set_order_seed(order.wrapping_add(seed));
+        let classes = trainer.info().classes.len().max(1);
+        let mut record = Record {
+            variant,
+            seed_number: seed,
+            curve: Vec::new(),
+            test: 1.0 / classes as f64,
+            diverged: None,
+        };
+        while trainer.done() < settings.steps && record.diverged.is_none() {
+            let steps = settings.every.min(settings.steps - trainer.done());
+            let records = trainer.advance(steps, CHUNK)?;
+            let bad = records.iter().find(|record| !record.loss.is_finite());
+            record.diverged = bad.map(|record| record.step);
+            if record.diverged.is_none() {
+                let (evaluation, _) = trainer.evaluate(Split::Validation)?;
+                record.curve.push(Point {
+                    step: trainer.done(),
+                    accuracy: evaluation.accuracy,
+                });
+            }
+        }
+        if record.diverged.is_none() {
+            record.test = trainer.evaluate(Split::Test)?.0.accuracy;
+        }
+        Ok(record)
+    }
+
+    fn trainer(&mut self, variant: usize) -> Result<&mut Trainer> {
+        let kept = self.trainer.take().filter(|(kept, _)| *kept == variant);
+        let kept = match kept {
+            Some(kept) => kept,
+            None => {
+                let gpu = match &self.gpu {
+                    Some(gpu) => Arc::clone(gpu),
+                    None => (self.open)()?,
+                };
+                self.gpu = Some(Arc::clone(&gpu));
+                let Variant {
+                    config, dataset, ..
+                } = &self.variants[variant];
+                let config = Config::parse("variant", &config.to_toml())?;
+                (variant, Trainer::new(gpu, config, dataset.clone())?)
+            }
+        };
+        Ok(&mut self.trainer.insert(kept).1)
+    }
+}
+
+/// Steps of a submission, at most: short on every adapter for the nets that are compared.
+const CHUNK: usize = 8;
