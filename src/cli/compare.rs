@@ -66,19 +66,7 @@ pub(super) fn run(
     globals: &Globals,
     output: &mut Output,
 ) -> Result<ExitCode> {
-    // What can be told at once, before any data are read.
-    Settings::new(
-        arguments.seeds,
-        arguments.budget.unwrap_or(1),
-        arguments.target,
-    )?;
-    match &arguments.vary {
-        Some(vary) => several(&values(vary)?.1, "--vary")?,
-        None => names(&arguments.policies)?,
-    }
-    if let Some(path) = arguments.out.as_deref().filter(|path| !Store::exists(path)) {
-        RunFolder::refuse_occupied(path)?;
-    }
+    check(arguments)?;
     let mut base = load(arguments, &[])?;
     let dataset = loading::load(&base)?;
     let range = range_test(arguments, globals, &mut base, &dataset)?;
@@ -95,9 +83,6 @@ pub(super) fn run(
         Some(vary) => varied(arguments, vary, &base, &dataset)?,
         None => policies(arguments, &base, &dataset, steps)?,
     };
-    if settings.seeds == 1 {
-        output::note(&["one seed allows no interval; --seeds 5 would".into()]);
-    }
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, true)?,
         None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", dataset.name))?,
@@ -130,13 +115,28 @@ pub(super) fn run(
     );
     let schedules: Vec<&dyn Policy> = variants.iter().map(|v| &*v.config.schedule).collect();
     let page = comparison.write(&folder, &schedules, &base.to_toml())?;
-    if arguments.json {
-        output.json(&comparison)?;
-    } else {
-        output.text(&shown(&comparison, output))?;
-        output.text(&format!("files     {}\n", page.display()))?;
-    }
+    tell(arguments, &comparison, &page, output)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What can be told at once, before any data are read.
+fn check(arguments: &Arguments) -> Result<()> {
+    Settings::new(
+        arguments.seeds,
+        arguments.budget.unwrap_or(1),
+        arguments.target,
+    )?;
+    match &arguments.vary {
+        Some(vary) => several(&values(vary)?.1, "--vary")?,
+        None => names(&arguments.policies)?,
+    }
+    if let Some(path) = arguments.out.as_deref().filter(|path| !Store::exists(path)) {
+        RunFolder::refuse_occupied(path)?;
+    }
+    if arguments.seeds == 1 {
+        output::note(&["one seed allows no interval; --seeds 5 would".into()]);
+    }
+    Ok(())
 }
 
 /// The configuration with some further keys, and a part of the training set held out.
@@ -299,6 +299,21 @@ fn several(values: &[String], what: &str) -> Result<()> {
         expected: "two or more different things to compare".into(),
         help: "part them by commas: --policies constant,triangular".into(),
     })
+}
+
+fn tell(
+    arguments: &Arguments,
+    comparison: &Comparison,
+    page: &Path,
+    output: &mut Output,
+) -> Result<()> {
+    if arguments.json {
+        output.json(comparison)?;
+    } else {
+        output.text(&shown(comparison, output))?;
+        output.text(&format!("files     {}\n", page.display()))?;
+    }
+    Ok(())
 }
 
 fn shown(comparison: &Comparison, output: &Output) -> String {

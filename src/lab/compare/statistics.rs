@@ -229,7 +229,7 @@ fn sentence(outcome: &Outcome, first: &Outcome, against: &Difference, target: f6
             let how = if test.mean > 0.0 { "higher" } else { "lower" };
             format!(
                 "{name} ends {how} than {other} on the test set, by {} points of accuracy \
-                 (97 % interval: {range})",
+                 (interval: {range})",
                 points(test.mean.abs())
             )
         }
