@@ -1,10 +1,11 @@
 //! Options that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::config::presets::DEFAULT;
 use crate::config::{Config, Overrides};
 use crate::error::Result;
 use crate::gpu::{ClassName, Gpu, LimitsChoice, Selection};
@@ -98,6 +99,20 @@ pub(crate) struct ConfigOptions {
 }
 
 impl ConfigOptions {
+    /// The same options for another preset or file.
+    pub(crate) fn of(&self, config: &Path) -> Self {
+        Self {
+            config: Some(config.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// What the configuration is called: the preset's or the file's name.
+    pub(crate) fn name(&self) -> String {
+        let named = self.config.as_deref();
+        named.map_or_else(|| DEFAULT.to_owned(), |path| path.display().to_string())
+    }
+
     /// Adds `KEY=VALUE`s behind those that were given.
     pub(crate) fn set(&mut self, set: &[String]) {
         self.set.extend_from_slice(set);

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::lab::lint::{Finding, Severity};
 use crate::report::folder::{plain, write_atomically_with};
 
 /// The path that errors of writing results carry.
@@ -128,6 +129,36 @@ pub(super) fn clear_status() {
 pub(super) fn note(notes: &[String]) {
     for note in notes {
         let _ = writeln!(io::stderr(), "note: {note}");
+    }
+}
+
+/// Tells the person what the linter found, on standard error; with `strict` a warning is an error.
+pub(super) fn findings(findings: &[Finding], strict: bool) -> Result<()> {
+    for finding in findings {
+        let word = match finding.severity {
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        let Finding {
+            rule,
+            message,
+            mend,
+            ..
+        } = finding;
+        let _ = writeln!(io::stderr(), "{word}: {message} [{rule}]\nhelp: {mend}");
+    }
+    let warnings = findings.iter().filter(|f| f.severity == Severity::Warning);
+    match warnings.count() {
+        count if count > 0 && strict => Err(Error::Argument {
+            what: "--strict".into(),
+            found: match count {
+                1 => "a warning about the schedule (above)".into(),
+                _ => format!("{count} warnings about the schedule (above)"),
+            },
+            expected: "none".into(),
+            help: "mend them, or leave --strict out".into(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::options::ConfigOptions;
-use super::output::Output;
+use super::output::{self, Output};
 use crate::config::{Bounds, Config, Length};
 use crate::error::{Error, Result};
+use crate::lab::lint;
+use crate::report::chart::{Chart, Series};
 use crate::report::curve::Curve;
 use crate::report::{plot, svg};
 
@@ -27,6 +29,12 @@ pub(super) struct Arguments {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Draw this preset or file over it, too; may be repeated
+    #[arg(long, value_name = "PRESET | CONFIG.toml")]
+    and: Vec<PathBuf>,
+    /// Take warnings of the linter for errors
+    #[arg(long)]
+    strict: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -45,20 +53,25 @@ enum Format {
     Svg,
 }
 
+/// Rules of the linter about rates, which a drawing from 0 to 1 does not have.
+const ABOUT_RATES: [&str; 2] = ["first_rate", "bounds_ratio"];
+
 /// Rows of characters of one plot.
 const ROWS: usize = 18;
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode> {
-    let mut config = arguments.config.load()?;
     let format = if arguments.json {
         Format::Json
     } else {
         arguments.format
     };
-    let bounds = draw_auto(&mut config, format)?;
-    let steps = settle(&mut config, arguments.steps)?;
-    let title = format!("{}{bounds}", config.schedule.describe());
-    let curve = Curve::new(config.schedule.as_ref(), config.optimizer.momentum(), steps);
+    let drawn = Drawn::new(arguments, &arguments.config, format)?;
+    if !arguments.and.is_empty() {
+        return overlay(arguments, format, drawn, output);
+    }
+    let Drawn { config, .. } = &drawn;
+    let title = drawn.title();
+    let curve = drawn.curve();
     let file = arguments.output.as_deref();
     match format {
         Format::Csv => output.write_to(file, |out| curve.write_csv(out))?,
@@ -68,20 +81,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
             output.write_to(file, |out| out.write_all(text.as_bytes()))?;
         }
         Format::Term => {
-            let style = plot::Style {
-                colour: output.colour && file.is_none(),
-                ..plot::Style::default()
-            };
-            let width = if file.is_none() {
-                output.width.min(120)
-            } else {
-                80
-            };
             let mut text = format!("{title}\n\n");
-            for chart in curve.charts("learning rate") {
-                text += &plot::draw(&chart, width, ROWS, style);
-                text.push('\n');
-            }
+            text += &in_characters(&curve.charts("learning rate"), arguments, output);
             text += &curve.describe();
             for note in config.notes() {
                 text += &format!("{note}\n");
@@ -90,6 +91,103 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One configuration that is drawn.
+struct Drawn {
+    name: String,
+    config: Config,
+    steps: u64,
+    /// What is said of bounds that are not known.
+    bounds: &'static str,
+}
+
+impl Drawn {
+    /// Reads a configuration, and tells what the linter finds in it.
+    fn new(arguments: &Arguments, options: &ConfigOptions, format: Format) -> Result<Self> {
+        let mut config = options.load()?;
+        let bounds = draw_auto(&mut config, format)?;
+        let (total, per_epoch) = settle(&mut config, arguments.steps)?;
+        let mut findings = lint::lint(&lint::Plan::new(&config, total, per_epoch));
+        if !bounds.is_empty() {
+            // Rates that nobody knows yet say nothing.
+            findings.retain(|finding| !ABOUT_RATES.contains(&finding.rule));
+        }
+        output::findings(&findings, arguments.strict)?;
+        Ok(Self {
+            name: options.name(),
+            config,
+            steps: arguments.steps.unwrap_or(total),
+            bounds,
+        })
+    }
+
+    fn title(&self) -> String {
+        format!("{}{}", self.config.schedule.describe(), self.bounds)
+    }
+
+    fn curve(&self) -> Curve<'_> {
+        let Config {
+            schedule,
+            optimizer,
+            ..
+        } = &self.config;
+        Curve::new(&**schedule, optimizer.momentum(), self.steps)
+    }
+}
+
+/// Several schedules over common axes.
+fn overlay(
+    arguments: &Arguments,
+    format: Format,
+    first: Drawn,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    if matches!(format, Format::Csv | Format::Json) {
+        return Err(Error::Argument {
+            what: "--and".to_owned(),
+            found: "several schedules, as csv or json".to_owned(),
+            expected: "one schedule where a program reads it".to_owned(),
+            help: "write each by a command of its own, or use --format term or svg".to_owned(),
+        });
+    }
+    let mut drawn = vec![first];
+    for path in &arguments.and {
+        let options = arguments.config.of(path);
+        drawn.push(Drawn::new(arguments, &options, format)?);
+    }
+    let mut chart = Chart {
+        whole_x: true,
+        ..Chart::new("learning rate", "step")
+    };
+    let mut text = String::new();
+    for one in &drawn {
+        let line = one.curve().charts("learning rate").swap_remove(0).series;
+        let points = line.into_iter().next().map(|line| line.points);
+        chart = chart.with(Series::new(one.name.clone(), points.unwrap_or_default()));
+        text += &format!("{}: {}, {} steps\n", one.name, one.title(), one.steps);
+    }
+    let file = arguments.output.as_deref();
+    let text = match format {
+        Format::Svg => svg::document(&[chart]),
+        _ => format!("{}{text}", in_characters(&[chart], arguments, output)),
+    };
+    output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Charts as plots of characters, for the terminal or for a file.
+fn in_characters(charts: &[Chart], arguments: &Arguments, output: &Output) -> String {
+    let file = arguments.output.is_some();
+    let style = plot::Style {
+        colour: output.colour && !file,
+        ..plot::Style::default()
+    };
+    let width = if file { 80 } else { output.width.min(120) };
+    let plots = charts
+        .iter()
+        .map(|chart| plot::draw(chart, width, ROWS, style) + "\n");
+    plots.collect()
 }
 
 /// Sets bounds of 0 and 1 where they are `"auto"`, for a drawing of the shape; the label says so.
@@ -117,8 +215,8 @@ fn draw_auto(config: &mut Config, format: Format) -> Result<&'static str> {
 }
 
 /// Makes the schedule that is meant in the run of `config`, without reading any data; gives the
-/// steps to draw, `wanted` or all of the run.
-fn settle(config: &mut Config, wanted: Option<u64>) -> Result<u64> {
+/// steps of the run, and those of an epoch where that is known.
+fn settle(config: &mut Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
     let (per_epoch, total) = match (config.train.length, config.data.source.sizes, wanted) {
         (_, Some(sizes), _) => {
             let per_epoch = config.steps_per_epoch(sizes.train)?;
@@ -141,5 +239,5 @@ fn settle(config: &mut Config, wanted: Option<u64>) -> Result<u64> {
         }
     };
     config.settle_in(per_epoch, total)?;
-    Ok(wanted.unwrap_or(total))
+    Ok((total, per_epoch))
 }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lab;
 use crate::lab::find::RangeTest;
+use crate::lab::lint;
 use crate::model::Weights;
 use crate::report::folder::RunFolder;
 use crate::report::plot;
@@ -41,6 +42,9 @@ pub(super) struct Arguments {
     /// Start from the weights in this file instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Take warnings about the schedule for errors
+    #[arg(long)]
+    strict: bool,
     /// Stop before the first step
     #[arg(long)]
     dry_run: bool,
@@ -64,6 +68,9 @@ pub(super) fn run(
     } else {
         Box::new(io::stdout())
     };
+    if !auto {
+        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+    }
     let mut look = look(arguments, output, log_every);
     if arguments.dry_run {
         if auto {
@@ -81,6 +88,9 @@ pub(super) fn run(
     } else {
         None
     };
+    if range.is_some() {
+        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+    }
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, arguments.force)?,
         None => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?,

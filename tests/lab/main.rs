@@ -6,6 +6,7 @@ mod comparison;
 #[path = "../train/fixture.rs"]
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 mod fixture;
+mod lint;
 mod range_test;
 mod scaling;
 mod suggestions;

@@ -1,0 +1,184 @@
+//! The linter: each rule draws its example and nothing that is right.
+
+use std::path::Path;
+
+use wavetrain::Config;
+use wavetrain::config::presets::PRESETS;
+use wavetrain::config::{Bounds, Overrides};
+use wavetrain::lab::lint::{Finding, Plan, RULES, Severity, lint};
+
+/// What the linter says of a schedule in a run of `steps` steps, 100 in an epoch.
+fn findings(schedule: &str, steps: u64) -> Vec<Finding> {
+    let mut config = Config::parse("lint", &format!("[schedule]\n{schedule}")).unwrap();
+    config.settle_in(Some(100), steps).unwrap();
+    lint(&Plan::new(&config, steps, Some(100)))
+}
+
+fn rules(schedule: &str, steps: u64) -> Vec<&'static str> {
+    findings(schedule, steps)
+        .iter()
+        .map(|finding| finding.rule)
+        .collect()
+}
+
+#[test]
+fn every_rule_is_a_file_and_draws_its_example() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lab/lint");
+    for rule in RULES {
+        assert!(
+            folder.join(format!("{}.rs", rule.name)).is_file(),
+            "{}",
+            rule.name
+        );
+        assert!(!rule.what.is_empty() && !rule.why.is_empty());
+        let found = findings(rule.example, 1000);
+        let own = found.iter().find(|finding| finding.rule == rule.name);
+        let own = own.unwrap_or_else(|| panic!("{} draws only {found:?}", rule.name));
+        assert!(!own.message.is_empty() && !own.mend.is_empty());
+    }
+}
+
+#[test]
+fn what_is_right_draws_nothing() {
+    let cycle = "base_lr = 0.01\nmax_lr = 0.1\nstep_size_up";
+    for (schedule, steps) in [
+        (format!("policy = \"triangular\"\n{cycle} = 250"), 1000),
+        (format!("policy = \"triangular\"\n{cycle} = 250"), 1505),
+        (
+            format!("policy = \"sinusoidal\"\n{cycle} = \"5 epochs\""),
+            1000,
+        ),
+        (
+            format!("policy = \"triangular\"\n{cycle} = 250\ncycle_momentum = true"),
+            500,
+        ),
+        (format!("policy = \"triangular2\"\n{cycle} = 200"), 2000),
+        ("policy = \"constant\"\nlr = 0.1".into(), 77),
+        ("policy = \"one_cycle\"\nmax_lr = 0.1".into(), 777),
+        ("policy = \"cosine\"\nlr = 0.1".into(), 777),
+        (
+            "policy = \"cosine_restarts\"\nlr = 0.1\nt_0 = 100\nt_mult = 2".into(),
+            700,
+        ),
+        (
+            "policy = \"step\"\nlr = 0.1\nstep_size = \"3 epochs\"".into(),
+            1000,
+        ),
+        (
+            "policy = \"multi_step\"\nlr = 0.1\nmilestones = [500, 800]".into(),
+            1000,
+        ),
+        ("policy = \"linear\"\nlr = 0.1".into(), 1000),
+        (
+            "policy = \"warmup\"\nwarmup_steps = 50\nthen = { policy = \"cosine\", lr = 0.1 }"
+                .into(),
+            1000,
+        ),
+    ] {
+        assert_eq!(findings(&schedule, steps), [], "{schedule}, {steps} steps");
+    }
+}
+
+#[test]
+fn what_is_found_comes_with_the_number_to_use() {
+    let text = |schedule: &str, steps: u64| {
+        let found = findings(schedule, steps);
+        let texts = found
+            .iter()
+            .map(|f| format!("{}: {}; {}", f.rule, f.message, f.mend));
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    let cycle = "policy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up";
+    let mid = text(&format!("{cycle} = 300"), 1000);
+    assert!(mid.contains("train 600 or 1200 steps"), "{mid}");
+    assert!(mid.contains("0.0703"), "the rate at the end: {mid}");
+    let epochs = text(&format!("{cycle} = 8"), 1600);
+    assert!(
+        epochs.contains("write \"8 epochs\" (800 steps)"),
+        "{epochs}"
+    );
+    let restarts = "policy = \"cosine_restarts\"\nlr = 0.1\nt_0 = 100\nt_mult = 2";
+    let cut = text(restarts, 500);
+    assert!(cut.contains("train 300 or 700 steps"), "{cut}");
+    let long = text(
+        "policy = \"one_cycle\"\nmax_lr = 0.1\ntotal_steps = 2000",
+        1000,
+    );
+    assert!(
+        long.contains("made for 2000 steps and the run has 1000"),
+        "{long}"
+    );
+    let gamma = text(
+        "policy = \"exp_range\"\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up = 250\ngamma = 0.9",
+        1000,
+    );
+    assert!(gamma.contains("schedule.gamma = 0.998947"), "{gamma}");
+}
+
+#[test]
+fn a_short_run_draws_a_note_where_a_long_one_draws_a_warning() {
+    let schedule = "policy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up = 50";
+    let severity = |steps| {
+        let found = findings(schedule, steps);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].rule, "half_cycle");
+        found[0].severity
+    };
+    assert_eq!(severity(400), Severity::Note);
+    assert_eq!(severity(500), Severity::Warning);
+    assert_eq!(rules(&schedule.replace("50", "1100"), 4400), ["half_cycle"]);
+}
+
+#[test]
+fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
+    let quiet = |config: &mut Config, what: &str| {
+        if config.wants_bounds() {
+            let bounds = Bounds {
+                base_lr: 0.01,
+                max_lr: 0.1,
+                from: "this test".into(),
+            };
+            config.set_bounds(bounds).unwrap();
+        }
+        let Some(sizes) = config.data.source.sizes else {
+            return;
+        };
+        config.settle(sizes.train).unwrap();
+        let per_epoch = config.steps_per_epoch(sizes.train).unwrap();
+        let steps = config.total_steps(sizes.train).unwrap();
+        let found = lint(&Plan::new(config, steps, Some(per_epoch)));
+        let warnings = found.iter().filter(|f| f.severity == Severity::Warning);
+        assert_eq!(warnings.count(), 0, "{what}: {found:?}");
+    };
+    for preset in PRESETS {
+        let config = Config::load(Some(Path::new(preset.name)), &Overrides::default());
+        quiet(&mut config.unwrap(), preset.name);
+    }
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme)
+        .unwrap()
+        .replace("\\\n", " ");
+    let mut commands = 0;
+    for line in readme.lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let program = words.next() == Some("wavetrain");
+        if !program || !matches!(words.next(), Some("train" | "schedule")) {
+            continue;
+        }
+        let words: Vec<&str> = words.collect();
+        let set = words.windows(2).filter(|pair| pair[0] == "--set");
+        let overrides = Overrides {
+            set: set.map(|pair| pair[1].to_owned()).collect(),
+            ..Overrides::default()
+        };
+        let named = words.first().filter(|word| !word.starts_with('-'));
+        if named.is_some_and(|name| name.contains('.')) {
+            continue;
+        }
+        let config = Config::load(named.map(Path::new), &overrides);
+        quiet(&mut config.unwrap(), line);
+        commands += 1;
+    }
+    assert!(commands >= 5, "{commands} commands were found");
+}
