@@ -16,6 +16,7 @@ mod plan;
 mod predict;
 mod presets;
 mod report;
+mod runs;
 mod schedule;
 mod train;
 
@@ -58,6 +59,7 @@ enum Command {
     Devices(devices::Arguments),
     Kernels(kernels::Arguments),
     Report(report::Arguments),
+    Runs(runs::Arguments),
     Bench(bench::Arguments),
 }
 
@@ -77,6 +79,7 @@ impl Command {
             Self::Devices(arguments) => devices::run(arguments, globals, output),
             Self::Kernels(arguments) => kernels::run(arguments, globals, output),
             Self::Report(arguments) => report::run(arguments, output),
+            Self::Runs(arguments) => runs::run(arguments, output),
             Self::Bench(arguments) => bench::run(arguments, globals, output),
         }
     }

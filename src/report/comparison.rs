@@ -259,7 +259,7 @@ impl Comparison {
         format!(
             "<section id=\"takes\" aria-labelledby=\"takes-title\">\n<h2 id=\"takes-title\">What each \
              takes</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-             aria-label=\"Variants\"><table>\n<thead><tr><th scope=\"col\">variant</th><th \
+             aria-label=\"Variants\"><table class=\"words\">\n<thead><tr><th scope=\"col\">variant</th><th \
              scope=\"col\">its schedule</th></tr></thead>\n<tbody>\n{}</tbody></table></div>\n</section>\n",
             rows.collect::<String>()
         )

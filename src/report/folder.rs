@@ -19,6 +19,11 @@ pub const RUN: &str = "run.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained weights.
 pub const MODEL: &str = "model.safetensors";
+/// The weights at the best evaluation: of the held-out part where there is one, or else of the test
+/// set.
+pub const BEST: &str = "best.safetensors";
+/// The same as `metrics.jsonl`, as a table ([`super::metrics::Metrics::to_csv`]).
+pub const CSV: &str = "metrics.csv";
 /// The mean image that the weights' description names; where there is one.
 pub const MEAN_IMAGE: &str = crate::model::MEAN_IMAGE;
 /// The end of the run ([`super::summary::StoredSummary`]).
@@ -154,7 +159,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] if one of the files cannot be removed.
     pub fn forget_results(&self) -> Result<()> {
-        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE] {
+        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE, BEST, CSV] {
             let path = self.file(name);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {

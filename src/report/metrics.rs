@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::train::event::{Evaluation, Event, Flow, Observer, StepRecord};
+use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
 
 /// One line of the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,6 +127,39 @@ impl Metrics {
             }
         }
         Ok(metrics)
+    }
+}
+
+impl Metrics {
+    /// A table: a row for each step, and in the row of the step before an evaluation what that gave.
+    /// Numbers read back to the same f64; what is not finite, or not there, is empty.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from(
+            "step,epoch,lr,momentum,loss,accuracy,validation_loss,validation_accuracy,test_loss,\
+             test_accuracy\n",
+        );
+        let cell = |value: f64| match value.is_finite() {
+            true => value.to_string(),
+            false => String::new(),
+        };
+        let mut evaluations = self.evaluations.iter().peekable();
+        for step in &self.steps {
+            let mut after = [const { String::new() }; 4];
+            while let Some(evaluation) = evaluations.next_if(|e| e.step <= step.step + 1) {
+                let at = match evaluation.split {
+                    Split::Validation => 0,
+                    Split::Test => 2,
+                    Split::Train => continue,
+                };
+                after[at] = cell(evaluation.loss);
+                after[at + 1] = cell(evaluation.accuracy);
+            }
+            let numbers = [step.lr, step.momentum, step.loss, step.accuracy].map(cell);
+            let (numbers, after) = (numbers.join(","), after.join(","));
+            text += &format!("{},{},{numbers},{after}\n", step.step, step.epoch);
+        }
+        text
     }
 }
 

@@ -8,6 +8,7 @@ pub mod chart;
 pub mod comparison;
 pub mod curve;
 pub mod folder;
+pub mod listing;
 pub mod metrics;
 mod page;
 pub mod plot;

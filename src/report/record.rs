@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::lab::find::RangeTest;
 use crate::train::event::{Event, Flow, Observer, RunInfo};
 
-use super::folder::{CONFIG, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
-use super::metrics::MetricsFile;
+use super::folder::{BEST, CONFIG, CSV, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
+use super::metrics::{Metrics, MetricsFile};
 use super::range::write_json;
 use super::summary::StoredSummary;
 use super::write_page;
@@ -68,7 +68,15 @@ impl Observer for Recorder {
             }
             self.folder.write(MODEL, &weights.to_safetensors()?)?;
         }
+        if let Event::Best(_, weights) = event {
+            if let Some(beside) = &weights.beside {
+                self.folder.write(MEAN_IMAGE, beside)?;
+            }
+            self.folder.write(BEST, &weights.to_safetensors()?)?;
+        }
         if let Event::Finished(summary) = event {
+            let table = Metrics::read(&self.folder.file(METRICS))?.to_csv();
+            self.folder.write(CSV, table.as_bytes())?;
             StoredSummary::new(summary, sample_shape).write(&self.folder)?;
             write_page(self.folder.path())?;
         }

@@ -181,6 +181,9 @@ pub enum Event<'a> {
     Steps(&'a [StepRecord]),
     /// An evaluation is done.
     Evaluated(&'a Evaluation),
+    /// The evaluation is the best so far (of the held-out part where there is one, or else of the
+    /// test set), and the weights are those that it is of.
+    Best(&'a Evaluation, &'a Weights),
     /// The schedule reached the end of a cycle (`cycle` from 0; `step` is the first of the next).
     CycleEnded {
         /// The cycle that ended.

@@ -22,6 +22,8 @@ struct Run<'a, 'b> {
     end: u64,
     ended: &'static str,
     evaluations: Vec<Evaluation>,
+    /// The best accuracy so far on what is held out, or else on the test set.
+    best: f64,
     last_finite: Option<f64>,
     diverged: Option<StepRecord>,
     /// Time in which steps ran, evaluations not included.
@@ -48,6 +50,7 @@ impl Trainer {
             end,
             ended: "done",
             evaluations: Vec::new(),
+            best: f64::NEG_INFINITY,
             last_finite: None,
             diverged: None,
             stepping: Duration::ZERO,
@@ -216,10 +219,21 @@ impl Run<'_, '_> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
+        let held_out = self.trainer.info().samples[1] > 0;
+        let judge = if held_out {
+            Split::Validation
+        } else {
+            Split::Test
+        };
         for evaluation in self.trainer.evaluate_all()? {
             self.evaluations.retain(|e| e.split != evaluation.split);
             self.evaluations.push(evaluation);
             self.emit(&Event::Evaluated(&evaluation))?;
+            if evaluation.split == judge && evaluation.accuracy > self.best {
+                self.best = evaluation.accuracy;
+                let weights = self.trainer.weights()?;
+                self.emit(&Event::Best(&evaluation, &weights))?;
+            }
         }
         Ok(())
     }

@@ -7,8 +7,11 @@ use std::path::Path;
 use proptest::prelude::*;
 use wavetrain::error::{Error, Result};
 use wavetrain::report::folder::{self, RunFolder};
+use wavetrain::report::listing;
 use wavetrain::report::metrics::{Metrics, MetricsFile};
 use wavetrain::train::event::{Evaluation, Event, Observer as _, Split, StepRecord};
+
+use super::fixture;
 
 fn step(step: u64, lr: f64, loss: f64) -> StepRecord {
     StepRecord {
@@ -300,4 +303,64 @@ fn files_are_replaced_whole() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&path), mode(&ordinary));
     }
+}
+
+#[test]
+fn the_table_of_a_run_has_a_row_for_each_step() {
+    let dir = tempfile::tempdir().unwrap();
+    fixture::run(10, 400, 100).write(dir.path());
+    let metrics = Metrics::read(&dir.path().join("metrics.jsonl")).unwrap();
+    let table = metrics.to_csv();
+    let mut lines = table.lines();
+    let head = "step,epoch,lr,momentum,loss,accuracy,validation_loss,validation_accuracy,test_loss,\
+                test_accuracy";
+    assert_eq!(lines.next(), Some(head));
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 400);
+    let mut tests = Vec::new();
+    for (row, step) in rows.iter().zip(&metrics.steps) {
+        assert_eq!(row.len(), 10);
+        let number = |at: usize| row[at].parse::<f64>().unwrap();
+        assert_eq!(number(0), step.step as f64);
+        assert_eq!([number(2), number(3)], [step.lr, step.momentum]);
+        assert_eq!([number(4), number(5)], [step.loss, step.accuracy]);
+        if !row[9].is_empty() {
+            tests.push((step.step + 1, number(9)));
+        }
+    }
+    let evaluations = metrics
+        .evaluations
+        .iter()
+        .filter(|e| e.split == Split::Test);
+    let expected: Vec<(u64, f64)> = evaluations.map(|e| (e.step, e.accuracy)).collect();
+    assert_eq!(tests, expected);
+}
+
+#[test]
+fn runs_are_listed_with_how_they_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["glyphs-0001", "glyphs-0002"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+        fixture::run(10, 400, 100).write(&dir.path().join(name));
+    }
+    fs::create_dir(dir.path().join("other")).unwrap();
+    fs::remove_file(dir.path().join("glyphs-0002/summary.json")).unwrap();
+    let runs = listing::list(dir.path()).unwrap();
+    assert_eq!(runs.len(), 2);
+    let of = |name: &str| runs.iter().find(|run| run.run.ends_with(name)).unwrap();
+    assert_eq!(
+        (of("glyphs-0001").ended.as_str(), of("glyphs-0001").steps),
+        ("done", 400)
+    );
+    assert!(of("glyphs-0001").test_accuracy.unwrap() > 0.9);
+    assert_eq!(of("glyphs-0002").ended, "unfinished");
+    assert_eq!(of("glyphs-0002").test_accuracy, None);
+    let text = listing::text(&runs);
+    assert_eq!(text.lines().count(), 3);
+    assert!(
+        text.contains("unfinished") && text.contains("triangular from"),
+        "{text}"
+    );
+    let error = listing::list(&dir.path().join("nothing")).unwrap_err();
+    assert!(error.is_users_mistake() && error.to_string().contains("cannot be read"));
 }

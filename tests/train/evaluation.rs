@@ -8,7 +8,7 @@ use wavetrain::model::Weights;
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::{Split, Trainer};
 
-use super::fixture::{CLASSES, Setup, data, gpu, gpus, samples, weight_bits};
+use super::fixture::{CLASSES, Keeper, Setup, data, gpu, gpus, samples, weight_bits};
 use super::rounded::{LOG_NEAR_ONE, exp_error, sum_error};
 
 /// What the references say of some samples: loss, chosen class, how far the loss may be off, and
@@ -202,4 +202,28 @@ fn weights_that_do_not_fit_are_refused_by_name() {
     let mut infinite = good.clone();
     infinite.tensors.get_mut("0.bias").unwrap().values[3] = f32::NAN;
     refuse(infinite, "`0.bias` holds NaN at 3");
+}
+
+#[test]
+fn the_best_evaluation_is_of_what_is_held_out_or_else_of_the_test_set() {
+    for (held_out, split) in [(0.2, Split::Validation), (0.0, Split::Test)] {
+        let setup = Setup {
+            data: format!("batch = 16\nvalidation = {held_out}"),
+            ..Setup::default()
+        };
+        let mut keeper = Keeper::default();
+        let mut trainer = setup.trainer(gpus()[0].clone(), data(90, 40));
+        trainer.run(&mut [&mut keeper]).unwrap();
+        let of = keeper.evaluations.iter().filter(|e| e.split == split);
+        let mut best = f64::NEG_INFINITY;
+        let mut expected = Vec::new();
+        for evaluation in of {
+            if evaluation.accuracy > best {
+                best = evaluation.accuracy;
+                expected.push((evaluation.step, best, 4));
+            }
+        }
+        assert!(!expected.is_empty());
+        assert_eq!(keeper.bests, expected, "{split:?}");
+    }
 }

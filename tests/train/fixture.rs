@@ -102,6 +102,8 @@ pub(crate) struct Keeper {
     /// Lengths of the chunks.
     pub(crate) chunks: Vec<usize>,
     pub(crate) evaluations: Vec<Evaluation>,
+    /// Step, accuracy and number of tensors of each best evaluation.
+    pub(crate) bests: Vec<(u64, f64, usize)>,
     pub(crate) summary: Option<Summary>,
     /// The event at which to answer, and the answer.
     pub(crate) answer: Option<(&'static str, Flow)>,
@@ -127,6 +129,12 @@ impl Observer for Keeper {
             Event::Finished(summary) => {
                 self.summary = Some((*summary).clone());
                 "finished".into()
+            }
+            Event::Best(evaluation, weights) => {
+                let tensors = weights.tensors.len();
+                self.bests
+                    .push((evaluation.step, evaluation.accuracy, tensors));
+                return Ok(Flow::Continue);
             }
             _ => "another".into(),
         };

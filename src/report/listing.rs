@@ -1,0 +1,114 @@
+//! The runs in a folder, a line each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::folder::{RUN, SUMMARY};
+use super::summary::StoredSummary;
+use super::words::percent;
+use crate::error::{Error, Result};
+use crate::train::event::{RunInfo, Split};
+
+/// What is told of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its folder.
+    pub run: PathBuf,
+    /// The data set's name.
+    pub data: String,
+    /// The schedule in one line.
+    pub schedule: String,
+    /// Steps done; of a run without an end, the steps that were planned.
+    pub steps: u64,
+    /// `done`, `stopped`, `interrupted`, `diverged`, or `unfinished` where there is no summary.
+    pub ended: String,
+    /// Accuracy on the test set at the end.
+    pub test_accuracy: Option<f64>,
+    /// Accuracy on the held-out part at the end.
+    pub validation_accuracy: Option<f64>,
+    /// Seconds from the first step to the last.
+    pub seconds: Option<f64>,
+    /// When the run began, in seconds since 1970 (the time of its `run.json`).
+    pub began: Option<u64>,
+}
+
+/// The runs right within `folder`, by the time at which they began; what is no run is passed over.
+///
+/// # Errors
+/// [`Error::Output`] if the folder cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<Listed>> {
+    let unreadable = |error: std::io::Error| Error::Output {
+        path: folder.to_owned(),
+        problem: format!("cannot be read ({error})"),
+        help: "name a folder of runs; `wavetrain train` makes them under runs/".into(),
+    };
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    let entries = entries.filter_map(|entry| read(&entry.ok()?.path()));
+    let mut runs: Vec<Listed> = entries.collect();
+    runs.sort_by(|a, b| (a.began, &a.run).cmp(&(b.began, &b.run)));
+    Ok(runs)
+}
+
+/// The run in a folder; `None` where there is none that can be read.
+fn read(folder: &Path) -> Option<Listed> {
+    let file = folder.join(RUN);
+    let info: RunInfo = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+    let began = fs::metadata(&file).and_then(|about| about.modified()).ok();
+    let began = began.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let summary = fs::read(folder.join(SUMMARY)).ok();
+    let summary: Option<StoredSummary> =
+        summary.and_then(|text| serde_json::from_slice(&text).ok());
+    let accuracy = |split: Split| {
+        let evaluations = &summary.as_ref()?.evaluations;
+        let last = evaluations.iter().rfind(|e| e.split == split)?;
+        Some(last.accuracy)
+    };
+    Some(Listed {
+        run: folder.to_owned(),
+        data: info.data,
+        schedule: info.schedule,
+        steps: summary
+            .as_ref()
+            .map_or(info.total_steps, |summary| summary.steps),
+        ended: summary
+            .as_ref()
+            .map_or_else(|| "unfinished".into(), |summary| summary.ended.clone()),
+        test_accuracy: accuracy(Split::Test),
+        validation_accuracy: accuracy(Split::Validation),
+        seconds: summary.as_ref().map(|summary| summary.seconds),
+        began: began.map(|time| time.as_secs()),
+    })
+}
+
+/// The runs as a table of text.
+#[must_use]
+pub fn text(runs: &[Listed]) -> String {
+    let share = |share: Option<f64>| share.map_or_else(|| "-".into(), percent);
+    let head = [
+        "run", "data", "steps", "ended", "test", "held out", "schedule",
+    ]
+    .map(String::from);
+    let rows = runs.iter().map(|run| {
+        [
+            run.run.display().to_string(),
+            run.data.clone(),
+            run.steps.to_string(),
+            run.ended.clone(),
+            share(run.test_accuracy),
+            share(run.validation_accuracy),
+            run.schedule.clone(),
+        ]
+    });
+    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
+    let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..7).map(|column| wide(column).unwrap_or(0)).collect();
+    let line = |row: &[String; 7]| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells.map(|(cell, wide)| format!("{cell:<wide$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
