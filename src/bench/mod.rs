@@ -5,6 +5,7 @@
 //! the multiply-add loop and the empty dispatch, only kernels of training plans are timed.
 
 mod arithmetic;
+pub mod change;
 mod child;
 mod models;
 mod products;

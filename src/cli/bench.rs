@@ -1,11 +1,15 @@
 //! `wavetrain bench`: figures of the adapter and of whole training steps.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::options::Globals;
 use super::output::{self, Output};
+use crate::bench::change::{self, Change};
 use crate::bench::{self, Figures, Options};
 use crate::error::Result;
 
@@ -21,6 +25,9 @@ pub(super) struct Arguments {
     /// Seconds for the rounds
     #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
+    /// Compare with the figures in this file, which --json wrote
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
     /// Leave out the first steps in child processes
     #[arg(long)]
     no_first_steps: bool,
@@ -40,6 +47,7 @@ pub(super) fn run(
     if let Some(model) = &arguments.first_step {
         return first_step(model, arguments.long, globals, output);
     }
+    let before = arguments.compare.as_deref().map(change::read).transpose()?;
     let gpu = globals.open()?;
     let options = Options {
         rounds: 3,
@@ -49,10 +57,16 @@ pub(super) fn run(
     };
     let figures = bench::run(&gpu, &options, &mut |doing| output::status(doing))?;
     output::clear_status();
-    if arguments.json {
-        output.json(&figures)?;
-    } else {
-        output.text(&as_text(&figures))?;
+    let changes = before.map(|before| change::changes(&before, &figures));
+    match (arguments.json, changes) {
+        (true, None) => output.json(&figures)?,
+        (true, Some(changes)) => {
+            output.json(&json!({"figures": figures, "changes": changes}))?;
+        }
+        (false, changes) => {
+            output.text(&as_text(&figures))?;
+            output.text(&changed(&changes.unwrap_or_default()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -69,6 +83,23 @@ fn first_step(model: &str, long: bool, globals: &Globals, output: &mut Output) -
     let text = serde_json::to_string(&first).unwrap_or_default();
     output.text(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn changed(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for (i, change) in changes.iter().enumerate() {
+        if i == 0 {
+            text += "\nagainst the earlier figures           before       now   times as fast\n";
+        }
+        let Change {
+            what,
+            before,
+            now,
+            speedup,
+        } = change;
+        let _ = writeln!(text, "{what:<36}{before:>8.3}{now:>10.3}{speedup:>16.3}");
+    }
+    text
 }
 
 fn as_text(figures: &Figures) -> String {
