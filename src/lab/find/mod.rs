@@ -154,7 +154,8 @@ pub fn find(
 
 /// Trains under bounds that a range test finds: runs it on `trainer`, which was made from the same
 /// configuration as `config` with any bounds, and hands the schedule between the new bounds over.
-/// Where the curve was cut off at one end, the test is run again, wider at that end ([`widened`]).
+/// Where the curve was cut off at one end, the test is run again, wider at that end; where it was
+/// noisy or flat, with more steps.
 /// The options that were used in the end come with the test.
 ///
 /// # Errors
@@ -191,7 +192,8 @@ pub fn find_and_adopt(
 const WIDER: usize = 2;
 
 /// The same test a thousand times lower where the loss fell or exploded from the first rates on, a
-/// hundred times higher where it never turned; `None` where that would not help.
+/// hundred times higher where it never turned, three times slower where it is noisy or flat; `None`
+/// where nothing has to be wider.
 fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
     let wider = match verdict {
         Verdict::Short | Verdict::Diverged => Options {
@@ -202,7 +204,13 @@ fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
             to: options.to * 1e2,
             ..*options
         },
-        Verdict::Ok | Verdict::Flat | Verdict::Noisy => return None,
+        Verdict::Flat | Verdict::Noisy => {
+            return Some(Options {
+                steps: options.steps.saturating_mul(3),
+                ..*options
+            });
+        }
+        Verdict::Ok => return None,
     };
     // As many steps for each factor of the rate as before.
     let decades = |options: &Options| (options.to / options.from).log10();
