@@ -26,6 +26,7 @@ mod kernels;
 mod layout;
 mod losses;
 mod meaning;
+mod nets;
 mod norms;
 mod optimizers;
 mod reference;
