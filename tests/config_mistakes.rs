@@ -363,3 +363,26 @@ proptest! {
         }
     }
 }
+
+/// Sizes that no adapter could hold are refused in words, before anything multiplies them.
+#[test]
+fn sizes_beyond_every_adapter_are_refused() {
+    for (layers, key) in [
+        ("[{ linear = 9223372036854775807 }]", "out_features"),
+        ("[{ linear = 1048577 }]", "out_features"),
+        (
+            "[{ conv2d = { out_channels = 4611686018427387904, kernel_size = 3 } }]",
+            "out_channels",
+        ),
+    ] {
+        let text =
+            format!("[model]\nlayers = {layers}\n[schedule]\npolicy = \"constant\"\nlr = 1\n");
+        let error = wavetrain::Config::parse("run.toml", &text).unwrap_err();
+        assert!(error.is_users_mistake());
+        let error = error.to_string();
+        assert!(
+            error.contains(key) && error.contains("at most 1048576"),
+            "{error}"
+        );
+    }
+}

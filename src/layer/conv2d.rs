@@ -144,6 +144,16 @@ impl Layer for Conv2d {
         if self.out_channels == 0 {
             return wrong("out_channels", "is 0, but a layer has at least one channel");
         }
+        if self.out_channels > window::WIDEST {
+            return wrong(
+                "out_channels",
+                &format!(
+                    "is {}; expected at most {}: no adapter holds more",
+                    self.out_channels,
+                    window::WIDEST
+                ),
+            );
+        }
         if self.groups != 1 {
             return wrong("groups", "is not 1: grouped convolutions are not there yet");
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::window;
 use super::{
     Back, Init, Invalid, Layer, Misfit, Multipliers, ParameterSpec, Reference, ReferenceGradients,
     Site, Storage,
@@ -69,6 +70,16 @@ impl Layer for Linear {
             return Err(Invalid {
                 key: "out_features",
                 message: "is 0, but a layer has at least one output".into(),
+            });
+        }
+        if self.out_features > window::WIDEST {
+            return Err(Invalid {
+                key: "out_features",
+                message: format!(
+                    "is {}; expected at most {}: no adapter holds more",
+                    self.out_features,
+                    window::WIDEST
+                ),
             });
         }
         self.init.validate("init")?;

@@ -77,6 +77,9 @@ impl fmt::Display for Pair {
 /// Most rows or columns of a window, a step or a border: far above any net's, far below overflow.
 const LARGEST: usize = 4096;
 
+/// The most outputs or channels of a layer: products of sizes below it fit into 64 bits.
+pub(super) const WIDEST: usize = 1 << 20;
+
 /// Refuses a size that is 0 (unless `zero`) or absurd.
 pub(super) fn check(key: &'static str, pair: Pair, zero: bool) -> Result<(), Invalid> {
     let least = usize::from(!zero);
