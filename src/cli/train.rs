@@ -97,6 +97,10 @@ pub(super) fn run(
     };
     look.folder = Some(folder.path().to_owned());
     output::note(&notes);
+    if trainer.ends_as_one_cycle() {
+        let whole = "no cycle ends within the run: for [cycle_end] its end counts as the only one";
+        output::note(&[whole.to_owned()]);
+    }
     let mut recorder = Recorder::new(folder.clone()).with_range(range);
     let mut terminal = Terminal::new(&mut talk, look);
     let mut leave = Leave::on_ctrl_c();

@@ -58,6 +58,10 @@ epochs = 1
 eval_every = "1 epoch"
 log_every = 100
 chunk = "auto"
+
+[cycle_end]
+snapshot = false
+average = false
 "#;
 
 /// The tables whose other keys depend on one key: naming it makes the table new.

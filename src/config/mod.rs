@@ -66,6 +66,8 @@ pub struct Config {
     pub bounds: Option<Bounds>,
     /// `[train]`.
     pub train: Train,
+    /// `[cycle_end]`.
+    pub cycle_end: CycleEnd,
 }
 
 /// `[data]`: the samples and how they are served.
@@ -124,6 +126,23 @@ pub struct Train {
     pub log_every: u64,
     /// Steps per submission.
     pub chunk: Chunk,
+}
+
+/// `[cycle_end]`: what is kept at the low point of each cycle. It never changes what is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CycleEnd {
+    /// The weights, as a member of an ensemble.
+    pub snapshot: bool,
+    /// The mean of the weights at all low points so far.
+    pub average: bool,
+}
+
+impl CycleEnd {
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.snapshot || self.average
+    }
 }
 
 /// A stretch of training.

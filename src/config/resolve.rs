@@ -10,14 +10,14 @@ use super::sources;
 use super::suggest;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Chunk, Config, Length, Tables, Train};
+use super::{Chunk, Config, CycleEnd, Length, Tables, Train};
 use crate::layer::Layer;
 
 pub(super) type Problems = Vec<Problem>;
 
 /// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
 /// `schedule` have their entries' arguments besides. `run` is information and not looked into.
-const SECTIONS: [(&str, &[&str]); 9] = [
+const SECTIONS: [(&str, &[&str]); 10] = [
     ("seed", &[]),
     (
         "data",
@@ -46,6 +46,7 @@ const SECTIONS: [(&str, &[&str]); 9] = [
         "train",
         &["epochs", "steps", "eval_every", "log_every", "chunk"],
     ),
+    ("cycle_end", &["snapshot", "average"]),
     ("run", &[]),
 ];
 
@@ -65,13 +66,14 @@ pub(super) fn resolve<'t>(
     let augment = of("augment").and_then(|section| augment::augment_section(&section));
     let layers = of("model").and_then(|section| model_section(&section, tables));
     let train = of("train").and_then(|section| train_section(&section));
+    let cycle_end = of("cycle_end").and_then(|section| cycle_end_section(&section));
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
     let optimizer = of("optimizer")
         .and_then(|s| entries::select(&s, OPTIMIZER, tables.optimizers, |o| o.validate()));
     let runs = settle::runs(data.as_ref().ok(), train.as_ref().ok());
     let schedule = of("schedule").and_then(|s| entries::policy(&s, POLICY, tables.policies, &runs));
     match (
-        seed, data, augment, layers, loss, optimizer, schedule, train,
+        seed, data, augment, layers, loss, optimizer, schedule, train, cycle_end,
     ) {
         (
             Ok(seed),
@@ -82,6 +84,7 @@ pub(super) fn resolve<'t>(
             Ok(optimizer),
             Ok(schedule),
             Ok(train),
+            Ok(cycle_end),
         ) => {
             let config = Config {
                 seed,
@@ -93,11 +96,12 @@ pub(super) fn resolve<'t>(
                 schedule,
                 bounds: None,
                 train,
+                cycle_end,
             };
             across(&config, merged)?;
             Ok(config)
         }
-        (seed, data, augment, layers, loss, optimizer, schedule, train) => Err([
+        (seed, data, augment, layers, loss, optimizer, schedule, train, cycle_end) => Err([
             seed.err(),
             data.err(),
             augment.err(),
@@ -106,6 +110,7 @@ pub(super) fn resolve<'t>(
             optimizer.err(),
             schedule.err(),
             train.err(),
+            cycle_end.err(),
         ]
         .into_iter()
         .flatten()
@@ -218,6 +223,18 @@ fn train_section(section: &Section<'_, '_>) -> Result<Train, Problems> {
             log_every,
             chunk,
         }),
+        _ => Err(problems),
+    }
+}
+
+fn cycle_end_section(section: &Section<'_, '_>) -> Result<CycleEnd, Problems> {
+    let mut problems = Problems::new();
+    let mut switch = |key| {
+        let value = section.need(key).and_then(|value| value.flag());
+        keep(value, &mut problems)
+    };
+    match (switch("snapshot"), switch("average")) {
+        (Some(snapshot), Some(average)) => Ok(CycleEnd { snapshot, average }),
         _ => Err(problems),
     }
 }

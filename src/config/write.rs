@@ -55,6 +55,10 @@ impl Config {
             order(known.map(|e| e.arguments)),
         );
         self.write_train(&mut out);
+        out.push_str("\n[cycle_end]\n");
+        let cycle_end = self.cycle_end;
+        line(&mut out, "snapshot", &Value::Boolean(cycle_end.snapshot));
+        line(&mut out, "average", &Value::Boolean(cycle_end.average));
         out
     }
 

@@ -16,6 +16,9 @@ pub enum Mode {
     Train,
     /// Forward alone; dropout is the identity.
     Evaluate,
+    /// The forward pass of training alone; running statistics become those of the batch, whatever
+    /// they were.
+    Statistics,
 }
 
 /// The three phases of a step.

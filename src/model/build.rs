@@ -53,7 +53,7 @@ impl PlanRequest {
     #[must_use]
     pub fn own(&self, name: &str) -> String {
         let mode = match self.mode {
-            Mode::Train => "training",
+            Mode::Train | Mode::Statistics => "training",
             Mode::Evaluate => "evaluation",
         };
         format!("{mode} {name}")

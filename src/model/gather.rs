@@ -41,7 +41,7 @@ pub(super) fn gather(
         [first, ..] if first.name() == "flatten" => b.value("x", elements),
         _ => b.shaped("x", shape),
     };
-    let augmented = request.mode == Mode::Train && !request.augment.is_off();
+    let augmented = request.mode != Mode::Evaluate && !request.augment.is_off();
     let what = if augmented {
         "gather, augment"
     } else {

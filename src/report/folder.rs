@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::range::RANGE;
 use crate::error::{Error, Result};
+use crate::model::Weights;
 
 /// The resolved configuration.
 pub const CONFIG: &str = "config.toml";
@@ -22,6 +23,11 @@ pub const MODEL: &str = "model.safetensors";
 /// The weights at the best evaluation: of the held-out part where there is one, or else of the test
 /// set.
 pub const BEST: &str = "best.safetensors";
+/// The mean of the weights at the low points of cycles (`cycle_end.average`).
+pub const AVERAGE: &str = "average.safetensors";
+/// The folder with the weights at the low points of cycles, `cycle-1.safetensors` and so on
+/// (`cycle_end.snapshot`).
+pub const SNAPSHOTS: &str = "snapshots";
 /// The same as `metrics.jsonl`, as a table ([`super::metrics::Metrics::to_csv`]).
 pub const CSV: &str = "metrics.csv";
 /// The mean image that the weights' description names; where there is one.
@@ -159,8 +165,12 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] if one of the files cannot be removed.
     pub fn forget_results(&self) -> Result<()> {
-        for name in [SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE, BEST, CSV] {
-            let path = self.file(name);
+        let single = [
+            SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE, BEST, CSV, AVERAGE,
+        ];
+        let single = single.into_iter().map(|name| self.file(name));
+        let beside = self.file(SNAPSHOTS).join(MEAN_IMAGE);
+        for path in single.chain(snapshots(&self.path)).chain([beside]) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(Error::io(path, "removing")(error));
@@ -169,6 +179,22 @@ impl RunFolder {
             }
         }
         Ok(())
+    }
+
+    /// Writes the weights at the low point of cycle `number` (from 1), and beside them what they
+    /// need; gives the file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn write_snapshot(&self, number: u64, weights: &Weights) -> Result<PathBuf> {
+        let folder = self.file(SNAPSHOTS);
+        fs::create_dir_all(&folder).map_err(Error::io(&folder, "creating"))?;
+        if let (Some(beside), 1) = (&weights.beside, number) {
+            write_atomically(&folder.join(MEAN_IMAGE), beside)?;
+        }
+        let file = folder.join(format!("cycle-{number}.safetensors"));
+        write_atomically(&file, &weights.to_safetensors()?)?;
+        Ok(file)
     }
 
     /// Finds out before the run, not after it, whether files can be made in the folder.
@@ -185,6 +211,22 @@ impl RunFolder {
             )),
         }
     }
+}
+
+/// The snapshots in the folder of a run, by the number of their cycle; none where there are none.
+#[must_use]
+pub fn snapshots(run: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(run.join(SNAPSHOTS)).into_iter().flatten();
+    let mut found: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let whole = path.extension()? == "safetensors";
+            let number = number_of(path.file_stem()?, "cycle").filter(|_| whole)?;
+            Some((number, path))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
 }
 
 /// The file of weights that `path` names: itself, or the model of the run in the folder.

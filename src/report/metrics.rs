@@ -3,6 +3,7 @@
 //! ```json
 //! {"type":"step","step":0,"epoch":0,"lr":0.01,"momentum":0.9,"loss":2.31,"accuracy":0.1}
 //! {"type":"eval","split":"test","step":469,"epoch":1,"loss":0.21,"accuracy":0.94}
+//! {"type":"cycle_end","cycle":1,"step":628,"seconds":1.9,"split":"test","single":0.96,"ensemble":0.96,"average":null}
 //! ```
 //!
 //! Numbers are written with as many digits as they need to read back to the same f64; a loss that
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
+use crate::train::event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord};
 
 /// One line of the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +24,7 @@ use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
 enum Line {
     Step(StepRecord),
     Eval(Evaluation),
+    CycleEnd(LowPoint),
     /// A kind of line that a later version writes.
     #[serde(other, skip_serializing)]
     Other,
@@ -67,6 +69,14 @@ impl MetricsFile {
         self.append([Line::Eval(*evaluation)].into_iter())
     }
 
+    /// Appends what the low point of a cycle gave.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn low_point(&mut self, point: &LowPoint) -> Result<()> {
+        self.append([Line::CycleEnd(*point)].into_iter())
+    }
+
     fn append(&mut self, lines: impl Iterator<Item = Line>) -> Result<()> {
         self.lines.clear();
         for line in lines {
@@ -85,6 +95,7 @@ impl Observer for MetricsFile {
         match event {
             Event::Steps(steps) => self.steps(steps)?,
             Event::Evaluated(evaluation) => self.evaluation(evaluation)?,
+            Event::LowPoint { point, .. } => self.low_point(point)?,
             _ => {}
         }
         Ok(Flow::Continue)
@@ -98,6 +109,8 @@ pub struct Metrics {
     pub steps: Vec<StepRecord>,
     /// The evaluations, in the order of the file.
     pub evaluations: Vec<Evaluation>,
+    /// The low points of cycles, where they were looked at, in the order of the file.
+    pub low_points: Vec<LowPoint>,
 }
 
 impl Metrics {
@@ -121,6 +134,7 @@ impl Metrics {
             match serde_json::from_slice(&text) {
                 Ok(Line::Step(step)) => metrics.steps.push(step),
                 Ok(Line::Eval(evaluation)) => metrics.evaluations.push(evaluation),
+                Ok(Line::CycleEnd(point)) => metrics.low_points.push(point),
                 Ok(Line::Other) => {}
                 Err(_) if text.last() != Some(&b'\n') => break,
                 Err(error) => return Err(broken(path, number, &error)),

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::lab::find::RangeTest;
 use crate::train::event::{Event, Flow, Observer, RunInfo};
 
-use super::folder::{BEST, CONFIG, CSV, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
+use super::folder::{AVERAGE, BEST, CONFIG, CSV, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
 use super::metrics::{Metrics, MetricsFile};
 use super::range::write_json;
 use super::summary::StoredSummary;
@@ -73,6 +73,22 @@ impl Observer for Recorder {
                 self.folder.write(MEAN_IMAGE, beside)?;
             }
             self.folder.write(BEST, &weights.to_safetensors()?)?;
+        }
+        if let Event::LowPoint {
+            point,
+            snapshot,
+            average,
+        } = event
+        {
+            if let Some(weights) = snapshot {
+                self.folder.write_snapshot(point.cycle, weights)?;
+            }
+            if let Some(weights) = average {
+                if let Some(beside) = &weights.beside {
+                    self.folder.write(MEAN_IMAGE, beside)?;
+                }
+                self.folder.write(AVERAGE, &weights.to_safetensors()?)?;
+            }
         }
         if let Event::Finished(summary) = event {
             let table = Metrics::read(&self.folder.file(METRICS))?.to_csv();

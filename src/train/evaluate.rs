@@ -98,7 +98,7 @@ impl Trainer {
         Ok((evaluation, outcomes))
     }
 
-    fn evaluate_chunk(&mut self, samples: &[u32]) -> Result<(Sums, Vec<Outcome>)> {
+    pub(super) fn evaluate_chunk(&mut self, samples: &[u32]) -> Result<(Sums, Vec<Outcome>)> {
         let request = self.evaluation_request;
         let batches = samples.len().div_ceil(request.batch);
         let mut indices = vec![0_u32; batches * request.batch];

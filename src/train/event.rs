@@ -123,6 +123,26 @@ pub struct Evaluation {
     pub accuracy: f64,
 }
 
+/// Accuracies at the low point of a cycle, 0 to 1: of the held-out part where there is one, or else
+/// of the test set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LowPoint {
+    /// The number of the cycle in the run, from 1.
+    pub cycle: u64,
+    /// Number of steps done.
+    pub step: u64,
+    /// Seconds in which steps ran; evaluations are not included.
+    pub seconds: f64,
+    /// The part of the data.
+    pub split: Split,
+    /// Accuracy of the weights as they are.
+    pub single: f64,
+    /// Accuracy of the snapshots so far together, where snapshots are taken.
+    pub ensemble: Option<f64>,
+    /// Accuracy of the mean of the weights at the low points so far, where it is kept.
+    pub average: Option<f64>,
+}
+
 /// One test sample that the model got wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mistake {
@@ -184,6 +204,15 @@ pub enum Event<'a> {
     /// The evaluation is the best so far (of the held-out part where there is one, or else of the
     /// test set), and the weights are those that it is of.
     Best(&'a Evaluation, &'a Weights),
+    /// A cycle ended, and `[cycle_end]` asks for something.
+    LowPoint {
+        /// The accuracies.
+        point: &'a LowPoint,
+        /// The weights as they are, where snapshots are taken.
+        snapshot: Option<&'a Weights>,
+        /// The mean of the weights so far, with running statistics of its own, where it is kept.
+        average: Option<&'a Weights>,
+    },
     /// The schedule reached the end of a cycle (`cycle` from 0; `step` is the first of the next).
     CycleEnded {
         /// The cycle that ended.

@@ -26,21 +26,30 @@ pub fn likely(outputs: &[f32], loss: &str) -> Result<Vec<Likely>, String> {
             outputs[class]
         ));
     }
-    let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let power = |output: f32| (f64::from(output) - f64::from(largest)).exp();
-    let total: f64 = outputs.iter().copied().map(power).sum();
-    let each = outputs.iter().enumerate().map(|(class, output)| Likely {
-        class,
-        probability: match loss {
-            "mse" => f64::from(*output).clamp(0.0, 1.0),
-            _ => power(*output) / total,
-        },
-        output: *output,
-    });
+    let each = probabilities(outputs, loss).into_iter().zip(outputs);
+    let each = each
+        .enumerate()
+        .map(|(class, (probability, output))| Likely {
+            class,
+            probability,
+            output: *output,
+        });
     let mut all: Vec<Likely> = each.collect();
     // Stable: of equal outputs the first class comes first, as the loss kernels choose.
     all.sort_by(|a, b| b.output.total_cmp(&a.output));
     Ok(all)
+}
+
+/// The probability of each class, in the classes' order.
+pub(super) fn probabilities(outputs: &[f32], loss: &str) -> Vec<f64> {
+    let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let power = |output: f32| (f64::from(output) - f64::from(largest)).exp();
+    let total: f64 = outputs.iter().copied().map(power).sum();
+    let probability = |output: &f32| match loss {
+        "mse" => f64::from(*output).clamp(0.0, 1.0),
+        _ => power(*output) / total,
+    };
+    outputs.iter().map(probability).collect()
 }
 
 #[cfg(test)]

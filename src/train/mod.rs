@@ -6,10 +6,12 @@
 mod augment;
 mod chunk;
 mod describe;
+mod ensemble;
 mod evaluate;
 mod evaluator;
 pub mod event;
 mod likely;
+mod low_point;
 mod order;
 pub mod ring;
 mod run;
@@ -17,9 +19,10 @@ mod setup;
 mod state;
 
 pub use describe::config_of;
+pub use ensemble::Ensemble;
 pub use evaluate::Outcome;
 pub use evaluator::{Evaluator, Measured, Outputs, evaluation_batch};
-pub use event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
+pub use event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord, Summary};
 pub use likely::{Likely, likely};
 pub use ring::StepUniform;
 pub use setup::Trainer;

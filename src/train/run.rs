@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::chunk::InFlight;
 use super::event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
+use super::low_point::Members;
 use super::setup::Trainer;
 use crate::config::Chunk;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ struct Run<'a, 'b> {
     /// Time in which steps ran, evaluations not included.
     stepping: Duration,
     steps_per_chunk: usize,
+    members: Members,
 }
 
 impl Trainer {
@@ -54,6 +56,7 @@ impl Trainer {
             last_finite: None,
             diverged: None,
             stepping: Duration::ZERO,
+            members: Members::default(),
         };
         run.train()
     }
@@ -116,8 +119,13 @@ impl Run<'_, '_> {
             self.train_to(stop)?;
             let at_stop = self.trainer.done == stop;
             if at_stop && self.diverged.is_none() && self.ended != "interrupted" {
-                self.evaluate()?;
+                self.at_stop(stop)?;
             }
+        }
+        // A run in which no cycle ended is one cycle.
+        let complete = ["done", "stopped"].contains(&self.ended);
+        if complete && self.members.cycles() == 0 && self.trainer.done > first {
+            self.low_point()?;
         }
         let summary = self.summary(first, started)?;
         if self.diverged.is_none() {
@@ -135,7 +143,54 @@ impl Run<'_, '_> {
     fn next_stop(&self) -> u64 {
         let every = self.trainer.eval_every.max(1);
         let next = (self.trainer.done / every).saturating_add(1);
-        next.saturating_mul(every).min(self.end)
+        let next = next.saturating_mul(every).min(self.end);
+        if !self.trainer.cycle_end.is_on() {
+            return next;
+        }
+        let mut steps = self.trainer.done.saturating_add(1)..next;
+        steps.find(|step| self.is_low(*step)).unwrap_or(next)
+    }
+
+    /// Whether a cycle ends where `step` steps are done. Policies in a sequence may end before their
+    /// cycles do, so only the cycle of the step before counts.
+    fn is_low(&self, step: u64) -> bool {
+        let last = step.checked_sub(1);
+        last.is_some_and(|last| self.trainer.schedule.cycle_end(last) == Some(step))
+    }
+
+    /// What happens besides training when `stop` steps are done.
+    fn at_stop(&mut self, stop: u64) -> Result<()> {
+        if stop % self.trainer.eval_every.max(1) == 0 || stop >= self.end {
+            self.evaluate()?;
+        }
+        if self.is_low(stop) {
+            self.low_point()?;
+        }
+        Ok(())
+    }
+
+    /// Snapshot and average, where they are wanted.
+    fn low_point(&mut self) -> Result<()> {
+        if !self.trainer.cycle_end.is_on() {
+            return Ok(());
+        }
+        let now = (self.judge(), self.stepping.as_secs_f64());
+        let Some(low) = self.trainer.low_point(&mut self.members, now)? else {
+            return Ok(());
+        };
+        self.emit(&Event::LowPoint {
+            point: &low.point,
+            snapshot: low.snapshot.as_ref(),
+            average: low.average.as_ref(),
+        })
+    }
+
+    /// The part of the data that says how good the run is while it goes on.
+    fn judge(&self) -> Split {
+        match self.trainer.info().samples[1] {
+            0 => Split::Test,
+            _ => Split::Validation,
+        }
     }
 
     /// Trains the steps up to `stop`, chunk by chunk, with the next chunk submitted before the
@@ -219,12 +274,7 @@ impl Run<'_, '_> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let held_out = self.trainer.info().samples[1] > 0;
-        let judge = if held_out {
-            Split::Validation
-        } else {
-            Split::Test
-        };
+        let judge = self.judge();
         for evaluation in self.trainer.evaluate_all()? {
             self.evaluations.retain(|e| e.split != evaluation.split);
             self.evaluations.push(evaluation);

@@ -7,6 +7,7 @@ use super::augment::Strip;
 use super::describe::Described;
 use super::evaluate::{EVALUATION_BATCH, EVALUATION_SLOTS, fitting};
 use super::event::{RunInfo, Split};
+use super::low_point::{evaluation_plan, statistics_program};
 use super::order::Order;
 use crate::config::{self, Chunk, Config, Length};
 use crate::data::{self, Dataset, Normalization, Samples, Values};
@@ -53,6 +54,9 @@ pub struct Trainer {
     pub(super) total_steps: u64,
     pub(super) eval_every: u64,
     pub(super) chunk: Chunk,
+    pub(super) cycle_end: config::CycleEnd,
+    /// What renews running statistics, where an average of weights needs it.
+    pub(super) statistics: Option<Program>,
     pub(super) done: u64,
     pub(super) info: RunInfo,
     described: Described,
@@ -143,6 +147,7 @@ struct Settings {
     augment: data::Augment,
     schedule: Box<dyn Policy>,
     train: config::Train,
+    cycle_end: config::CycleEnd,
     text: String,
     /// Where the schedule's bounds come from.
     bounds: Option<String>,
@@ -161,6 +166,7 @@ fn take_apart(config: Config) -> (Parts, Settings) {
         augment: config.augment,
         schedule: config.schedule,
         train: config.train,
+        cycle_end: config.cycle_end,
         text,
         bounds: config.bounds.map(|bounds| bounds.describe()),
     };
@@ -190,14 +196,18 @@ impl Trainer {
         let (parts, settings) = take_apart(config);
         let layout = Layout::new(&gpu, parts, &settings, &dataset)?;
         let info = run_info(&gpu, &layout, &settings, &dataset);
+        let wanted = settings.cycle_end;
         let train_plan = plan(&layout.network, &gpu, &layout.train)?;
-        let (evaluation_request, evaluation_plan) =
-            fitting(&gpu, layout.evaluation, |r| plan(&layout.network, &gpu, r))?;
+        let (evaluation_request, evaluation_plan) = fitting(&gpu, layout.evaluation, |r| {
+            evaluation_plan(&layout.network, &gpu, r, wanted)
+        })?;
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
         let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
         let train_program = workshop.realize(&train_plan)?;
         let evaluation_program = workshop.realize(&evaluation_plan)?;
-        let strip = Strip::new(&mut workshop, &layout.network, &gpu, &layout.train)?;
+        let (network, request) = (&layout.network, &layout.train);
+        let strip = Strip::new(&mut workshop, network, &gpu, request)?;
+        let statistics = statistics_program(&mut workshop, network, &gpu, request, wanted)?;
         let normalization =
             Normalization::new(settings.data.normalize, &dataset.train, &layout.split.train)?;
         let described = Described::new(&settings.text, &settings.data, &dataset, &normalization)?;
@@ -217,6 +227,8 @@ impl Trainer {
             schedule: settings.schedule,
             seed: settings.seed,
             chunk: settings.train.chunk,
+            cycle_end: wanted,
+            statistics,
             done: 0,
             info,
             workshop,

@@ -9,6 +9,7 @@ mod ending;
 mod engine;
 mod evaluation;
 mod fixture;
+mod low_points;
 mod rates;
 mod residence;
 #[path = "../layers/rounded.rs"]

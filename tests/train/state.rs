@@ -9,7 +9,7 @@ use super::fixture::{CLASSES, Setup, bits, data, gpus, samples, weight_bits};
 
 /// A net with all that has a state: velocities, running statistics, dropout; and, at 50 samples in
 /// batches of 16, a smaller last batch.
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     Setup {
         layers: r#"[{ conv2d = { out_channels = 5, kernel_size = 3 } }, "batch_norm2d", "relu", "flatten", { dropout = 0.3 }, { linear = 4 }]"#
             .into(),
@@ -17,7 +17,7 @@ fn setup() -> Setup {
     }
 }
 
-fn pictures() -> Dataset {
+pub(crate) fn pictures() -> Dataset {
     let shaped = |seed, count| {
         let flat = samples(seed, count, 36);
         let wavetrain::data::Values::Bytes(bytes) = flat.values else {

@@ -4,7 +4,7 @@ use super::BatchNorm2d;
 use crate::error::{Error, Result};
 use crate::kernel::builder::grid;
 use crate::kernel::plan::{Bound, Role};
-use crate::kernel::{Builder, Call, Geometry, Matrix, Value, shaders};
+use crate::kernel::{Builder, Call, Geometry, Matrix, Mode, Value, shaders};
 use crate::layer::Site;
 
 /// Pixels of a block whose sums one invocation makes, at least: enough that the sums of blocks are
@@ -102,7 +102,10 @@ impl Work {
             layout: x.matrix,
             flags: flags | weight.map_or(0, |_| flags::WEIGHT) | bias.map_or(0, |_| flags::BIAS),
             eps: layer.eps,
-            momentum: layer.momentum,
+            momentum: match b.mode() {
+                Mode::Statistics => 1.0,
+                Mode::Train | Mode::Evaluate => layer.momentum,
+            },
             weight,
             bias,
         })

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Result;
-use crate::train::event::{Evaluation, Event, Flow, Observer, RunInfo, StepRecord, Summary};
+use crate::train::event::{
+    Evaluation, Event, Flow, LowPoint, Observer, RunInfo, StepRecord, Summary,
+};
 
 use super::folder::{CONFIG, METRICS, MODEL, PAGE};
 use super::plot;
@@ -168,6 +170,25 @@ impl<'w> Terminal<'w> {
         self.say(&line);
     }
 
+    fn low_point(&mut self, point: &LowPoint) {
+        if let Some(run) = &mut self.run {
+            run.since = (self.clock)();
+        }
+        let mut text = format!(
+            "{} at step {}: accuracy {}",
+            point.cycle,
+            point.step,
+            percent(point.single)
+        );
+        for (name, accuracy) in [("ensemble", point.ensemble), ("average", point.average)] {
+            if let Some(accuracy) = accuracy {
+                text.push_str(&format!(", {name} {}", percent(accuracy)));
+            }
+        }
+        let line = self.line("cycle", &text);
+        self.say(&line);
+    }
+
     fn finished(&mut self, summary: &Summary) {
         if let Some(bar) = self.run.as_mut().and_then(|run| run.bar.take()) {
             bar.finish_and_clear();
@@ -229,6 +250,7 @@ impl Observer for Terminal<'_> {
             Event::Started(info) => self.started(info),
             Event::Steps(steps) => self.steps(steps),
             Event::Evaluated(evaluation) => self.evaluated(evaluation),
+            Event::LowPoint { point, .. } => self.low_point(point),
             Event::Finished(summary) => self.finished(summary),
             _ => {}
         }

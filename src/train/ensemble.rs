@@ -1,0 +1,70 @@
+//! Several networks that answer together: the mean of their probabilities.
+
+use super::likely::probabilities;
+
+/// The probabilities of an ensemble for some samples, added up member by member: the members
+/// themselves need not be kept (Huang et al., "Snapshot ensembles", arXiv 1704.00109).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ensemble {
+    members: u64,
+    /// A row of one number for each class for each sample.
+    sums: Vec<f64>,
+}
+
+impl Ensemble {
+    /// Adds a member: its outputs, rows of `classes` numbers for the same samples each time. What
+    /// probabilities they stand for depends on the loss, as in [`super::likely()`].
+    pub fn add(&mut self, outputs: &[f32], classes: usize, loss: &str) {
+        self.members += 1;
+        self.sums.resize(outputs.len(), 0.0);
+        let rows = outputs.chunks_exact(classes.max(1));
+        for (sums, row) in self.sums.chunks_exact_mut(classes.max(1)).zip(rows) {
+            for (sum, probability) in sums.iter_mut().zip(probabilities(row, loss)) {
+                *sum += probability;
+            }
+        }
+    }
+
+    /// Number of members so far.
+    #[must_use]
+    pub fn members(&self) -> u64 {
+        self.members
+    }
+
+    /// Share of the samples, whose classes are `labels`, for which the mean probability of the right
+    /// class is the largest (of equal ones the first counts, as in the loss kernels).
+    #[must_use]
+    pub fn accuracy(&self, labels: &[u32]) -> f64 {
+        let classes = (self.sums.len() / labels.len().max(1)).max(1);
+        let rows = self.sums.chunks_exact(classes).zip(labels);
+        let right = rows.filter(|(row, label)| first_largest(row) == **label as usize);
+        right.count() as f64 / labels.len() as f64
+    }
+}
+
+fn first_largest(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two members that are barely wrong and one that is surely right.
+    #[test]
+    fn probabilities_are_averaged_not_votes() {
+        let mut ensemble = Ensemble::default();
+        for outputs in [[0.1, 0.0], [0.1, 0.0], [0.0, 5.0]] {
+            ensemble.add(&outputs, 2, "cross_entropy");
+        }
+        assert_eq!(ensemble.members(), 3);
+        assert_eq!(ensemble.accuracy(&[1]), 1.0);
+        assert_eq!(ensemble.accuracy(&[0]), 0.0);
+    }
+}
