@@ -57,6 +57,23 @@ unknown key schedule.max_rl; policy triangular does not take it
 }
 
 #[test]
+fn what_the_ends_of_cycles_are_for_is_true_or_false() {
+    let config = good(LEAST, &["cycle_end.snapshot=true"]);
+    assert!(config.cycle_end.snapshot && !config.cycle_end.average);
+    assert!(!good(LEAST, &[]).cycle_end.is_on());
+    let text = mistake(&format!("{LEAST}[cycle_end]\naverage = 3\n"), &[]);
+    assert!(
+        text.contains("cycle_end.average") && text.contains("run.toml:5:11"),
+        "{text}"
+    );
+    assert!(text.contains("true or false"), "{text}");
+    let text = mistake(LEAST, &["cycle_end.snapshots=true"]);
+    assert!(text.contains("did you mean `snapshot`?"), "{text}");
+    let text = mistake(LEAST, &["train.average=true"]);
+    assert!(text.contains("did you mean cycle_end.average?"), "{text}");
+}
+
+#[test]
 fn an_argument_is_shown_as_it_was_typed() {
     assert_eq!(
         mistake(LEAST, &["data.batch=0"]),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::loading;
 use super::options::Globals;
@@ -12,11 +12,12 @@ use super::output::{self, Output};
 use crate::config::{Config, Overrides};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::report::folder::{CONFIG, model_file};
-use crate::train::{Evaluator, Measured, Split, config_of, evaluation_batch};
+use crate::model::{Model, Weights};
+use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
+use crate::train::{self, Evaluator, Measured, Split, config_of, evaluation_batch};
 
-/// Measures loss and accuracy of a trained network on the test set, and on what was held out
+/// Measures loss and accuracy of a trained network on the test set, and on what was held out; where
+/// a run has them, also of the average of its weights and of its snapshots together
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of a run, or a model.safetensors
@@ -46,17 +47,46 @@ pub(super) fn run(
     let batch = evaluation_batch(config.data.batch);
     let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
     let measured = evaluator.evaluate(&dataset, &config.data)?;
-    let results = [(model.path.as_path(), measured)];
+    let mut results = vec![(model.path.clone(), measured)];
+    let average = arguments.model.join(AVERAGE);
+    if average.is_file() {
+        evaluator.set_weights(&Weights::read(&average)?, &average)?;
+        results.push((average, evaluator.evaluate(&dataset, &config.data)?));
+    }
+    let members = snapshots(&arguments.model);
+    let together = evaluator.evaluate_together(&members, &dataset, &config.data)?;
+    let together = Together {
+        folder: arguments.model.join(SNAPSHOTS),
+        members: members.len(),
+        parts: together,
+    };
     if arguments.json {
-        let models: Vec<_> = results
-            .iter()
-            .map(|(path, measured)| json!({"model": path, "evaluations": measured}))
-            .collect();
-        output.json(&json!({"data": dataset.name, "models": models}))?;
+        output.json(&as_json(&dataset.name, &results, &together))?;
     } else {
-        output.text(&as_text(&dataset.name, &results))?;
+        output.text(&as_text(&dataset.name, &results, &together))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The snapshots of a run as an ensemble; without members there is none.
+struct Together {
+    folder: PathBuf,
+    members: usize,
+    parts: Vec<train::Together>,
+}
+
+fn as_json(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together) -> Value {
+    let model = |(path, measured): &(PathBuf, Vec<Measured>)| json!({"model": path, "evaluations": measured});
+    let models: Vec<_> = results.iter().map(model).collect();
+    let mut all = json!({"data": data, "models": models});
+    if together.members > 0 {
+        all["ensemble"] = json!({
+            "snapshots": together.folder,
+            "members": together.members,
+            "evaluations": together.parts,
+        });
+    }
+    all
 }
 
 /// Only the data can be chosen: the rest is the model's own.
@@ -121,24 +151,47 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-fn as_text(data: &str, results: &[(&Path, Vec<Measured>)]) -> String {
+fn name(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training",
+        Split::Validation => "validation",
+        Split::Test => "test",
+    }
+}
+
+fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together) -> String {
     let mut text = String::new();
     for (path, measured) in results {
         let _ = writeln!(text, "{} on {data}", path.display());
         for part in measured {
-            let name = match part.split {
-                Split::Train => "training",
-                Split::Validation => "validation",
-                Split::Test => "test",
-            };
             let _ = writeln!(
                 text,
-                "  {name:<12}{:>7} samples   loss {:.4}   accuracy {:.2} %",
+                "  {:<12}{:>7} samples   loss {:.4}   accuracy {:.2} %",
+                name(part.split),
                 part.samples,
                 part.loss,
                 100.0 * part.accuracy
             );
         }
+    }
+    if together.members == 0 {
+        return text;
+    }
+    let (members, folder) = (together.members, together.folder.display());
+    let word = if members == 1 {
+        "snapshot"
+    } else {
+        "snapshots"
+    };
+    let _ = writeln!(text, "{members} {word} of {folder} together on {data}");
+    for part in &together.parts {
+        let _ = writeln!(
+            text,
+            "  {:<12}{:>7} samples                 accuracy {:.2} %",
+            name(part.split),
+            part.samples,
+            100.0 * part.accuracy
+        );
     }
     text
 }

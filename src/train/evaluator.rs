@@ -1,11 +1,12 @@
 //! A trained network that is only used: its outputs for any samples.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::chunk::{Sums, sums};
+use super::ensemble::Ensemble;
 use super::evaluate::{EVALUATION_BATCH, EVALUATION_SLOTS, Outcome, fitting};
 use super::event::Split;
 use super::ring::{self, StepUniform};
@@ -55,6 +56,32 @@ pub struct Measured {
     pub loss: f64,
     /// Share classified rightly, 0 to 1.
     pub accuracy: f64,
+}
+
+/// How right several networks are together on a part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Together {
+    /// The part.
+    pub split: Split,
+    /// Its number of samples.
+    pub samples: usize,
+    /// Share classified rightly, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// A part of a data set: its name, the samples that it is of, their positions.
+type Part<'a> = (Split, &'a Samples, Vec<u32>);
+
+/// The parts that a training under `data` evaluates and that are not empty.
+fn parts<'a>(dataset: &'a Dataset, data: &config::Data) -> Result<Vec<Part<'a>>> {
+    let split = data::Split::new(dataset.train.len(), data.validation, data.seed)?;
+    let all: Vec<u32> = (0..dataset.test.len() as u32).collect();
+    let mut parts = vec![
+        (Split::Validation, &dataset.train, split.validation),
+        (Split::Test, &dataset.test, all),
+    ];
+    parts.retain(|(_, _, part)| !part.is_empty());
+    Ok(parts)
 }
 
 /// Samples of a batch of the engine's own evaluations where `data.batch` is `batch`.
@@ -150,23 +177,55 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::run`].
     pub fn evaluate(&mut self, dataset: &Dataset, data: &config::Data) -> Result<Vec<Measured>> {
-        let split = data::Split::new(dataset.train.len(), data.validation, data.seed)?;
-        let all: Vec<u32> = (0..dataset.test.len() as u32).collect();
-        let parts = [
-            (Split::Validation, &dataset.train, split.validation),
-            (Split::Test, &dataset.test, all),
-        ];
-        let parts = parts.into_iter().filter(|(_, _, part)| !part.is_empty());
-        let measured = parts.map(|(split, samples, part)| {
-            let outputs = self.run(samples, &part)?;
-            Ok(Measured {
-                split,
-                samples: part.len(),
-                loss: outputs.loss,
-                accuracy: outputs.accuracy,
-            })
-        });
+        let measured = parts(dataset, data)?
+            .into_iter()
+            .map(|(split, samples, part)| {
+                let outputs = self.run(samples, &part)?;
+                Ok(Measured {
+                    split,
+                    samples: part.len(),
+                    loss: outputs.loss,
+                    accuracy: outputs.accuracy,
+                })
+            });
         measured.collect()
+    }
+
+    /// Accuracy of several networks together, on the same parts as [`Evaluator::evaluate`]: the mean
+    /// of their probabilities. The weights of the last one stay.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run`] and [`Evaluator::set_weights`].
+    pub fn evaluate_together(
+        &mut self,
+        members: &[PathBuf],
+        dataset: &Dataset,
+        data: &config::Data,
+    ) -> Result<Vec<Together>> {
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parts = parts(dataset, data)?;
+        let mut all = vec![Ensemble::default(); parts.len()];
+        let (classes, loss) = (self.network.classes(), self.network.loss().name());
+        for file in members {
+            self.set_weights(&Weights::read(file)?, file)?;
+            for ((_, samples, part), ensemble) in parts.iter().zip(&mut all) {
+                ensemble.add(&self.run(samples, part)?.rows, classes, loss);
+            }
+        }
+        let measured = parts
+            .iter()
+            .zip(&all)
+            .map(|((split, samples, part), ensemble)| {
+                let labels: Vec<u32> = part.iter().map(|i| samples.labels[*i as usize]).collect();
+                Together {
+                    split: *split,
+                    samples: part.len(),
+                    accuracy: ensemble.accuracy(&labels),
+                }
+            });
+        Ok(measured.collect())
     }
 
     fn check(&self, samples: &Samples, indices: &[u32]) -> Result<()> {

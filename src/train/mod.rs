@@ -21,7 +21,7 @@ mod state;
 pub use describe::config_of;
 pub use ensemble::Ensemble;
 pub use evaluate::Outcome;
-pub use evaluator::{Evaluator, Measured, Outputs, evaluation_batch};
+pub use evaluator::{Evaluator, Measured, Outputs, Together, evaluation_batch};
 pub use event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord, Summary};
 pub use likely::{Likely, likely};
 pub use ring::StepUniform;

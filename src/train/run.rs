@@ -160,7 +160,7 @@ impl Run<'_, '_> {
 
     /// What happens besides training when `stop` steps are done.
     fn at_stop(&mut self, stop: u64) -> Result<()> {
-        if stop % self.trainer.eval_every.max(1) == 0 || stop >= self.end {
+        if stop.is_multiple_of(self.trainer.eval_every.max(1)) || stop >= self.end {
             self.evaluate()?;
         }
         if self.is_low(stop) {

@@ -76,6 +76,94 @@ fn eval_gives_the_runs_own_results_to_the_bit() {
     assert!(!text.contains("validation"), "{text}");
 }
 
+/// The files of the low points, and `eval` of them against an ensemble made here by hand.
+#[test]
+fn eval_reports_single_ensemble_and_average() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let more = |normalize: &'static str| {
+        let keys = [
+            "schedule.step_size_up=5",
+            "cycle_end.snapshot=true",
+            "cycle_end.average=true",
+            normalize,
+        ];
+        keys.into_iter().flat_map(|key| ["--set", key])
+    };
+    let arguments: Vec<&str> = more("data.normalize=mean_image").collect();
+    train(folder, &arguments);
+    let metrics = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
+    let lines = metrics
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let points: Vec<Value> = lines.filter(|l: &Value| l["type"] == "cycle_end").collect();
+    let steps: Vec<u64> = points.iter().map(|p| p["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [10, 20, 30]);
+
+    let found = json(&program(folder, &["eval", "run", "--json"]));
+    let last = &points[2];
+    let accuracy = |model: &Value| model["evaluations"][0]["accuracy"].clone();
+    assert_eq!(accuracy(&found["models"][0]), last["single"]);
+    assert_eq!(found["models"][1]["model"], "run/average.safetensors");
+    assert_eq!(accuracy(&found["models"][1]), last["average"]);
+    assert_eq!(found["ensemble"]["members"], 3);
+    assert_eq!(accuracy(&found["ensemble"]), last["ensemble"]);
+    assert_eq!(accuracy(&found["ensemble"]), by_hand(folder));
+    // The last snapshot is the model, and each is a model that stands alone.
+    let bytes = |name: &str| fs::read(folder.join("run").join(name)).unwrap();
+    assert_eq!(
+        bytes("snapshots/cycle-3.safetensors"),
+        bytes("model.safetensors")
+    );
+    for point in &points {
+        let file = format!("run/snapshots/cycle-{}.safetensors", point["cycle"]);
+        let one = json(&program(folder, &["eval", &file, "--json"]));
+        assert_eq!(accuracy(&one["models"][0]), point["single"]);
+    }
+    let text = program(folder, &["eval", "run"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("3 snapshots of run/snapshots together on glyphs"),
+        "{text}"
+    );
+    let page = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(page.contains("<h2 id=\"low-points-title\">Ends of cycles</h2>"));
+
+    // Another run in the same folder leaves nothing of this one.
+    train(folder, &["--force"]);
+    assert!(!folder.join("run/average.safetensors").exists());
+    assert_eq!(
+        fs::read_dir(folder.join("run/snapshots")).unwrap().count(),
+        0
+    );
+}
+
+/// Test accuracy of the three snapshots: softmax of each one's outputs, added up, the largest.
+fn by_hand(folder: &Path) -> f64 {
+    let dataset = wavetrain::Config::load(None, &wavetrain::config::Overrides::default());
+    let test = dataset.unwrap().load_data().unwrap().test;
+    let all: Vec<u32> = (0..test.len() as u32).collect();
+    let gpu = super::fixture::gpus().remove(0);
+    let mut sums = vec![0.0; 10 * all.len()];
+    for cycle in 1..=3 {
+        let file = folder.join(format!("run/snapshots/cycle-{cycle}.safetensors"));
+        let model = wavetrain::model::Model::open(&file).unwrap();
+        let mut evaluator = wavetrain::train::Evaluator::new(gpu.clone(), &model, 256).unwrap();
+        let outputs = evaluator.run(&test, &all).unwrap();
+        for (sums, row) in sums.chunks_mut(10).zip(outputs.rows.chunks(10)) {
+            let total: f64 = row.iter().map(|v| f64::from(*v).exp()).sum();
+            for (sum, v) in sums.iter_mut().zip(row) {
+                *sum += f64::from(*v).exp() / total;
+            }
+        }
+    }
+    let right = sums.chunks(10).zip(&test.labels).filter(|(row, label)| {
+        let largest = row.iter().copied().fold(0.0, f64::max);
+        row[**label as usize] == largest
+    });
+    right.count() as f64 / all.len() as f64
+}
+
 #[test]
 fn eval_refuses_what_does_not_belong_together() {
     let folder = tempfile::tempdir().unwrap();

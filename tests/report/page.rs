@@ -336,6 +336,36 @@ fn validation_has_its_own_curve() {
 }
 
 #[test]
+fn ends_of_cycles_are_drawn_over_time() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report/low-points");
+    let run = fixture::run(10, 3140, 785);
+    assert!(!run.page().contains("low-points"));
+    run.write(&path);
+    let metrics = path.join(folder::METRICS);
+    let mut text = fs::read_to_string(&metrics).unwrap();
+    for (cycle, single, ensemble) in [(1, 0.962, 0.962), (2, 0.97, 0.975)] {
+        let (step, seconds) = (1570 * cycle, 1.5 * f64::from(cycle));
+        text += &format!(
+            "{{\"type\":\"cycle_end\",\"cycle\":{cycle},\"step\":{step},\"seconds\":{seconds},\
+             \"split\":\"test\",\"single\":{single},\"ensemble\":{ensemble},\"average\":null}}\n"
+        );
+    }
+    fs::write(&metrics, text).unwrap();
+    let page = fs::read_to_string(write_page(&path).unwrap()).unwrap();
+    check(&page);
+    let section = between(&page, "<section id=\"low-points\"", "</section>");
+    assert!(section.contains("On the test set, at the end of each cycle"));
+    assert!(section.contains("accuracy over seconds of training; single: starts at 96.2"));
+    assert!(
+        section.contains("; ensemble: starts at 96.2, lowest 96.2, highest 97.5, ends at 97.5")
+    );
+    assert_eq!(section.matches("<circle ").count(), 4);
+    let row = "<td>3,140</td><td>3.0 s</td><td>97.00 %</td><td>97.50 %</td></tr>";
+    assert!(section.contains(row), "{section}");
+    assert!(!section.contains("average"), "nobody kept one");
+}
+
+#[test]
 fn folders_that_hold_no_run_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let error = write_page(dir.path()).unwrap_err();

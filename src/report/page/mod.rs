@@ -6,6 +6,7 @@
 mod augmented;
 mod confusion;
 mod data;
+mod low_points;
 mod overview;
 mod run;
 mod tables;
@@ -86,6 +87,7 @@ fn render(run: &Run) -> String {
         "window" => charts.window.to_string(),
         "confusion" => confusion::confusion(run),
         "mistakes" => tables::mistakes(run),
+        "low_points" => low_points::section(run),
         "augmented" => augmented::section(run),
         "range" => run.range.as_ref().map(range::section).unwrap_or_default(),
         "layers" => tables::layers(run),
