@@ -70,7 +70,7 @@ fn what_the_ends_of_cycles_are_for_is_true_or_false() {
     let text = mistake(LEAST, &["cycle_end.snapshots=true"]);
     assert!(text.contains("did you mean `snapshot`?"), "{text}");
     let text = mistake(LEAST, &["train.average=true"]);
-    assert!(text.contains("did you mean cycle_end.average?"), "{text}");
+    assert!(text.contains("did you mean `cycle_end.average`?"), "{text}");
 }
 
 #[test]
@@ -186,7 +186,7 @@ const GALLERY: &[(&str, &[&str], &[&str])] = &[
     ("seed = 1\nseed = 2\n", &[], &["this is not TOML: duplicate key", "run.toml:2:1"]),
     ("sed = 1\n", &[], &["unknown key sed", "did you mean `seed`?"]),
     ("[optimiser]\n", &[], &["unknown key optimiser", "did you mean `optimizer`?"]),
-    ("banana = 1\n", &[], &["unknown key banana", "`schedule`, `train` and `run`"]),
+    ("banana = 1\n", &[], &["unknown key banana", "`schedule`, `train`, `cycle_end` and `run`"]),
     ("lr = 1\n", &[], &["unknown key lr", "did you mean `schedule.lr`?"]),
     ("momentum = 1\n", &[], &["did you mean `optimizer.momentum`?"]),
     ("[train]\nepoch = 1\n", &[], &["unknown key train.epoch", "did you mean `epochs`?"]),

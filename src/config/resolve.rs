@@ -65,15 +65,14 @@ pub(super) fn resolve<'t>(
     let data = of("data").and_then(|section| sources::data_section(&section, tables));
     let augment = of("augment").and_then(|section| augment::augment_section(&section));
     let layers = of("model").and_then(|section| model_section(&section, tables));
-    let train = of("train").and_then(|section| train_section(&section));
-    let cycle_end = of("cycle_end").and_then(|section| cycle_end_section(&section));
+    let train = with_cycle_end(of("train"), of("cycle_end"));
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
     let optimizer = of("optimizer")
         .and_then(|s| entries::select(&s, OPTIMIZER, tables.optimizers, |o| o.validate()));
-    let runs = settle::runs(data.as_ref().ok(), train.as_ref().ok());
+    let runs = settle::runs(data.as_ref().ok(), train.as_ref().ok().map(|t| &t.0));
     let schedule = of("schedule").and_then(|s| entries::policy(&s, POLICY, tables.policies, &runs));
     match (
-        seed, data, augment, layers, loss, optimizer, schedule, train, cycle_end,
+        seed, data, augment, layers, loss, optimizer, schedule, train,
     ) {
         (
             Ok(seed),
@@ -83,8 +82,7 @@ pub(super) fn resolve<'t>(
             Ok(loss),
             Ok(optimizer),
             Ok(schedule),
-            Ok(train),
-            Ok(cycle_end),
+            Ok((train, cycle_end)),
         ) => {
             let config = Config {
                 seed,
@@ -98,10 +96,9 @@ pub(super) fn resolve<'t>(
                 train,
                 cycle_end,
             };
-            across(&config, merged)?;
-            Ok(config)
+            across(&config, merged).map(|()| config)
         }
-        (seed, data, augment, layers, loss, optimizer, schedule, train, cycle_end) => Err([
+        (seed, data, augment, layers, loss, optimizer, schedule, train) => Err([
             seed.err(),
             data.err(),
             augment.err(),
@@ -110,7 +107,6 @@ pub(super) fn resolve<'t>(
             optimizer.err(),
             schedule.err(),
             train.err(),
-            cycle_end.err(),
         ]
         .into_iter()
         .flatten()
@@ -224,6 +220,23 @@ fn train_section(section: &Section<'_, '_>) -> Result<Train, Problems> {
             chunk,
         }),
         _ => Err(problems),
+    }
+}
+
+/// `[train]` and `[cycle_end]`, with the problems of both.
+fn with_cycle_end(
+    train: Result<Section<'_, '_>, Problems>,
+    cycle_end: Result<Section<'_, '_>, Problems>,
+) -> Result<(Train, CycleEnd), Problems> {
+    let train = train.and_then(|section| train_section(&section));
+    let cycle_end = cycle_end.and_then(|section| cycle_end_section(&section));
+    match (train, cycle_end) {
+        (Ok(train), Ok(cycle_end)) => Ok((train, cycle_end)),
+        (train, cycle_end) => Err([train.err(), cycle_end.err()]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()),
     }
 }
 

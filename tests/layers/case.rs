@@ -243,7 +243,7 @@ pub(crate) fn run(
     stage.write("gradients", &gradients);
     let phases = match case.mode {
         Mode::Train => Phases::Gradients,
-        Mode::Evaluate => Phases::Forward,
+        Mode::Evaluate | Mode::Statistics => Phases::Forward,
     };
     stage.run(&program, phases, &[step(case.count)]);
     let read = |what: &str, value: &Value, name: &str| {
