@@ -84,6 +84,8 @@ fn eval_reports_single_ensemble_and_average() {
     let more = |normalize: &'static str| {
         let keys = [
             "schedule.step_size_up=5",
+            "schedule.base_lr=1e-6",
+            "schedule.max_lr=1e-4",
             "cycle_end.snapshot=true",
             "cycle_end.average=true",
             normalize,
@@ -109,6 +111,11 @@ fn eval_reports_single_ensemble_and_average() {
     assert_eq!(found["ensemble"]["members"], 3);
     assert_eq!(accuracy(&found["ensemble"]), last["ensemble"]);
     assert_eq!(accuracy(&found["ensemble"]), by_hand(folder));
+    let better_than_chance = by_hand(folder) > 0.2;
+    assert!(
+        better_than_chance && last["ensemble"] != last["single"],
+        "{last}"
+    );
     // The last snapshot is the model, and each is a model that stands alone.
     let bytes = |name: &str| fs::read(folder.join("run").join(name)).unwrap();
     assert_eq!(
@@ -151,9 +158,11 @@ fn by_hand(folder: &Path) -> f64 {
         let mut evaluator = wavetrain::train::Evaluator::new(gpu.clone(), &model, 256).unwrap();
         let outputs = evaluator.run(&test, &all).unwrap();
         for (sums, row) in sums.chunks_mut(10).zip(outputs.rows.chunks(10)) {
-            let total: f64 = row.iter().map(|v| f64::from(*v).exp()).sum();
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let power = |v: f32| (f64::from(v) - f64::from(largest)).exp();
+            let total: f64 = row.iter().map(|v| power(*v)).sum();
             for (sum, v) in sums.iter_mut().zip(row) {
-                *sum += f64::from(*v).exp() / total;
+                *sum += power(*v) / total;
             }
         }
     }

@@ -55,6 +55,8 @@ pub(super) fn section(run: &Run) -> String {
 fn chart(points: &[LowPoint]) -> Chart {
     let mut chart = Chart::new("accuracy", "seconds of training");
     chart.y_label = "%".into();
+    let longest = points.iter().map(|point| point.seconds).fold(0.0, f64::max);
+    chart.x_range = Some((0.0, longest));
     for (name, hue, accuracy) in shown(points) {
         let place = |point: &LowPoint| Some((point.seconds, accuracy(point)? * 100.0));
         let series = Series::new(name, points.iter().filter_map(place).collect());
