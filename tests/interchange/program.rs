@@ -76,24 +76,28 @@ fn eval_gives_the_runs_own_results_to_the_bit() {
     assert!(!text.contains("validation"), "{text}");
 }
 
+/// Three cycles of ten steps whose ends are kept, with a file beside the weights.
+const LOW_POINTS: &[&str] = &[
+    "--set",
+    "schedule.step_size_up=5",
+    "--set",
+    "schedule.base_lr=1e-6",
+    "--set",
+    "schedule.max_lr=1e-4",
+    "--set",
+    "cycle_end.snapshot=true",
+    "--set",
+    "cycle_end.average=true",
+    "--set",
+    "data.normalize=mean_image",
+];
+
 /// The files of the low points, and `eval` of them against an ensemble made here by hand.
 #[test]
 fn eval_reports_single_ensemble_and_average() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let more = |normalize: &'static str| {
-        let keys = [
-            "schedule.step_size_up=5",
-            "schedule.base_lr=1e-6",
-            "schedule.max_lr=1e-4",
-            "cycle_end.snapshot=true",
-            "cycle_end.average=true",
-            normalize,
-        ];
-        keys.into_iter().flat_map(|key| ["--set", key])
-    };
-    let arguments: Vec<&str> = more("data.normalize=mean_image").collect();
-    train(folder, &arguments);
+    train(folder, LOW_POINTS);
     let metrics = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
     let lines = metrics
         .lines()
