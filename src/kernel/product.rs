@@ -173,7 +173,7 @@ impl Product {
             .u32("k_begin", sum.start)
             .u32("k_end", sum.end)
             .u32("flags", flags as usize)
-            .flops(2 * m * n * k)
+            .flops(m.saturating_mul(n).saturating_mul(k).saturating_mul(2))
             .work(format!("{} {m}x{n}x{k}", self.form.name()), 4 * touched)
     }
 }

@@ -15,6 +15,39 @@ pub struct Unfit {
     pub misfit: Misfit,
 }
 
+/// The most floats of a value of one sample: 2 GiB.
+const LARGEST_VALUE: usize = 1 << 29;
+/// The most floats of a parameter: 8 GiB.
+const LARGEST_PARAMETER: usize = 1 << 31;
+
+/// The shape that `layer` makes of `input`. What no adapter could hold is refused here, before sizes
+/// are multiplied elsewhere.
+///
+/// # Errors
+/// A layer that does not fit, or whose output or parameters are too large for any adapter.
+pub fn output(layer: &dyn Layer, input: &[usize]) -> Result<Vec<usize>, Misfit> {
+    let output = layer.output_shape(input)?;
+    check_size("its output", &output, LARGEST_VALUE)?;
+    for spec in layer.parameters(input) {
+        let name = format!("its parameter {}", spec.name);
+        check_size(&name, &spec.shape, LARGEST_PARAMETER)?;
+    }
+    Ok(output)
+}
+
+fn check_size(what: &str, shape: &[usize], most: usize) -> Result<(), Misfit> {
+    let floats = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+    if floats.is_some_and(|floats| floats <= most) {
+        return Ok(());
+    }
+    Err(Misfit {
+        problem: format!(
+            "{what} has the shape {shape:?}, more than {most} numbers: no adapter holds it"
+        ),
+        help: "use fewer channels or features, a smaller kernel or less padding".into(),
+    })
+}
+
 /// Shapes of one sample through `layers`: the input, then each layer's output.
 ///
 /// # Errors
@@ -22,9 +55,8 @@ pub struct Unfit {
 pub fn shapes(layers: &[Box<dyn Layer>], input: &[usize]) -> Result<Vec<Vec<usize>>, Unfit> {
     let mut shapes = vec![input.to_vec()];
     for (position, layer) in layers.iter().enumerate() {
-        let output = layer
-            .output_shape(&shapes[position])
-            .map_err(|misfit| Unfit { position, misfit })?;
+        let output =
+            output(&**layer, &shapes[position]).map_err(|misfit| Unfit { position, misfit })?;
         shapes.push(output);
     }
     Ok(shapes)

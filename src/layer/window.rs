@@ -77,7 +77,8 @@ impl fmt::Display for Pair {
 /// Most rows or columns of a window, a step or a border: far above any net's, far below overflow.
 const LARGEST: usize = 4096;
 
-/// The most outputs or channels of a layer: products of sizes below it fit into 64 bits.
+/// The most outputs or channels of a layer. Products of several such sizes are checked in
+/// `chain::output`.
 pub(super) const WIDEST: usize = 1 << 20;
 
 /// Refuses a size that is 0 (unless `zero`) or absurd.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Network;
 use super::gather::gather;
 use crate::data::Augment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::builder::Phase;
 use crate::kernel::plan::{Bound, Role};
@@ -86,7 +86,35 @@ pub fn plan_with_outputs(network: &Network, gpu: &Gpu, request: &PlanRequest) ->
     build(network, gpu, request, true)
 }
 
+/// The most floats of a value of all samples of a step, whose elements u32 counts: 8 GiB.
+const LARGEST_STEP: u64 = 1 << 31;
+
+/// Refuses a step whose values no adapter holds, by the layer with the largest.
+fn check_step(network: &Network, gpu: &Gpu, batch: usize) -> Result<()> {
+    let floats = |shape: &Vec<usize>| shape.iter().product::<usize>() as u64;
+    let shapes = network.shapes().iter().map(floats).enumerate();
+    let Some((at, largest)) = shapes.max_by_key(|(_, floats)| *floats) else {
+        return Ok(());
+    };
+    let all = (batch as u64).checked_mul(largest);
+    if all.is_some_and(|all| all <= LARGEST_STEP) {
+        return Ok(());
+    }
+    let what = match at.checked_sub(1) {
+        Some(position) => format!("the output of model.layers[{position}]"),
+        None => "the input".to_owned(),
+    };
+    Err(Error::Capacity {
+        what,
+        needed: format!("{batch} x {largest} floats in a step"),
+        available: format!("bindings of {} bytes", gpu.max_binding_bytes()),
+        adapter: gpu.description().name.clone(),
+        help: "lower data.batch, or the size of the layer".into(),
+    })
+}
+
 fn build(network: &Network, gpu: &Gpu, request: &PlanRequest, outputs: bool) -> Result<Plan> {
+    check_step(network, gpu, request.batch)?;
     let mut b = plan_builder(gpu, request);
     b.shared("parameters", Role::Parameters, 4 * network.floats() as u64);
     if request.mode == Mode::Train {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::kernel::Parameter;
-use crate::layer::{Init, Layer, ParameterSpec, StateSpec};
+use crate::layer::{Init, Layer, ParameterSpec, StateSpec, chain};
 use crate::loss::Loss;
 use crate::optim::Optimizer;
 
@@ -106,9 +106,8 @@ impl Network {
                 "see the layer's arguments in the README".into(),
             )
         })?;
-        let output = layer
-            .output_shape(input)
-            .map_err(|misfit| wrong(misfit.problem, misfit.help))?;
+        let output =
+            chain::output(&**layer, input).map_err(|misfit| wrong(misfit.problem, misfit.help))?;
         for spec in layer.parameters(input) {
             let matrix = spec.storage.matrix(&spec.shape);
             self.parameters.push(NamedParameter {

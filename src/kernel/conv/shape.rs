@@ -104,7 +104,8 @@ impl ConvShape {
     pub fn flops(&self) -> u64 {
         let pixels = u64::from(self.n) * u64::from(self.ho()) * u64::from(self.wo());
         let taps = u64::from(self.ky) * u64::from(self.kx);
-        2 * pixels * taps * u64::from(self.ci) * u64::from(self.co)
+        let each = 2 * taps * u64::from(self.ci);
+        pixels.saturating_mul(each.saturating_mul(u64::from(self.co)))
     }
 
     /// The zeros that x needs around it to be read at all taps of all outputs.
