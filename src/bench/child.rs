@@ -67,8 +67,10 @@ fn resident(line: &str) -> Option<f64> {
 pub(super) fn measure(gpu: &Gpu, figure: &mut StepFigure) -> Result<()> {
     let cache = tempfile::tempdir().map_err(Error::io(std::env::temp_dir(), "making a folder"))?;
     let (cold, _) = start(gpu, &figure.model, cache.path(), false)?;
-    let (warm, _) = start(gpu, &figure.model, cache.path(), false)?;
-    let (_, long) = start(gpu, &figure.model, cache.path(), true)?;
+    let (warm, mut long) = start(gpu, &figure.model, cache.path(), false)?;
+    if named(&figure.model)?.long_run {
+        (_, long) = start(gpu, &figure.model, cache.path(), true)?;
+    }
     figure.first_cold_s = Some(cold);
     figure.first_warm_s = Some(warm);
     figure.peak_rss_mb = long.peak_rss_mb;
