@@ -8,5 +8,7 @@ mod files;
 mod fixture;
 #[path = "report/page.rs"]
 mod page;
+#[path = "report/tensorboard.rs"]
+mod tensorboard;
 #[path = "report/terminal.rs"]
 mod terminal;

@@ -22,6 +22,7 @@ use crate::model::Weights;
 use crate::report::folder::RunFolder;
 use crate::report::plot;
 use crate::report::record::Recorder;
+use crate::report::tensorboard::TensorBoard;
 use crate::report::terminal::{Options, Progress, Terminal};
 use crate::train::{Event, Flow, Observer, Summary, Trainer};
 
@@ -45,6 +46,9 @@ pub(super) struct Arguments {
     /// Take warnings about the schedule for errors
     #[arg(long)]
     strict: bool,
+    /// Write scalars for TensorBoard into the run's folder, too
+    #[arg(long)]
+    tensorboard: bool,
     /// Stop before the first step
     #[arg(long)]
     dry_run: bool,
@@ -73,14 +77,8 @@ pub(super) fn run(
     }
     let mut look = look(arguments, output, log_every);
     if arguments.dry_run {
-        if auto {
-            output::note(&["a range test will find the rates that are \"auto\"".to_owned()]);
-        }
         look.plot = None;
-        let info = trainer.info().clone();
-        Terminal::new(&mut talk, look).on(&Event::Started(&info))?;
-        output::note(&notes);
-        output::note(&["dry run: everything is set up, no step is trained".to_owned()]);
+        dry_run(&trainer, Terminal::new(&mut talk, look), &notes, auto)?;
         return Ok(ExitCode::SUCCESS);
     }
     let range = if auto {
@@ -104,7 +102,13 @@ pub(super) fn run(
     let mut recorder = Recorder::new(folder.clone()).with_range(range);
     let mut terminal = Terminal::new(&mut talk, look);
     let mut leave = Leave::on_ctrl_c();
-    let summary = trainer.run(&mut [&mut leave, &mut recorder, &mut terminal])?;
+    let mut tensorboard = TensorBoard::new(&folder);
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut leave, &mut recorder, &mut terminal];
+    if arguments.tensorboard {
+        // After the recorder, which removes the file of an earlier run.
+        observers.insert(2, &mut tensorboard);
+    }
+    let summary = trainer.run(&mut observers)?;
     if arguments.json {
         output.json(&as_json(&summary, folder.path()))?;
     }
@@ -112,6 +116,17 @@ pub(super) fn run(
         "interrupted" => ExitCode::from(INTERRUPTED),
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Shows what would be trained.
+fn dry_run(trainer: &Trainer, mut shown: Terminal<'_>, notes: &[String], auto: bool) -> Result<()> {
+    if auto {
+        output::note(&["a range test will find the rates that are \"auto\"".to_owned()]);
+    }
+    shown.on(&Event::Started(trainer.info()))?;
+    output::note(notes);
+    output::note(&["dry run: everything is set up, no step is trained".to_owned()]);
+    Ok(())
 }
 
 /// Data, adapter, network and first weights: everything that can be wrong before a folder is made.

@@ -30,6 +30,9 @@ pub const AVERAGE: &str = "average.safetensors";
 pub const SNAPSHOTS: &str = "snapshots";
 /// The same as `metrics.jsonl`, as a table ([`super::metrics::Metrics::to_csv`]).
 pub const CSV: &str = "metrics.csv";
+/// Scalars for TensorBoard, which knows such files by the start of their names
+/// ([`super::tensorboard`]).
+pub const TENSORBOARD: &str = "events.out.tfevents.wavetrain";
 /// The mean image that the weights' description names; where there is one.
 pub const MEAN_IMAGE: &str = crate::model::MEAN_IMAGE;
 /// The end of the run ([`super::summary::StoredSummary`]).
@@ -166,7 +169,16 @@ impl RunFolder {
     /// [`Error::Io`] if one of the files cannot be removed.
     pub fn forget_results(&self) -> Result<()> {
         let single = [
-            SUMMARY, PAGE, METRICS, MODEL, MEAN_IMAGE, RANGE, BEST, CSV, AVERAGE,
+            SUMMARY,
+            PAGE,
+            METRICS,
+            MODEL,
+            MEAN_IMAGE,
+            RANGE,
+            BEST,
+            CSV,
+            AVERAGE,
+            TENSORBOARD,
         ];
         let single = single.into_iter().map(|name| self.file(name));
         let beside = self.file(SNAPSHOTS).join(MEAN_IMAGE);

@@ -17,6 +17,7 @@ pub mod record;
 mod smooth;
 pub mod summary;
 pub mod svg;
+pub mod tensorboard;
 pub mod terminal;
 mod words;
 

@@ -1,0 +1,168 @@
+//! A TensorBoard event file: scalars for rate, momentum, loss and accuracy.
+//!
+//! The file is a row of records, each a length (u64), the masked CRC of the length, the bytes of one
+//! `tensorflow.Event`, and the masked CRC of these; all little-endian. Sources: tensorflow,
+//! `tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto` and
+//! `tensorflow/core/framework/summary.proto`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crc::{CRC_32_ISCSI, Crc};
+use prost::Message;
+
+use super::folder::{RunFolder, TENSORBOARD};
+use crate::error::{Error, Result};
+use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
+
+/// CRC-32C, which the records of TensorFlow are checked with.
+const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+/// Writes [`TENSORBOARD`] into a run's folder, chunk by chunk: an observer. The tags are
+/// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, and `validation/` and `test/` with
+/// `loss` and `accuracy`; the step of an evaluation is the number of steps done.
+#[derive(Debug)]
+pub struct TensorBoard {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl TensorBoard {
+    /// A writer for a run's folder; the file is made when the run starts.
+    #[must_use]
+    pub fn new(folder: &RunFolder) -> Self {
+        Self {
+            path: folder.file(TENSORBOARD),
+            file: None,
+        }
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let bytes: Vec<u8> = records.iter().flat_map(framed).collect();
+        let written = file.write_all(&bytes);
+        written.map_err(Error::io(&self.path, "writing"))
+    }
+}
+
+impl Observer for TensorBoard {
+    fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
+        match event {
+            Event::Started(_) => {
+                let made = File::create(&self.path);
+                self.file = Some(made.map_err(Error::io(&self.path, "creating"))?);
+                self.append(&[Record::new(0, What::FileVersion("brain.Event:2".into()))])?;
+            }
+            Event::Steps(steps) => {
+                let records: Vec<Record> = steps.iter().map(of_step).collect();
+                self.append(&records)?;
+            }
+            Event::Evaluated(evaluation) => self.append(&[of_evaluation(evaluation)])?,
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn of_step(record: &StepRecord) -> Record {
+    let values = [
+        ("lr", record.lr),
+        ("momentum", record.momentum),
+        ("loss", record.loss),
+        ("accuracy", record.accuracy),
+    ];
+    Record::new(record.step, scalars("train", &values))
+}
+
+fn of_evaluation(evaluation: &Evaluation) -> Record {
+    let split = match evaluation.split {
+        Split::Train => "training_set",
+        Split::Validation => "validation",
+        Split::Test => "test",
+    };
+    let values = [("loss", evaluation.loss), ("accuracy", evaluation.accuracy)];
+    Record::new(evaluation.step, scalars(split, &values))
+}
+
+fn scalars(group: &str, values: &[(&str, f64)]) -> What {
+    let value = values.iter().map(|(name, value)| Scalar {
+        tag: format!("{group}/{name}"),
+        value: Some(*value as f32),
+    });
+    What::Summary(Scalars {
+        value: value.collect(),
+    })
+}
+
+/// One record of the file, checksums included.
+fn framed(record: &Record) -> Vec<u8> {
+    let body = record.encode_to_vec();
+    let length = (body.len() as u64).to_le_bytes();
+    let mut bytes = Vec::with_capacity(body.len() + 16);
+    bytes.extend(length);
+    bytes.extend(masked(&length).to_le_bytes());
+    bytes.extend(&body);
+    bytes.extend(masked(&body).to_le_bytes());
+    bytes
+}
+
+/// A checksum as records hold it: turned and shifted, so that a checksum of bytes that hold
+/// checksums stays good.
+fn masked(bytes: &[u8]) -> u32 {
+    CHECKSUM
+        .checksum(bytes)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
+}
+
+/// `tensorflow.Event`.
+#[derive(Clone, PartialEq, Message)]
+struct Record {
+    /// Seconds since 1970.
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(oneof = "What", tags = "3, 5")]
+    what: Option<What>,
+}
+
+impl Record {
+    fn new(step: u64, what: What) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            wall_time: now.map_or(0.0, |time| time.as_secs_f64()),
+            step: i64::try_from(step).unwrap_or(i64::MAX),
+            what: Some(what),
+        }
+    }
+}
+
+/// What an event holds: the form of the file in the first one, scalars in the others.
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum What {
+    #[prost(string, tag = "3")]
+    FileVersion(String),
+    #[prost(message, tag = "5")]
+    Summary(Scalars),
+}
+
+/// `tensorflow.Summary`.
+#[derive(Clone, PartialEq, Message)]
+struct Scalars {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Scalar>,
+}
+
+/// `tensorflow.Summary.Value` with a simple value; a present 0 is written too.
+#[derive(Clone, PartialEq, Message)]
+struct Scalar {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    value: Option<f32>,
+}
