@@ -106,6 +106,7 @@ impl Drawn {
     /// Reads a configuration, and tells what the linter finds in it.
     fn new(arguments: &Arguments, options: &ConfigOptions, format: Format) -> Result<Self> {
         let mut config = options.load()?;
+        refuse_unknown_rates(&config, format)?;
         let bounds = draw_auto(&mut config, format)?;
         let (total, per_epoch) = settle(&mut config, arguments.steps)?;
         let mut findings = lint::lint(&lint::Plan::new(&config, total, per_epoch));
@@ -123,7 +124,15 @@ impl Drawn {
     }
 
     fn title(&self) -> String {
-        format!("{}{}", self.config.schedule.describe(), self.bounds)
+        let depends = match self.config.schedule.reads_evaluations() {
+            true => " (drawn as if every evaluation were better than the one before)",
+            false => "",
+        };
+        format!(
+            "{}{}{depends}",
+            self.config.schedule.describe(),
+            self.bounds
+        )
     }
 
     fn curve(&self) -> Curve<'_> {
@@ -212,6 +221,21 @@ fn draw_auto(config: &mut Config, format: Format) -> Result<&'static str> {
         from: "a drawing of the shape".to_owned(),
     })?;
     Ok(" (\"auto\" is drawn from 0 to 1; `wavetrain find` finds the bounds)")
+}
+
+/// Rates that follow from evaluations are not known before the run, so no program should read them.
+fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
+    if !config.schedule.reads_evaluations() || !matches!(format, Format::Csv | Format::Json) {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        what: "--format".to_owned(),
+        found: "csv or json, of a schedule whose rates follow from evaluations".to_owned(),
+        expected: "a schedule that is known before the run".to_owned(),
+        help: "metrics.csv in the folder of a run holds the rates that it had; --format term and \
+               svg draw the rates as if every evaluation were better than the one before"
+            .to_owned(),
+    })
 }
 
 /// Makes the schedule that is meant in the run of `config`, without reading any data; gives the

@@ -44,6 +44,10 @@ use crate::schedule::{self, Policy};
 pub(crate) use suggest::nearest;
 use text::Texts;
 
+/// The part of the training set that is held out for what must not see the test set, where
+/// `data.validation` names none.
+pub const HELD_OUT: f64 = 0.1;
+
 /// A configuration in which nothing is left open.
 #[derive(Debug)]
 pub struct Config {
@@ -314,6 +318,13 @@ impl Config {
             notes.push(format!(
                 "momentum cycles between {max} (at the lowest rate) and {base} (at the peak); \
                  this replaces optimizer.momentum = {momentum}"
+            ));
+        }
+        if self.schedule.reads_evaluations() {
+            notes.push(format!(
+                "{} reads the loss of the held-out part at each evaluation: data.validation is {}",
+                self.schedule.name(),
+                self.data.validation
             ));
         }
         notes

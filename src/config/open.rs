@@ -97,6 +97,10 @@ impl Policy for Open {
         self.sample.momentum_range()
     }
 
+    fn reads_evaluations(&self) -> bool {
+        self.sample.reads_evaluations()
+    }
+
     fn describe(&self) -> String {
         let named = self.entry.arguments.iter();
         let given = named.filter_map(|name| Some(format!("{name} = {}", self.written.get(*name)?)));

@@ -10,7 +10,7 @@ use super::sources;
 use super::suggest;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Chunk, Config, CycleEnd, Length, Tables, Train};
+use super::{Chunk, Config, CycleEnd, HELD_OUT, Length, Tables, Train};
 use crate::layer::Layer;
 
 pub(super) type Problems = Vec<Problem>;
@@ -84,7 +84,7 @@ pub(super) fn resolve<'t>(
             Ok(schedule),
             Ok((train, cycle_end)),
         ) => {
-            let config = Config {
+            let config = with_held_out(Config {
                 seed,
                 data,
                 augment,
@@ -95,7 +95,7 @@ pub(super) fn resolve<'t>(
                 bounds: None,
                 train,
                 cycle_end,
-            };
+            });
             across(&config, merged).map(|()| config)
         }
         (seed, data, augment, layers, loss, optimizer, schedule, train) => Err([
@@ -113,6 +113,14 @@ pub(super) fn resolve<'t>(
         .flatten()
         .collect()),
     }
+}
+
+/// A schedule that depends on evaluations is never told the test set.
+fn with_held_out(mut config: Config) -> Config {
+    if config.schedule.reads_evaluations() && config.data.validation == 0.0 {
+        config.data.validation = HELD_OUT;
+    }
+    config
 }
 
 /// What can be said of any table: its keys are known, its numbers finite.

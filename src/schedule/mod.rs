@@ -1,4 +1,5 @@
-//! Learning-rate policies: pure functions of the step (floor 1). No wgpu, no clock, no files.
+//! Learning-rate policies: pure functions of the step (floor 1), but for `plateau`, which is told
+//! evaluations. No wgpu, no clock, no files.
 //!
 //! A step is one optimizer update, counted from 0; update `t` runs at `at(t)`. Phases are computed
 //! in integers, so step 10^12 is as exact as step 0, and the transcendental functions come from
@@ -24,6 +25,7 @@ mod member;
 mod multi_step;
 mod one_cycle;
 mod piecewise;
+mod plateau;
 mod polynomial;
 mod sequence;
 mod sinusoidal;
@@ -48,6 +50,7 @@ pub use linear::Linear;
 pub use multi_step::MultiStep;
 pub use one_cycle::OneCycle;
 pub use piecewise::Piecewise;
+pub use plateau::Plateau;
 pub use polynomial::Polynomial;
 pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
@@ -116,6 +119,15 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
     fn momentum_range(&self) -> Option<[f64; 2]> {
         None
     }
+    /// Tells a policy with state the loss of the held-out part when `step` steps are done, so that
+    /// the rates from update `step` on follow from it. Those of earlier steps stay.
+    fn observe(&mut self, _step: u64, _loss: f64) {}
+    /// Forgets all that was observed.
+    fn forget(&mut self) {}
+    /// Whether rates depend on what [`Policy::observe`] is told.
+    fn reads_evaluations(&self) -> bool {
+        false
+    }
     /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
     fn describe(&self) -> String;
     /// All arguments, defaults included, as they would be written in `[schedule]`.
@@ -154,6 +166,7 @@ pub static POLICIES: &[Entry<dyn Policy>] = &[
     inv::ENTRY,
     wsd::ENTRY,
     piecewise::ENTRY,
+    plateau::ENTRY,
     warmup::ENTRY,
     sequence::ENTRY,
 ];

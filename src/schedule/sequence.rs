@@ -175,6 +175,34 @@ impl Policy for Sequence {
         inner.max().unwrap_or(0) + 1
     }
 
+    /// For the policy that the last of the steps belongs to.
+    fn observe(&mut self, step: u64, loss: f64) {
+        let Some(last) = step.checked_sub(1) else {
+            return;
+        };
+        let mut start = 0_u64;
+        let count = self.policies.len();
+        for (i, (policy, steps)) in self.policies.iter_mut().enumerate() {
+            let length = steps.or_else(|| policy.length()).unwrap_or(0);
+            if i + 1 == count || last - start < length {
+                return policy.observe(step - start, loss);
+            }
+            start += length;
+        }
+    }
+
+    fn forget(&mut self) {
+        for (policy, _) in &mut self.policies {
+            policy.forget();
+        }
+    }
+
+    fn reads_evaluations(&self) -> bool {
+        self.policies
+            .iter()
+            .any(|(policy, _)| policy.reads_evaluations())
+    }
+
     fn describe(&self) -> String {
         let parts = self.policies.iter().map(|(policy, steps)| match steps {
             Some(steps) => format!("{} for {steps} steps", policy.describe()),

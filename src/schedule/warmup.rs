@@ -125,6 +125,20 @@ impl Policy for Warmup {
         self.then.depth() + 1
     }
 
+    fn observe(&mut self, step: u64, loss: f64) {
+        if let Some(step) = step.checked_sub(self.warmup_steps).filter(|step| *step > 0) {
+            self.then.observe(step, loss);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.then.forget();
+    }
+
+    fn reads_evaluations(&self) -> bool {
+        self.then.reads_evaluations()
+    }
+
     fn describe(&self) -> String {
         format!(
             "warmup of {} steps, then {}",

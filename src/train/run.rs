@@ -160,8 +160,16 @@ impl Run<'_, '_> {
 
     /// What happens besides training when `stop` steps are done.
     fn at_stop(&mut self, stop: u64) -> Result<()> {
-        if stop.is_multiple_of(self.trainer.eval_every.max(1)) || stop >= self.end {
+        let regular = stop.is_multiple_of(self.trainer.eval_every.max(1));
+        if regular || stop >= self.end {
             self.evaluate()?;
+        }
+        // An evaluation only because the run ends would not be there in a longer run.
+        let judge = self.judge();
+        if let (true, Some(evaluation)) =
+            (regular, self.evaluations.iter().find(|e| e.split == judge))
+        {
+            self.trainer.observe(evaluation.loss);
         }
         if self.is_low(stop) {
             self.low_point()?;

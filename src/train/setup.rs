@@ -39,6 +39,8 @@ pub struct Trainer {
     pub(super) workshop: Workshop,
     pub(super) network: Network,
     pub(super) schedule: Box<dyn Policy>,
+    /// What the schedule was told of evaluations: steps done, and the bits of the loss.
+    pub(super) observed: Vec<(u64, u64)>,
     pub(super) dataset: Dataset,
     pub(super) order: Order,
     /// The samples of each part that is evaluated, as positions in the device's list.
@@ -225,6 +227,7 @@ impl Trainer {
             evaluation_program,
             evaluation_request,
             schedule: settings.schedule,
+            observed: Vec::new(),
             seed: settings.seed,
             chunk: settings.train.chunk,
             cycle_end: wanted,

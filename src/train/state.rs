@@ -12,8 +12,8 @@ use crate::schedule::Policy;
 /// Everything that training changes. Random numbers have no state of their own: they are functions
 /// of the seed and the step, and so is the place in the data.
 ///
-/// The schedule is not part of it: a policy is a function of the step, and is handed over by
-/// [`Trainer::set_schedule`].
+/// The schedule is not part of it, and is handed over by [`Trainer::set_schedule`]; what a policy
+/// with state was told of evaluations is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The run's seed: initial weights, dropout, augmentation.
@@ -22,6 +22,8 @@ pub struct State {
     pub order_seed: u64,
     /// Steps done: the place in the data, in the random streams and in the schedule.
     pub done: u64,
+    /// What the schedule was told: the steps done, and the bits of the loss as an f64.
+    pub observed: Vec<(u64, u64)>,
     /// The bytes of the parameters, the optimizer's velocities and all running statistics, by the
     /// names of the buffers; padding included.
     pub buffers: BTreeMap<String, Vec<u8>>,
@@ -71,6 +73,7 @@ impl Trainer {
             seed: self.seed,
             order_seed: self.order.seed(),
             done: self.done,
+            observed: self.observed.clone(),
             buffers,
         })
     }
@@ -101,6 +104,8 @@ impl Trainer {
         self.seed = state.seed;
         self.order.set_seed(state.order_seed);
         self.done = state.done;
+        self.observed.clone_from(&state.observed);
+        self.tell_all();
         Ok(())
     }
 
@@ -121,9 +126,27 @@ impl Trainer {
         }
         self.seed = seed;
         self.done = 0;
+        self.observed.clear();
         self.set_schedule(schedule);
         let weights = self.network.initial_weights(seed);
         self.set_weights(&weights, Path::new("initial weights"))
+    }
+
+    /// Tells the schedule the loss of the held-out part with the weights as they are, for policies
+    /// that depend on it. [`Trainer::run`] does so at each evaluation; [`Trainer::advance`] does not.
+    pub fn observe(&mut self, loss: f64) {
+        if self.schedule.reads_evaluations() {
+            self.observed.push((self.done, loss.to_bits()));
+            self.schedule.observe(self.done, loss);
+        }
+    }
+
+    /// Tells the schedule all that was observed, and nothing else.
+    fn tell_all(&mut self) {
+        self.schedule.forget();
+        for (step, bits) in &self.observed {
+            self.schedule.observe(*step, f64::from_bits(*bits));
+        }
     }
 
     /// Takes the schedule out, to hand it to [`Trainer::begin`]; a rate of 0 stands in its place.
@@ -132,11 +155,14 @@ impl Trainer {
         std::mem::replace(&mut self.schedule, nothing)
     }
 
-    /// Trains under another schedule from here on; gives the one that it had.
+    /// Trains under another schedule from here on, which is told what was observed so far; gives the
+    /// one that it had.
     pub fn set_schedule(&mut self, schedule: Box<dyn Policy>) -> Box<dyn Policy> {
         self.info.schedule = schedule.describe();
         self.info.period = schedule.period();
-        std::mem::replace(&mut self.schedule, schedule)
+        let before = std::mem::replace(&mut self.schedule, schedule);
+        self.tell_all();
+        before
     }
 
     /// Takes over the schedule of `config`: the configuration that this trainer was made from, with

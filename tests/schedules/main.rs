@@ -1,6 +1,7 @@
 //! The policies against independent arithmetic, PyTorch's values and their own promises.
 
 mod closed_form;
+mod plateau;
 mod properties;
 mod pytorch;
 mod refusals;

@@ -244,6 +244,28 @@ const NO_SCHEDULE: &[(&str, &str, &[&str])] = &[
         "warmup_steps = 5\nthen = { policy = \"constant\", lr = -1 }",
         &["then.lr is -1"],
     ),
+    ("plateau", "lr = -0.1", &["lr", "below 0"]),
+    (
+        "plateau",
+        "lr = 0.1\nfactor = 1",
+        &["factor", "between 0 and 1"],
+    ),
+    (
+        "plateau",
+        "lr = 0.1\nfactor = 0",
+        &["factor", "between 0 and 1"],
+    ),
+    (
+        "plateau",
+        "lr = 0.1\nthreshold = -1",
+        &["threshold", "is -1"],
+    ),
+    ("plateau", "lr = 0.1\neps = -1", &["eps", "is -1"]),
+    (
+        "plateau",
+        "lr = 0.1\nmin_lr = 0.2",
+        &["min_lr", "above lr = 0.1"],
+    ),
     ("sequence", "policies = []", &["policies", "is empty"]),
     (
         "sequence",

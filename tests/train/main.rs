@@ -10,6 +10,7 @@ mod engine;
 mod evaluation;
 mod fixture;
 mod low_points;
+mod plateau;
 mod rates;
 mod residence;
 #[path = "../layers/rounded.rs"]

@@ -108,6 +108,7 @@ impl<'a> Worker<'a> {
             record.diverged = bad.map(|record| record.step);
             if record.diverged.is_none() {
                 let (evaluation, _) = trainer.evaluate(Split::Validation)?;
+                trainer.observe(evaluation.loss);
                 record.curve.push(Point {
                     step: trainer.done(),
                     accuracy: evaluation.accuracy,

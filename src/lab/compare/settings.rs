@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// The part of the training set that is held out where the configuration names none.
-pub const VALIDATION: f64 = 0.1;
+pub const VALIDATION: f64 = crate::config::HELD_OUT;
 /// Evaluations of a run, at least (the steps to a target are counted in their distance).
 const LOOKS: u64 = 40;
 

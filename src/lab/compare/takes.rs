@@ -53,6 +53,8 @@ impl Takes {
             "step" => format!("{lr}\nstep_size = {}", steps.div_ceil(3)),
             "multi_step" => format!("{lr}\nmilestones = [{}, {}]", part(2), steps * 3 / 4),
             "inverse_sqrt" => format!("{lr}\ntimescale = {}", part(10)),
+            // A run is looked at 40 times or a few more.
+            "plateau" => format!("{lr}\npatience = 3"),
             "inv" => format!("{lr}\ngamma = {:?}", 10.0 / steps as f64),
             "wsd" => format!(
                 "{lr}\ntotal_steps = {steps}\nwarmup_steps = {}\ndecay_steps = {}",

@@ -1,0 +1,199 @@
+//! The rate falls when the evaluations no longer get better: the policy with state.
+
+use super::length::table;
+use super::{Entry, Invalid, Policy, Rate, check_rate};
+use serde::{Deserialize, Serialize};
+
+/// `lr(t) = lr`, times `factor` (but not below `min_lr`) after each time that more than `patience`
+/// evaluations in a row had no better loss.
+///
+/// ```text
+/// lr |-------.
+///    |       |  patience + 1 evaluations without a better loss
+///    |       `-------.______
+///    +--x--x--x--x--x--x--x-- t    x: an evaluation
+/// ```
+///
+/// A loss is better below `best * (1 - threshold)` (`rel`) or `best - threshold` (`abs`). After a
+/// fall, `cooldown` evaluations do not count. A fall of `eps` or less is left out. The trainer tells
+/// the loss of the held-out part; the falls are kept with their steps, so that the rate of a step
+/// never changes afterwards.
+///
+/// Source: PyTorch's `ReduceLROnPlateau` with `mode='min'`, equal to its values. Keras's lowers the
+/// rate one evaluation earlier and takes its threshold as absolute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plateau {
+    arguments: Arguments,
+    /// The first step of each new rate, and the rate.
+    falls: Vec<(u64, f64)>,
+    best: f64,
+    bad: u64,
+    cooling: u64,
+}
+
+/// How a better loss is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ThresholdMode {
+    Rel,
+    Abs,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    lr: f64,
+    #[serde(default = "tenth")]
+    factor: f64,
+    #[serde(default = "ten")]
+    patience: u64,
+    #[serde(default = "threshold")]
+    threshold: f64,
+    #[serde(default = "rel")]
+    threshold_mode: ThresholdMode,
+    #[serde(default)]
+    cooldown: u64,
+    #[serde(default)]
+    min_lr: f64,
+    #[serde(default = "eps")]
+    eps: f64,
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+fn ten() -> u64 {
+    10
+}
+fn threshold() -> f64 {
+    1e-4
+}
+fn rel() -> ThresholdMode {
+    ThresholdMode::Rel
+}
+fn eps() -> f64 {
+    1e-8
+}
+
+pub(super) const ENTRY: Entry<dyn Policy> = Entry {
+    name: "plateau",
+    summary: "lr times factor when the held-out loss no longer falls",
+    arguments: &[
+        "lr",
+        "factor",
+        "patience",
+        "threshold",
+        "threshold_mode",
+        "cooldown",
+        "min_lr",
+        "eps",
+    ],
+    short: None,
+    example: "lr = 0.1\npatience = 2",
+    parse: |args| {
+        Ok(Box::new(Plateau {
+            arguments: args.with_bounds("", "lr").read()?,
+            falls: Vec::new(),
+            best: f64::INFINITY,
+            bad: 0,
+            cooling: 0,
+        }))
+    },
+};
+
+impl Plateau {
+    fn now(&self) -> f64 {
+        self.falls.last().map_or(self.arguments.lr, |(_, lr)| *lr)
+    }
+
+    fn is_better(&self, loss: f64) -> bool {
+        let threshold = self.arguments.threshold;
+        match self.arguments.threshold_mode {
+            ThresholdMode::Rel => loss < self.best * (1.0 - threshold),
+            ThresholdMode::Abs => loss < self.best - threshold,
+        }
+    }
+}
+
+impl Policy for Plateau {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let given = &self.arguments;
+        let refuse = |key, message: String| Err(Invalid { key, message });
+        check_rate("lr", given.lr)?;
+        if !(given.factor > 0.0 && given.factor < 1.0) {
+            let message = format!("is {}; expected a factor between 0 and 1", given.factor);
+            return refuse("factor", message);
+        }
+        for (key, value) in [("threshold", given.threshold), ("eps", given.eps)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return refuse(key, format!("is {value}; expected a number, 0 or above"));
+            }
+        }
+        check_rate("min_lr", given.min_lr)?;
+        if given.min_lr > given.lr {
+            let message = format!("is {}, above lr = {}", given.min_lr, given.lr);
+            return refuse("min_lr", format!("{message}; expected at most lr"));
+        }
+        Ok(())
+    }
+
+    fn at(&self, step: u64) -> Rate {
+        let mut falls = self.falls.iter().rev();
+        let last = falls.find(|(from, _)| *from <= step);
+        Rate::new(last.map_or(self.arguments.lr, |(_, lr)| *lr))
+    }
+
+    fn observe(&mut self, step: u64, loss: f64) {
+        if self.is_better(loss) {
+            self.best = loss;
+            self.bad = 0;
+        } else {
+            self.bad += 1;
+        }
+        if self.cooling > 0 {
+            self.cooling -= 1;
+            self.bad = 0;
+        }
+        if self.bad > self.arguments.patience {
+            let (old, given) = (self.now(), &self.arguments);
+            let new = (old * given.factor).max(given.min_lr);
+            self.bad = 0;
+            self.cooling = given.cooldown;
+            if old - new > given.eps {
+                self.falls.push((step, new));
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.falls.clear();
+        self.best = f64::INFINITY;
+        self.bad = 0;
+        self.cooling = 0;
+    }
+
+    fn reads_evaluations(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        let Arguments {
+            lr,
+            factor,
+            patience,
+            ..
+        } = self.arguments;
+        format!(
+            "plateau from {lr}, times {factor} after more than {patience} evaluations without a \
+             better held-out loss"
+        )
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(&self.arguments).unwrap_or_else(|_| table([]))
+    }
+}
