@@ -105,6 +105,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("train.eval_every", "500 steps", "eval_every = 500"),
     ("train.eval_every", "2 epochs", "eval_every = \"2 epochs\""),
     ("train.eval_every", "'1 epoch'", "eval_every = \"1 epoch\""),
+    ("train.early_stop", "3", "early_stop = 3"),
     ("train.log_every", "7", "log_every = 7"),
     ("train.chunk", "32", "chunk = 32"),
     ("train.chunk", "auto", "chunk = \"auto\""),

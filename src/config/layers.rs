@@ -56,6 +56,7 @@ policy = "triangular"
 [train]
 epochs = 1
 eval_every = "1 epoch"
+early_stop = 0
 log_every = 100
 chunk = "auto"
 

@@ -128,6 +128,9 @@ pub struct Train {
     pub eval_every: Length,
     /// Steps between two lines where there is no progress bar; at least 1.
     pub log_every: u64,
+    /// Evaluations without a better loss of the held-out part after which the run ends, those in
+    /// the rising half of a cycle not counted; 0: it goes to its end.
+    pub early_stop: u64,
     /// Steps per submission.
     pub chunk: Chunk,
 }

@@ -44,7 +44,14 @@ const SECTIONS: [(&str, &[&str]); 10] = [
     ("schedule", &["policy"]),
     (
         "train",
-        &["epochs", "steps", "eval_every", "log_every", "chunk"],
+        &[
+            "epochs",
+            "steps",
+            "eval_every",
+            "early_stop",
+            "log_every",
+            "chunk",
+        ],
     ),
     ("cycle_end", &["snapshot", "average"]),
     ("run", &[]),
@@ -115,9 +122,10 @@ pub(super) fn resolve<'t>(
     }
 }
 
-/// A schedule that depends on evaluations is never told the test set.
+/// What depends on evaluations is never told the test set.
 fn with_held_out(mut config: Config) -> Config {
-    if config.schedule.reads_evaluations() && config.data.validation == 0.0 {
+    let judged = config.schedule.reads_evaluations() || config.train.early_stop > 0;
+    if judged && config.data.validation == 0.0 {
         config.data.validation = HELD_OUT;
     }
     config
@@ -212,21 +220,26 @@ fn train_section(section: &Section<'_, '_>) -> Result<Train, Problems> {
     let eval_every = section
         .need("eval_every")
         .and_then(|value| length_of(&value));
+    let early_stop = section.need("early_stop").and_then(|value| value.whole(0));
     let log_every = section.need("log_every").and_then(|value| value.whole(1));
     let chunk = section.need("chunk").and_then(|value| chunk_of(&value));
     let all = (
         keep(length, &mut problems),
         keep(eval_every, &mut problems),
+        keep(early_stop, &mut problems),
         keep(log_every, &mut problems),
         keep(chunk, &mut problems),
     );
     match all {
-        (Some(length), Some(eval_every), Some(log_every), Some(chunk)) => Ok(Train {
-            length,
-            eval_every,
-            log_every,
-            chunk,
-        }),
+        (Some(length), Some(eval_every), Some(early_stop), Some(log_every), Some(chunk)) => {
+            Ok(Train {
+                length,
+                eval_every,
+                early_stop,
+                log_every,
+                chunk,
+            })
+        }
         _ => Err(problems),
     }
 }

@@ -142,6 +142,7 @@ impl Config {
             Length::Steps(steps) => whole(steps),
         };
         line(out, "eval_every", &eval_every);
+        line(out, "early_stop", &whole(self.train.early_stop));
         line(out, "log_every", &whole(self.train.log_every));
         let chunk = match self.train.chunk {
             Chunk::Auto => "auto".into(),

@@ -227,6 +227,13 @@ pub enum Event<'a> {
         /// Number of steps done.
         step: u64,
     },
+    /// `train.early_stop` ends the run.
+    EarlyStop {
+        /// Number of steps done.
+        step: u64,
+        /// The best loss of the held-out part.
+        best: f64,
+    },
     /// A file was written.
     Saved(&'a PathBuf),
     /// The loss is no longer finite.

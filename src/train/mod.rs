@@ -13,6 +13,7 @@ pub mod event;
 mod likely;
 mod low_point;
 mod order;
+mod patience;
 pub mod ring;
 mod run;
 mod setup;

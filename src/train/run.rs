@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::chunk::InFlight;
 use super::event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
 use super::low_point::Members;
+use super::patience::Patience;
 use super::setup::Trainer;
 use crate::config::Chunk;
 use crate::error::{Error, Result};
@@ -31,6 +32,7 @@ struct Run<'a, 'b> {
     stepping: Duration,
     steps_per_chunk: usize,
     members: Members,
+    patience: Patience,
 }
 
 impl Trainer {
@@ -41,7 +43,7 @@ impl Trainer {
     /// fails, or an observer's error; [`Error::Argument`] for a schedule that is still open.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
         self.refuse_open()?;
-        let end = self.total_steps;
+        let (end, early_stop) = (self.total_steps, self.early_stop);
         let mut run = Run {
             steps_per_chunk: match self.chunk {
                 Chunk::Auto => 1,
@@ -57,6 +59,7 @@ impl Trainer {
             diverged: None,
             stepping: Duration::ZERO,
             members: Members::default(),
+            patience: Patience::new(early_stop),
         };
         run.train()
     }
@@ -170,6 +173,13 @@ impl Run<'_, '_> {
             (regular, self.evaluations.iter().find(|e| e.split == judge))
         {
             self.trainer.observe(evaluation.loss);
+            let (schedule, loss) = (&*self.trainer.schedule, evaluation.loss);
+            if let Some(best) = self.patience.is_over(schedule, stop, loss)
+                && stop < self.end
+            {
+                (self.end, self.ended) = (stop, "stopped");
+                self.emit(&Event::EarlyStop { step: stop, best })?;
+            }
         }
         if self.is_low(stop) {
             self.low_point()?;

@@ -55,6 +55,8 @@ pub struct Trainer {
     pub(super) seed: u64,
     pub(super) total_steps: u64,
     pub(super) eval_every: u64,
+    /// Evaluations without a better loss that end a run; 0: none.
+    pub(super) early_stop: u64,
     pub(super) chunk: Chunk,
     pub(super) cycle_end: config::CycleEnd,
     /// What renews running statistics, where an average of weights needs it.
@@ -217,6 +219,7 @@ impl Trainer {
             described,
             total_steps: layout.steps(settings.train.length),
             eval_every: layout.steps(settings.train.eval_every),
+            early_stop: settings.train.early_stop,
             parts: parts_to_evaluate(&layout.split, &dataset),
             order: Order::new(layout.split.train, &settings.data, layout.steps_per_epoch),
             residence: layout.residence,

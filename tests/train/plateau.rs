@@ -66,3 +66,29 @@ fn its_state_is_part_of_the_trainers() {
     trainer.restore(&state).unwrap();
     assert_eq!(after(&mut trainer), expected);
 }
+
+#[test]
+fn a_run_stops_early_but_not_while_the_rate_rises() {
+    // No rate, no better loss: every evaluation after the first is as good as it.
+    let flat = Setup {
+        schedule: "policy = \"constant\"\nlr = 0.0".into(),
+        train: "steps = 60\neval_every = 5\nearly_stop = 3\nchunk = 4".into(),
+        ..Setup::default()
+    };
+    assert_eq!(flat.config().data.validation, 0.1);
+    let mut keeper = Keeper::default();
+    let mut trainer = flat.trainer(gpu(), data(100, 6));
+    let summary = trainer.run(&mut [&mut keeper]).unwrap();
+    assert_eq!((summary.steps, summary.ended.as_str()), (20, "stopped"));
+    assert_eq!(keeper.records.len(), 20);
+
+    // Rates that do nothing in f32 weights, up for 20 steps and down for 20: the evaluations at 25,
+    // 30 and 35 count, those before do not.
+    let cycled = Setup {
+        schedule: "policy = \"triangular\"\nbase_lr = 0.0\nmax_lr = 1e-30\nstep_size_up = 20"
+            .into(),
+        ..flat
+    };
+    let summary = cycled.trainer(gpu(), data(100, 6)).run(&mut []).unwrap();
+    assert_eq!((summary.steps, summary.ended.as_str()), (35, "stopped"));
+}

@@ -120,7 +120,7 @@ impl<'w> Terminal<'w> {
 
     /// A line that starts with a label.
     fn line(&self, label: &str, text: &str) -> String {
-        let padded = format!("{label:<10}");
+        let padded = format!("{label:<9} ");
         format!("{}{text}\n", self.paint(Ink::Label, &padded))
     }
 
@@ -189,6 +189,15 @@ impl<'w> Terminal<'w> {
         self.say(&line);
     }
 
+    fn early_stop(&mut self, step: u64, best: f64) {
+        let line = format!(
+            "train.early_stop after step {step}: no evaluation was better than the loss {}",
+            loss(best)
+        );
+        let line = self.line("stopping", &line);
+        self.say(&line);
+    }
+
     fn finished(&mut self, summary: &Summary) {
         if let Some(bar) = self.run.as_mut().and_then(|run| run.bar.take()) {
             bar.finish_and_clear();
@@ -251,6 +260,7 @@ impl Observer for Terminal<'_> {
             Event::Steps(steps) => self.steps(steps),
             Event::Evaluated(evaluation) => self.evaluated(evaluation),
             Event::LowPoint { point, .. } => self.low_point(point),
+            Event::EarlyStop { step, best } => self.early_stop(*step, *best),
             Event::Finished(summary) => self.finished(summary),
             _ => {}
         }
