@@ -323,10 +323,14 @@ impl Config {
                  this replaces optimizer.momentum = {momentum}"
             ));
         }
-        if self.schedule.reads_evaluations() {
+        let readers = [
+            (self.schedule.reads_evaluations(), self.schedule.name()),
+            (self.train.early_stop > 0, "train.early_stop"),
+        ];
+        for (_, reader) in readers.iter().filter(|(reads, _)| *reads) {
             notes.push(format!(
-                "{} reads the loss of the held-out part at each evaluation: data.validation is {}",
-                self.schedule.name(),
+                "{reader} reads the loss of the held-out part at each evaluation: data.validation \
+                 is {}",
                 self.data.validation
             ));
         }

@@ -1,6 +1,5 @@
 //! The rate falls when the evaluations no longer get better: the policy with state.
 
-use super::length::table;
 use super::{Entry, Invalid, Policy, Rate, check_rate};
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +132,13 @@ impl Policy for Plateau {
                 return refuse(key, format!("is {value}; expected a number, 0 or above"));
             }
         }
+        if given.threshold_mode == ThresholdMode::Rel && given.threshold >= 1.0 {
+            let message = format!("is {}; expected a share of the best loss", given.threshold);
+            return refuse(
+                "threshold",
+                format!("{message}, below 1 (or threshold_mode = \"abs\")"),
+            );
+        }
         check_rate("min_lr", given.min_lr)?;
         if given.min_lr > given.lr {
             let message = format!("is {}, above lr = {}", given.min_lr, given.lr);
@@ -194,6 +200,6 @@ impl Policy for Plateau {
     }
 
     fn arguments(&self) -> toml::Table {
-        toml::Table::try_from(&self.arguments).unwrap_or_else(|_| table([]))
+        toml::Table::try_from(&self.arguments).unwrap_or_default()
     }
 }

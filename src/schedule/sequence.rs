@@ -83,16 +83,22 @@ fn members(elements: Vec<Args<'_>>, run: Option<Scope>) -> Result<Vec<Member>, t
 impl Sequence {
     /// The member that `step` belongs to, and the sequence's step at which it starts.
     fn member(&self, step: u64) -> Option<(&dyn Policy, u64)> {
+        let (position, start) = self.place(step)?;
+        Some((&*self.policies[position].0, start))
+    }
+
+    /// The position of that member, and the step at which it starts.
+    fn place(&self, step: u64) -> Option<(usize, u64)> {
         let mut start = 0_u64;
-        let (last, before) = self.policies.split_last()?;
-        for (policy, steps) in before {
+        let last = self.policies.len().checked_sub(1)?;
+        for (position, (policy, steps)) in self.policies[..last].iter().enumerate() {
             let length = steps.or_else(|| policy.length()).unwrap_or(0);
             if step - start < length {
-                return Some((&**policy, start));
+                return Some((position, start));
             }
             start += length;
         }
-        Some((&*last.0, start))
+        Some((last, start))
     }
 
     /// The step at which the last member starts; `None` where one before it never ends.
@@ -177,17 +183,9 @@ impl Policy for Sequence {
 
     /// For the policy that the last of the steps belongs to.
     fn observe(&mut self, step: u64, loss: f64) {
-        let Some(last) = step.checked_sub(1) else {
-            return;
-        };
-        let mut start = 0_u64;
-        let count = self.policies.len();
-        for (i, (policy, steps)) in self.policies.iter_mut().enumerate() {
-            let length = steps.or_else(|| policy.length()).unwrap_or(0);
-            if i + 1 == count || last - start < length {
-                return policy.observe(step - start, loss);
-            }
-            start += length;
+        let place = step.checked_sub(1).and_then(|last| self.place(last));
+        if let Some((position, start)) = place {
+            self.policies[position].0.observe(step - start, loss);
         }
     }
 

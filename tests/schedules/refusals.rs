@@ -260,6 +260,11 @@ const NO_SCHEDULE: &[(&str, &str, &[&str])] = &[
         "lr = 0.1\nthreshold = -1",
         &["threshold", "is -1"],
     ),
+    (
+        "plateau",
+        "lr = 0.1\nthreshold = 1",
+        &["threshold", "below 1"],
+    ),
     ("plateau", "lr = 0.1\neps = -1", &["eps", "is -1"]),
     (
         "plateau",

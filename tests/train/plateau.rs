@@ -75,7 +75,9 @@ fn a_run_stops_early_but_not_while_the_rate_rises() {
         train: "steps = 60\neval_every = 5\nearly_stop = 3\nchunk = 4".into(),
         ..Setup::default()
     };
-    assert_eq!(flat.config().data.validation, 0.1);
+    let config = flat.config();
+    assert_eq!(config.data.validation, 0.1);
+    assert!(config.notes()[0].starts_with("train.early_stop reads"));
     let mut keeper = Keeper::default();
     let mut trainer = flat.trainer(gpu(), data(100, 6));
     let summary = trainer.run(&mut [&mut keeper]).unwrap();
