@@ -47,7 +47,7 @@ enum Format {
     Term,
     /// step,lr,momentum; a row for each step from 0
     Csv,
-    /// An object with the policy, its arguments and the arrays lr and momentum
+    /// An object with the policy, its arguments, the arrays lr and momentum, and warnings
     Json,
     /// A drawing, light and dark
     Svg,
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
     let file = arguments.output.as_deref();
     match format {
         Format::Csv => output.write_to(file, |out| curve.write_csv(out))?,
-        Format::Json => output.write_to(file, |out| curve.write_json(out))?,
+        Format::Json => output.write_to(file, |out| curve.write_json(&drawn.findings, out))?,
         Format::Svg => {
             let text = svg::document(&curve.charts(&title));
             output.write_to(file, |out| out.write_all(text.as_bytes()))?;
@@ -100,6 +100,8 @@ struct Drawn {
     steps: u64,
     /// What is said of bounds that are not known.
     bounds: &'static str,
+    /// What the linter found.
+    findings: Vec<lint::Finding>,
 }
 
 impl Drawn {
@@ -120,6 +122,7 @@ impl Drawn {
             config,
             steps: arguments.steps.unwrap_or(total),
             bounds,
+            findings,
         })
     }
 

@@ -67,6 +67,7 @@ shaders! {
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC];
     "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC];
+    "optim/gradient_norm": "the sum of the squares of all gradients, in parts", [STEP];
     "optim/sgd": "one update of all parameters by SGD with momentum", [STEP, INDEX];
 }
 

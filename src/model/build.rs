@@ -12,7 +12,7 @@ use crate::kernel::plan::{Bound, Role};
 use crate::kernel::{Builder, Mode, Parameter, Plan, Value};
 use crate::layer::chain::Chain;
 use crate::loss::{BLOCK, LossSite};
-use crate::optim::UpdateSite;
+use crate::optim::{UpdateSite, gradient_norm};
 
 /// How samples lie on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +42,20 @@ pub struct PlanRequest {
 }
 
 impl PlanRequest {
-    /// Places (pairs of floats) between the results of two steps: the optimizer's, then one for
-    /// each block of rows.
+    /// Places (pairs of floats) between the results of two steps: the optimizer's, one for each
+    /// block of rows, and in training those of the gradient's norm.
     #[must_use]
     pub fn results_stride(&self) -> usize {
+        let norm = match self.mode {
+            Mode::Train => gradient_norm::PARTS,
+            Mode::Evaluate | Mode::Statistics => 0,
+        };
+        self.norm_first() + norm
+    }
+
+    /// The first place of the gradient's norm in the results of a step.
+    #[must_use]
+    pub fn norm_first(&self) -> usize {
         1 + self.batch.div_ceil(BLOCK)
     }
 
@@ -210,5 +220,6 @@ fn update(
         results_stride: request.results_stride(),
         floats,
     };
+    gradient_norm::gradient_norm(b, &site, request.norm_first())?;
     network.optimizer().update(b, &site)
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::chart::{Chart, Series, count, number};
+use crate::lab::lint::Finding;
 use crate::schedule::Policy;
 
 /// Rate and momentum over the steps of a run.
@@ -57,13 +58,23 @@ impl<'a> Curve<'a> {
         Ok(())
     }
 
-    /// Writes one JSON object: `policy`, `arguments`, `period` (null without cycles), `steps`, and
-    /// the arrays `lr` and `momentum` with a number for each step from 0.
+    /// Writes one JSON object: `policy`, `arguments`, `period` (null without cycles), `steps`, the
+    /// arrays `lr` and `momentum` with a number for each step from 0, and `warnings`, what a linter
+    /// says of the schedule.
     ///
     /// # Errors
     /// If `out` cannot be written.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
+    pub fn write_json(&self, warnings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
+        let document = Document {
+            policy: self.policy.name(),
+            arguments: self.policy.arguments(),
+            period: self.policy.period(),
+            steps: self.steps,
+            lr: Column(self, |curve, step| Some(curve.at(step).0)),
+            momentum: Column(self, |curve, step| curve.at(step).1),
+            warnings,
+        };
+        serde_json::to_writer(&mut *out, &document)?;
         out.write_all(b"\n")
     }
 
@@ -159,17 +170,16 @@ impl<'a> Curve<'a> {
     }
 }
 
-impl Serialize for Curve<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(6))?;
-        map.serialize_entry("policy", self.policy.name())?;
-        map.serialize_entry("arguments", &self.policy.arguments())?;
-        map.serialize_entry("period", &self.policy.period())?;
-        map.serialize_entry("steps", &self.steps)?;
-        map.serialize_entry("lr", &Column(self, |curve, step| Some(curve.at(step).0)))?;
-        map.serialize_entry("momentum", &Column(self, |curve, step| curve.at(step).1))?;
-        map.end()
-    }
+/// A curve as JSON, its fields in this order.
+#[derive(Serialize)]
+struct Document<'a> {
+    policy: &'static str,
+    arguments: toml::Table,
+    period: Option<u64>,
+    steps: u64,
+    lr: Column<'a>,
+    momentum: Column<'a>,
+    warnings: &'a [Finding],
 }
 
 /// One number of every step, never held at once.
@@ -226,7 +236,7 @@ mod tests {
         let policy = Triangular(Cycle::new(0.01, 0.1, 3));
         let mut bytes = Vec::new();
         Curve::new(&policy, None, 10)
-            .write_json(&mut bytes)
+            .write_json(&[], &mut bytes)
             .unwrap();
         let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(json["policy"], "triangular");
@@ -236,6 +246,7 @@ mod tests {
         assert_eq!(json["lr"].as_array().unwrap().len(), 10);
         assert_eq!(json["lr"][3], 0.1);
         assert!(json["momentum"][9].is_null());
+        assert_eq!(json["warnings"], serde_json::json!([]));
     }
 
     /// A run of a billion steps is drawn in no time, and the peaks of its thousands of cycles are

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::chart::count;
 use super::folder::{RUN, SUMMARY};
 use super::summary::StoredSummary;
-use super::words::percent;
+use super::words::{percent, things};
 use crate::error::{Error, Result};
 use crate::train::event::{RunInfo, Split};
 
@@ -19,6 +21,12 @@ pub struct Listed {
     pub run: PathBuf,
     /// The data set's name.
     pub data: String,
+    /// The layers as a person would write them, one after the other.
+    pub model: String,
+    /// Number of layers.
+    pub layers: usize,
+    /// Number of trained values.
+    pub parameters: usize,
     /// The schedule in one line.
     pub schedule: String,
     /// Steps done; of a run without an end, the steps that were planned.
@@ -33,6 +41,8 @@ pub struct Listed {
     pub seconds: Option<f64>,
     /// When the run began, in seconds since 1970 (the time of its `run.json`).
     pub began: Option<u64>,
+    /// The same time as people write it, in UTC (`2026-11-27T12:04:11Z`).
+    pub when: Option<String>,
 }
 
 /// The runs right within `folder`, by the time at which they began; what is no run is passed over.
@@ -66,9 +76,17 @@ fn read(folder: &Path) -> Option<Listed> {
         let last = evaluations.iter().rfind(|e| e.split == split)?;
         Some(last.accuracy)
     };
+    let began = began.map(|time| time.as_secs());
+    let layers: Vec<&str> = info.layers.iter().map(|row| row.layer.as_str()).collect();
     Some(Listed {
         run: folder.to_owned(),
         data: info.data,
+        model: layers.join(", "),
+        layers: layers.len(),
+        parameters: info
+            .layers
+            .iter()
+            .fold(0, |sum, row| sum.saturating_add(row.parameters)),
         schedule: info.schedule,
         steps: summary
             .as_ref()
@@ -79,8 +97,14 @@ fn read(folder: &Path) -> Option<Listed> {
         test_accuracy: accuracy(Split::Test),
         validation_accuracy: accuracy(Split::Validation),
         seconds: summary.as_ref().map(|summary| summary.seconds),
-        began: began.map(|time| time.as_secs()),
+        began,
+        when: began.and_then(time).map(|time| time.to_string()),
     })
+}
+
+/// A time in seconds since 1970; `None` for one beyond the calendar.
+fn time(seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
 /// The runs as a table of text.
@@ -88,13 +112,30 @@ fn read(folder: &Path) -> Option<Listed> {
 pub fn text(runs: &[Listed]) -> String {
     let share = |share: Option<f64>| share.map_or_else(|| "-".into(), percent);
     let head = [
-        "run", "data", "steps", "ended", "test", "held out", "schedule",
+        "run",
+        "when (UTC)",
+        "data",
+        "model",
+        "steps",
+        "ended",
+        "test",
+        "held out",
+        "schedule",
     ]
     .map(String::from);
     let rows = runs.iter().map(|run| {
         [
             run.run.display().to_string(),
+            run.began.and_then(time).map_or_else(
+                || "-".into(),
+                |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
+            ),
             run.data.clone(),
+            format!(
+                "{}, {}",
+                things(run.layers as u64, "layer"),
+                count(run.parameters as u64)
+            ),
             run.steps.to_string(),
             run.ended.clone(),
             share(run.test_accuracy),
@@ -102,10 +143,10 @@ pub fn text(runs: &[Listed]) -> String {
             run.schedule.clone(),
         ]
     });
-    let rows: Vec<[String; 7]> = std::iter::once(head).chain(rows).collect();
+    let rows: Vec<[String; 9]> = std::iter::once(head).chain(rows).collect();
     let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..7).map(|column| wide(column).unwrap_or(0)).collect();
-    let line = |row: &[String; 7]| {
+    let widths: Vec<usize> = (0..9).map(|column| wide(column).unwrap_or(0)).collect();
+    let line = |row: &[String; 9]| {
         let cells = row.iter().zip(&widths);
         let cells: Vec<String> = cells.map(|(cell, wide)| format!("{cell:<wide$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())

@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: one line for every step and every evaluation, appended while the run goes on.
 //!
 //! ```json
-//! {"type":"step","step":0,"epoch":0,"lr":0.01,"momentum":0.9,"loss":2.31,"accuracy":0.1}
+//! {"type":"step","step":0,"epoch":0,"lr":0.01,"momentum":0.9,"loss":2.31,"accuracy":0.1,"grad_norm":1.7}
 //! {"type":"eval","split":"test","step":469,"epoch":1,"loss":0.21,"accuracy":0.94}
 //! {"type":"cycle_end","cycle":1,"step":628,"seconds":1.9,"split":"test","single":0.96,"ensemble":0.96,"average":null}
 //! ```
@@ -150,8 +150,8 @@ impl Metrics {
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut text = String::from(
-            "step,epoch,lr,momentum,loss,accuracy,validation_loss,validation_accuracy,test_loss,\
-             test_accuracy\n",
+            "step,epoch,lr,momentum,loss,accuracy,grad_norm,validation_loss,validation_accuracy,\
+             test_loss,test_accuracy\n",
         );
         let cell = |value: f64| match value.is_finite() {
             true => value.to_string(),
@@ -169,7 +169,14 @@ impl Metrics {
                 after[at] = cell(evaluation.loss);
                 after[at + 1] = cell(evaluation.accuracy);
             }
-            let numbers = [step.lr, step.momentum, step.loss, step.accuracy].map(cell);
+            let numbers = [
+                step.lr,
+                step.momentum,
+                step.loss,
+                step.accuracy,
+                step.grad_norm,
+            ]
+            .map(cell);
             let (numbers, after) = (numbers.join(","), after.join(","));
             text += &format!("{},{},{numbers},{after}\n", step.step, step.epoch);
         }

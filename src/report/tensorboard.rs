@@ -1,4 +1,4 @@
-//! A TensorBoard event file: scalars for rate, momentum, loss and accuracy.
+//! A TensorBoard event file: scalars for rate, momentum, loss, accuracy and the gradient's norm.
 //!
 //! The file is a row of records, each a length (u64), the masked CRC of the length, the bytes of one
 //! `tensorflow.Event`, and the masked CRC of these; all little-endian. Sources: tensorflow,
@@ -21,8 +21,8 @@ use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// Writes [`TENSORBOARD`] into a run's folder, chunk by chunk: an observer. The tags are
-/// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, and `validation/` and `test/` with
-/// `loss` and `accuracy`; the step of an evaluation is the number of steps done.
+/// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, `train/grad_norm`, and `validation/`
+/// and `test/` with `loss` and `accuracy`; the step of an evaluation is the number of steps done.
 #[derive(Debug)]
 pub struct TensorBoard {
     path: PathBuf,
@@ -74,6 +74,7 @@ fn of_step(record: &StepRecord) -> Record {
         ("momentum", record.momentum),
         ("loss", record.loss),
         ("accuracy", record.accuracy),
+        ("grad_norm", record.grad_norm),
     ];
     Record::new(record.step, scalars("train", &values))
 }

@@ -5,6 +5,7 @@ use super::ring::{self, StepUniform};
 use super::setup::{Residence, Trainer, value_bytes};
 use crate::error::Result;
 use crate::kernel::program::{Phases, Ticket};
+use crate::optim::gradient_norm;
 
 /// A chunk whose results are not read yet.
 #[derive(Debug)]
@@ -111,10 +112,11 @@ impl Trainer {
         let bytes = self.workshop.take(chunk.ticket)?;
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
         let stride = self.train_request.results_stride();
+        let norm_first = self.train_request.norm_first();
         let steps_per_epoch = self.order.steps_per_epoch();
         let records = results.chunks_exact(stride).zip(&chunk.slots).enumerate();
         let records = records.map(|(slot, (result, uniform))| {
-            let sums = sums(&result[1..]);
+            let sums = sums(&result[1..norm_first]);
             let step = chunk.first + slot as u64;
             StepRecord {
                 step,
@@ -123,6 +125,7 @@ impl Trainer {
                 momentum: f64::from(result[0][1]),
                 loss: sums.loss / f64::from(uniform.count),
                 accuracy: sums.right / f64::from(uniform.count),
+                grad_norm: gradient_norm::norm(&result[norm_first..]),
             }
         });
         Ok(records.collect())

@@ -16,6 +16,10 @@ fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
+fn not_known() -> f64 {
+    f64::NAN
+}
+
 /// What an observer wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
@@ -105,6 +109,10 @@ pub struct StepRecord {
     pub loss: f64,
     /// Share of the batch that was classified rightly, before the update.
     pub accuracy: f64,
+    /// Length (2-norm) of the gradient of the mean loss by all parameters, weight decay not
+    /// included; NaN in the records of versions that did not measure it.
+    #[serde(default = "not_known", deserialize_with = "null_is_nan")]
+    pub grad_norm: f64,
 }
 
 /// The result of one evaluation.

@@ -2,8 +2,8 @@
 //!
 //! 1. `reference.rs`: the references are right (central differences in f64; for optimizers,
 //!    PyTorch's values).
-//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `data.rs`, `augment.rs`: the kernels of every class equal the
-//!    references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
+//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `data.rs`, `augment.rs`: the kernels of
+//!    every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
 //!    `defects.rs` proves these proofs: each fails for a kernel with one planted defect.
 //! 3. `meaning.rs`: the meaning is PyTorch's, by golden files.
 //!
@@ -22,6 +22,7 @@ mod defects;
 mod drivers;
 mod functions;
 mod golden;
+mod gradient_norm;
 mod kernels;
 mod layout;
 mod losses;

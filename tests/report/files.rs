@@ -21,6 +21,7 @@ fn step(step: u64, lr: f64, loss: f64) -> StepRecord {
         momentum: 0.9,
         loss,
         accuracy: 0.25,
+        grad_norm: 1.5,
     }
 }
 
@@ -48,8 +49,8 @@ fn the_lines_are_those_of_the_documentation() {
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
         "\
-{\"type\":\"step\",\"step\":0,\"epoch\":0,\"lr\":0.10000000149011612,\"momentum\":0.9,\"loss\":2.5,\"accuracy\":0.25}
-{\"type\":\"step\",\"step\":1,\"epoch\":0,\"lr\":0.1,\"momentum\":0.9,\"loss\":null,\"accuracy\":0.25}
+{\"type\":\"step\",\"step\":0,\"epoch\":0,\"lr\":0.10000000149011612,\"momentum\":0.9,\"loss\":2.5,\"accuracy\":0.25,\"grad_norm\":1.5}
+{\"type\":\"step\",\"step\":1,\"epoch\":0,\"lr\":0.1,\"momentum\":0.9,\"loss\":null,\"accuracy\":0.25,\"grad_norm\":1.5}
 {\"type\":\"eval\",\"split\":\"test\",\"step\":2,\"epoch\":0,\"loss\":0.125,\"accuracy\":0.975}
 "
     );
@@ -57,6 +58,11 @@ fn the_lines_are_those_of_the_documentation() {
     assert_eq!(metrics.steps[0], chunk[0]);
     assert!(metrics.steps[1].loss.is_nan());
     assert_eq!(metrics.evaluations, [evaluation(Split::Test, 2)]);
+    // Files of versions that did not measure the norm can be read.
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(",\"grad_norm\":1.5", "")).unwrap();
+    let old = Metrics::read(&path).unwrap();
+    assert!(old.steps[0].grad_norm.is_nan() && old.steps[0].loss == 2.5);
 }
 
 proptest! {
@@ -312,20 +318,21 @@ fn the_table_of_a_run_has_a_row_for_each_step() {
     let metrics = Metrics::read(&dir.path().join("metrics.jsonl")).unwrap();
     let table = metrics.to_csv();
     let mut lines = table.lines();
-    let head = "step,epoch,lr,momentum,loss,accuracy,validation_loss,validation_accuracy,test_loss,\
-                test_accuracy";
+    let head = "step,epoch,lr,momentum,loss,accuracy,grad_norm,validation_loss,\
+                validation_accuracy,test_loss,test_accuracy";
     assert_eq!(lines.next(), Some(head));
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 400);
     let mut tests = Vec::new();
     for (row, step) in rows.iter().zip(&metrics.steps) {
-        assert_eq!(row.len(), 10);
+        assert_eq!(row.len(), 11);
         let number = |at: usize| row[at].parse::<f64>().unwrap();
         assert_eq!(number(0), step.step as f64);
         assert_eq!([number(2), number(3)], [step.lr, step.momentum]);
         assert_eq!([number(4), number(5)], [step.loss, step.accuracy]);
-        if !row[9].is_empty() {
-            tests.push((step.step + 1, number(9)));
+        assert_eq!(number(6), step.grad_norm);
+        if !row[10].is_empty() {
+            tests.push((step.step + 1, number(10)));
         }
     }
     let evaluations = metrics
@@ -355,7 +362,19 @@ fn runs_are_listed_with_how_they_ended() {
     assert!(of("glyphs-0001").test_accuracy.unwrap() > 0.9);
     assert_eq!(of("glyphs-0002").ended, "unfinished");
     assert_eq!(of("glyphs-0002").test_accuracy, None);
+    let first = of("glyphs-0001");
+    assert_eq!(
+        first.model,
+        "flatten, linear(784, 256), relu, linear(256, 10)"
+    );
+    let when: jiff::Timestamp = first.when.as_ref().unwrap().parse().unwrap();
+    assert_eq!(when.as_second(), first.began.unwrap() as i64);
     let text = listing::text(&runs);
+    let minute = when.strftime("%Y-%m-%d %H:%M").to_string();
+    assert!(
+        text.contains("when (UTC)") && text.contains(&minute),
+        "{text}"
+    );
     assert_eq!(text.lines().count(), 3);
     assert!(
         text.contains("unfinished") && text.contains("triangular from"),

@@ -70,6 +70,7 @@ fn every_part_is_there() {
         "data-panel=\"momentum\"",
         "data-panel=\"loss\"",
         "data-panel=\"accuracy\"",
+        "data-panel=\"grad_norm\"",
         "exponential average over 31 steps",
         "Dotted lines mark the ends of cycles.",
         "<th scope=\"row\">9</th>",
@@ -88,13 +89,13 @@ fn every_part_is_there() {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("class=\"banner"));
-    // Static charts for browsers without script: four drawings with marks of two cycles.
+    // Static charts for browsers without script: five drawings with marks of two cycles.
     assert_eq!(
         page.matches("<svg viewBox=\"0 0 880 280\" role=\"img\"")
             .count(),
-        4
+        5
     );
-    assert_eq!(page.matches("class=\"wt-mark\"").count(), 8);
+    assert_eq!(page.matches("class=\"wt-mark\"").count(), 10);
     // Eight augmented samples, then the mistakes.
     assert_eq!(page.matches("<img ").count(), 8 + 24);
 }

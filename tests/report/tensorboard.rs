@@ -71,6 +71,7 @@ fn steps_and_evaluations_become_scalars() {
         momentum: 0.0,
         loss: 2.25,
         accuracy: 0.125,
+        grad_norm: 4.5,
     };
     writer.on(&Event::Steps(&[step(0), step(300)])).unwrap();
     let evaluation = Evaluation {
@@ -92,6 +93,7 @@ fn steps_and_evaluations_become_scalars() {
             ("train/momentum", 0.0),
             ("train/loss", 2.25),
             ("train/accuracy", 0.125),
+            ("train/grad_norm", 4.5),
         ] {
             assert!(holds(body, tag, value), "{tag}");
         }

@@ -48,6 +48,7 @@ impl Sweep {
             momentum: 0.0,
             loss,
             accuracy: 0.0,
+            grad_norm: f64::NAN,
         });
         let mut records: Vec<StepRecord> = records.collect();
         let diverged = divergence(&records);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::run::Run;
 use crate::report::chart::{Chart, Look, Series};
 use crate::report::smooth::{Smooth, spans_decades};
+use crate::report::svg;
 use crate::train::event::{Evaluation, Split};
 
 /// Runs up to this many steps are embedded whole.
@@ -26,6 +27,8 @@ pub(super) struct Charts {
     pub(super) momentum: Chart,
     pub(super) loss: Chart,
     pub(super) accuracy: Chart,
+    /// The gradient's norm, where the run recorded it.
+    grad_norm: Option<Chart>,
     /// How many steps the smoothed loss averages.
     pub(super) window: u64,
 }
@@ -93,11 +96,24 @@ impl Charts {
             accuracy = accuracy.with(held.look(Look::Marked).hue(PURPLE));
         }
         loss.log_y = log;
+        let norms: Vec<f64> = steps.iter().map(|step| step.grad_norm).collect();
+        let grad_norm = norms.iter().any(|norm| norm.is_finite()).then(|| {
+            let mut average = Smooth::over(window);
+            let smooth: Vec<f64> = norms.iter().map(|norm| average.next(*norm)).collect();
+            let log_y = spans_decades(smooth.iter().copied());
+            let batches = Series::new("each batch", curve(&|i| norms[i]));
+            let smooth = Series::new("smoothed", curve(&|i| smooth[i]));
+            let chart = chart(run, "gradient norm")
+                .with(batches.look(Look::Faint).hue(BLUE))
+                .with(smooth.hue(BLUE));
+            Chart { log_y, ..chart }
+        });
         Self {
             rate: chart(run, "learning rate").with(rate.hue(BLUE)),
             momentum: chart(run, "momentum").with(momentum.hue(VERMILION)),
             loss,
             accuracy,
+            grad_norm,
             window,
         }
     }
@@ -109,6 +125,20 @@ impl Charts {
         values.find(|value| value.is_finite())
     }
 
+    /// The figure of the gradient's norm; empty where it is not known.
+    pub(super) fn norm_figure(&self) -> String {
+        let Some(chart) = &self.grad_norm else {
+            return String::new();
+        };
+        format!(
+            "<figure>\n<figcaption><h3>Gradient norm</h3><p>Length of the gradient of each batch's \
+             loss by all parameters, without weight decay, before the update; strong: smoothed as \
+             the loss.</p></figcaption>\n<div class=\"panel\" data-panel=\"grad_norm\">{}</div>\n\
+             </figure>\n",
+            svg::figure(chart)
+        )
+    }
+
     /// The data of the interactive charts as JSON that can stand in a `<script>`.
     pub(super) fn json(&self, run: &Run) -> String {
         let panels = [
@@ -117,7 +147,8 @@ impl Charts {
             ("loss", &self.loss),
             ("accuracy", &self.accuracy),
         ];
-        let panels = panels.map(|(id, chart)| Panel {
+        let norm = self.grad_norm.iter().map(|chart| ("grad_norm", chart));
+        let panels = panels.into_iter().chain(norm).map(|(id, chart)| Panel {
             id,
             unit: chart.y_label.clone(),
             log: chart.log_y,
@@ -128,7 +159,7 @@ impl Charts {
             range: [lo, hi],
             period: run.info.period,
             steps_per_epoch: run.info.steps_per_epoch,
-            panels: panels.into(),
+            panels: panels.collect(),
         };
         // Numbers, names and nothing that can fail to serialize.
         let json = serde_json::to_string(&embedded).unwrap_or_else(|_| "null".into());

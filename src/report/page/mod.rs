@@ -83,6 +83,7 @@ fn render(run: &Run) -> String {
         "momentum" => svg::figure(&charts.momentum),
         "loss" => svg::figure(&charts.loss),
         "accuracy" => svg::figure(&charts.accuracy),
+        "grad_norm" => charts.norm_figure(),
         "cycles" => overview::cycles(run),
         "window" => charts.window.to_string(),
         "confusion" => confusion::confusion(run),

@@ -1,0 +1,51 @@
+// The sum of the squares of all gradients, in parts, before the update: the squared length of the
+// step's gradient, of which the host adds the parts up in f64 and takes the root.
+//
+// part p = sum of g_i^2 over the quads p * part_quads .. (p + 1) * part_quads
+//
+// Workgroup p of the grid owns part p, whose quads lie one after the other; invocation l of it adds
+// up the quads l, l + 64, ... of the part, and the 64 sums are added up in a fixed tree. Padding of
+// parameters has gradient 0.
+// Rust twin: src/optim/gradient_norm.rs.
+
+struct Dims {
+    // All quads, and those of one part.
+    quads: u32,
+    part_quads: u32,
+    parts: u32,
+    // Where a slot's parts start, and how many places lie between slots.
+    results_first: u32,
+    results_stride: u32,
+}
+
+@group(0) @binding(0) var<uniform> dims: Dims;
+@group(0) @binding(1) var<storage, read> g: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> results: array<vec2<f32>>;
+@group(1) @binding(0) var<uniform> step: Step;
+
+var<workgroup> sums: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn squares(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let part = group.y * groups.x + group.x;
+    let first = part * dims.part_quads;
+    let end = min(first + dims.part_quads, dims.quads);
+    var total = 0.0;
+    for (var i = first + local; i < end; i += 64u) {
+        total += dot(g[i], g[i]);
+    }
+    sums[local] = total;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            sums[local] += sums[local + half];
+        }
+    }
+    if local == 0u && part < dims.parts {
+        results[step.slot * dims.results_stride + dims.results_first + part] = vec2<f32>(sums[0], 0.0);
+    }
+}
