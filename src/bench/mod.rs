@@ -7,6 +7,8 @@
 mod arithmetic;
 pub mod change;
 mod child;
+pub mod kernels;
+mod memory;
 mod models;
 mod products;
 

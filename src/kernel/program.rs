@@ -1,5 +1,7 @@
 //! A plan on a device: pipelines, bind groups, and the commands of its steps.
 
+mod timing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,18 +38,34 @@ pub(crate) struct Ticket {
 
 #[derive(Debug)]
 enum Command {
-    Dispatch {
-        pipeline: Arc<Pipeline>,
-        group: wgpu::BindGroup,
-        reads_step: bool,
-        grid: [u32; 3],
-    },
+    Dispatch(Launch),
     Copy {
         buffer: wgpu::Buffer,
         offset: u64,
         texture: wgpu::Texture,
         spec: ImageSpec,
     },
+}
+
+/// A dispatch, ready to be recorded.
+#[derive(Debug)]
+struct Launch {
+    pipeline: Arc<Pipeline>,
+    group: wgpu::BindGroup,
+    reads_step: bool,
+    grid: [u32; 3],
+}
+
+impl Launch {
+    /// Appends it to a pass; the step's uniform lies `offset` bytes into the ring.
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>, ring: &wgpu::BindGroup, offset: u32) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        if self.reads_step {
+            pass.set_bind_group(1, ring, &[offset]);
+        }
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], self.grid[2]);
+    }
 }
 
 /// Which phases of a plan to encode.
@@ -67,6 +85,18 @@ pub struct Program {
     commands: Vec<Command>,
     forward: usize,
     backward: usize,
+}
+
+impl Program {
+    /// The commands of some phases.
+    fn commands(&self, phases: Phases) -> &[Command] {
+        let end = match phases {
+            Phases::Forward => self.forward,
+            Phases::Gradients => self.backward,
+            Phases::Step => self.commands.len(),
+        };
+        &self.commands[..end]
+    }
 }
 
 impl Workshop {
@@ -324,12 +354,12 @@ impl Workshop {
                 layout: &pipeline.layout,
                 entries: &entries,
             });
-        Ok(Command::Dispatch {
+        Ok(Command::Dispatch(Launch {
             reads_step: pipeline.entry.bindings.contains_key(STEP),
             pipeline,
             group,
             grid: dispatch.grid,
-        })
+        }))
     }
 
     /// Appends the commands of one step whose uniform lies in `slot`.
@@ -340,27 +370,11 @@ impl Workshop {
         phases: Phases,
         slot: usize,
     ) {
-        let end = match phases {
-            Phases::Forward => program.forward,
-            Phases::Gradients => program.backward,
-            Phases::Step => program.commands.len(),
-        };
         let offset = (SLOT_BYTES * slot as u64) as u32;
-        for command in &program.commands[..end] {
+        for command in program.commands(phases) {
             match command {
-                Command::Dispatch {
-                    pipeline,
-                    group,
-                    reads_step,
-                    grid,
-                } => {
-                    let pass = recorder.pass();
-                    pass.set_pipeline(&pipeline.pipeline);
-                    pass.set_bind_group(0, group, &[]);
-                    if *reads_step {
-                        pass.set_bind_group(1, &self.ring_group, &[offset]);
-                    }
-                    pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
+                Command::Dispatch(launch) => {
+                    launch.record(recorder.pass(), &self.ring_group, offset);
                 }
                 Command::Copy {
                     buffer,

@@ -42,6 +42,7 @@ macro_rules! shaders {
 }
 
 shaders! {
+    "bench/copy": "the adapter's memory: a copy, in two forms", [INDEX];
     "bench/multiply_add": "the adapter's arithmetic: multiply-adds in registers", [];
     "bench/nothing": "the smallest dispatch", [];
     "data/augment": "the batch from pictures changed at random: affine map, shift, flip, cut-out", [STEP, INDEX, THREEFRY];

@@ -33,19 +33,7 @@ impl Trainer {
     /// Submits the steps `first .. first + count`: fills the step ring and the list of samples
     /// with one write each, records the plan once for each step, and asks for the results.
     pub(super) fn submit(&mut self, first: u64, count: usize) -> Result<InFlight> {
-        let batch = self.train_request.batch;
-        let mut indices = vec![0_u32; count * batch];
-        let mut slots = Vec::with_capacity(count);
-        for (slot, list) in indices.chunks_exact_mut(batch).enumerate() {
-            let step = first + slot as u64;
-            let samples = self.order.batch(step);
-            list[..samples.len()].copy_from_slice(samples);
-            let count = samples.len();
-            slots.push(self.uniform(step, slot, count));
-        }
-        self.send_samples(&mut indices, "training indices")?;
-        self.send_places(&slots)?;
-        self.workshop.write_ring(&ring::bytes(&slots));
+        let slots = self.prepare(first, count)?;
         let mut recorder = self.workshop.recorder();
         for slot in 0..count {
             self.workshop
@@ -60,6 +48,24 @@ impl Trainer {
             first,
             slots,
         })
+    }
+
+    /// Fills the step ring and the list of samples for the steps `first .. first + count`.
+    pub(super) fn prepare(&mut self, first: u64, count: usize) -> Result<Vec<StepUniform>> {
+        let batch = self.train_request.batch;
+        let mut indices = vec![0_u32; count * batch];
+        let mut slots = Vec::with_capacity(count);
+        for (slot, list) in indices.chunks_exact_mut(batch).enumerate() {
+            let step = first + slot as u64;
+            let samples = self.order.batch(step);
+            list[..samples.len()].copy_from_slice(samples);
+            let count = samples.len();
+            slots.push(self.uniform(step, slot, count));
+        }
+        self.send_samples(&mut indices, "training indices")?;
+        self.send_places(&slots)?;
+        self.workshop.write_ring(&ring::bytes(&slots));
+        Ok(slots)
     }
 
     /// What the shaders are told about one step: the rate is computed here, in f64.

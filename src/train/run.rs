@@ -10,6 +10,7 @@ use super::patience::Patience;
 use super::setup::Trainer;
 use crate::config::Chunk;
 use crate::error::{Error, Result};
+use crate::kernel::program::Phases;
 
 /// How long a submission should take: desktop drivers reset a GPU that is busy for two seconds.
 const SUBMISSION: Duration = Duration::from_millis(50);
@@ -97,6 +98,20 @@ impl Trainer {
 }
 
 impl Trainer {
+    /// Trains one step and gives the seconds of each command of [`Trainer::plan`], in order, from
+    /// timestamps of the device; a copy's are `None` where the adapter times passes only. The
+    /// weights become the same bits as by [`Trainer::advance`].
+    ///
+    /// # Errors
+    /// As [`Trainer::advance`]; an adapter that cannot time passes.
+    pub fn advance_timed(&mut self) -> Result<Vec<Option<f64>>> {
+        self.refuse_open()?;
+        self.prepare(self.done, 1)?;
+        let times = self.workshop.time(&self.train_program, Phases::Step)?;
+        self.done += 1;
+        Ok(times)
+    }
+
     /// A schedule with something left open has no rates to train with.
     fn refuse_open(&self) -> Result<()> {
         if !self.schedule.is_open() {

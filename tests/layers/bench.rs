@@ -3,9 +3,9 @@
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Call, Matrix, Mode, shaders};
 
-use super::compare::{poisoned, within};
+use super::compare::{POISON, poisoned, wide, within};
 use super::rounded::Num;
-use super::stage::{Stage, step};
+use super::stage::{Stage, step, values};
 
 /// Runs a shader of `bench` on one workgroup; gives the first `floats` of y.
 fn run(stage: &mut Stage, name: &str, entry: &str, floats: usize, dims: bool) -> Vec<f32> {
@@ -28,8 +28,40 @@ fn run(stage: &mut Stage, name: &str, entry: &str, floats: usize, dims: bool) ->
     stage.read("y", floats)
 }
 
-/// Checks both shaders; the first failure.
+/// Copies `floats` of x into y, which is longer; gives y.
+fn copied(stage: &mut Stage, entry: &str, x: &[f32]) -> Vec<f32> {
+    let mut b = stage.builder(Mode::Train, 1);
+    let matrix = |floats: usize| Matrix {
+        rows: 1,
+        cols: floats,
+        stride: floats,
+    };
+    let (from, to) = (matrix(x.len()), matrix(x.len() + 64));
+    let (source, target) = (b.matrix("x", from), b.matrix("y", to));
+    b.keep(source, "copy x");
+    b.keep(target, "copy y");
+    let call = Call::new(entry, [2, 3, 1])
+        .value("x", source)
+        .value("y", target)
+        .u32("quads", x.len() / 4);
+    b.dispatch(&shaders::named("bench/copy"), entry, call);
+    let program = stage.realize(&mut b.finish());
+    stage.write("copy x", x);
+    stage.write("copy y", &poisoned(to));
+    stage.run(&program, Phases::Forward, &[step(1)]);
+    stage.read("copy y", x.len() + 64)
+}
+
+/// Checks all shaders; the first failure.
 pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
+    // In six workgroups: all of the first form at work, two of the second.
+    for entry in ["one", "four"] {
+        let x = values(3, 4 * 364, -1.0, 1.0);
+        let mut wanted = wide(&x);
+        wanted.extend([f64::from(POISON); 64]);
+        let y = copied(stage, entry, &x);
+        within(&format!("bench/copy: {entry}"), 4, &y, &wanted, |_| 0.0)?;
+    }
     let y = run(stage, "bench/nothing", "nothing", 32, false);
     within("bench/nothing: y", 32, &y, &[0.0; 32], |_| 0.0)?;
     let y = run(stage, "bench/multiply_add", "multiply_add", 256, true);

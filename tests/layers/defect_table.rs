@@ -348,6 +348,10 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "    lr: f32,\n    momentum: f32,",
         "    momentum: f32,\n    lr: f32,",
     ),
+    Defect::new("bench/copy", "y[i] = x[i]", "y[i] = x[i] + x[i]"),
+    Defect::new("bench/copy", "if i >= dims.quads", "if i > dims.quads"),
+    Defect::new("bench/copy", "if first >= dims.quads", "if false"),
+    Defect::new("bench/copy", "y[first + 2u] = x[first + 2u];\n", ""),
     Defect::new(
         "bench/multiply_add",
         "c3 = c3 * a + b;\n",

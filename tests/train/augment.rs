@@ -35,7 +35,7 @@ fn setup(augment: &str, chunk: &str) -> Setup {
     }
 }
 
-type Outcome = (Vec<[u64; 6]>, Vec<(String, Vec<u32>)>, Vec<u64>);
+type Outcome = (Vec<[u64; 7]>, Vec<(String, Vec<u32>)>, Vec<u64>);
 
 fn train(gpu: Arc<Gpu>, setup: &Setup) -> Outcome {
     let mut trainer = setup.trainer(gpu, data());

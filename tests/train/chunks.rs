@@ -5,7 +5,7 @@ use wavetrain::gpu::Gpu;
 use super::fixture::{Keeper, Setup, bits, data, gpu, gpus, weight_bits};
 use std::sync::Arc;
 
-type Bits = (Vec<[u64; 6]>, Vec<(String, Vec<u32>)>, Vec<[u64; 2]>);
+type Bits = (Vec<[u64; 7]>, Vec<(String, Vec<u32>)>, Vec<[u64; 2]>);
 
 /// Runs a setup; everything that came out, as bits.
 fn outcome(gpu: &Arc<Gpu>, setup: &Setup) -> (Bits, Vec<usize>) {
@@ -111,5 +111,32 @@ fn masks_differ_from_step_to_step() {
                 b.step
             );
         }
+    }
+}
+
+#[test]
+fn timed_steps_give_the_same_bits() {
+    for gpu in gpus() {
+        let class = gpu.class();
+        let setup = Setup::default();
+        let mut plain = setup.trainer(gpu.clone(), data(100, 6));
+        let mut timed = setup.trainer(gpu.clone(), data(100, 6));
+        plain.advance(5, 1).unwrap();
+        for _ in 0..5 {
+            let times = timed.advance_timed().unwrap();
+            assert_eq!(times.len(), timed.plan().ops().count());
+            assert!(
+                times
+                    .iter()
+                    .flatten()
+                    .all(|time| time.is_finite() && *time >= 0.0)
+            );
+        }
+        assert_eq!(plain.done(), timed.done());
+        assert_eq!(
+            plain.weights().unwrap(),
+            timed.weights().unwrap(),
+            "{class:?}"
+        );
     }
 }

@@ -145,7 +145,7 @@ impl Observer for Keeper {
 }
 
 /// Bits of everything that the records hold.
-pub(crate) fn bits(records: &[StepRecord]) -> Vec<[u64; 6]> {
+pub(crate) fn bits(records: &[StepRecord]) -> Vec<[u64; 7]> {
     let bits = |r: &StepRecord| {
         let floats = [r.lr, r.momentum, r.loss, r.accuracy].map(f64::to_bits);
         [r.step, r.epoch, floats[0], floats[1], floats[2], floats[3]]

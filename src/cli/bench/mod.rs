@@ -1,17 +1,24 @@
 //! `wavetrain bench`: figures of the adapter and of whole training steps.
 
+mod kernels;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::options::Globals;
-use super::output::{self, Output};
 use crate::bench::change::{self, Change};
 use crate::bench::{self, Figures, Options};
+use crate::cli::options::Globals;
+use crate::cli::output::{self, Output};
 use crate::error::Result;
+use crate::gpu::Gpu;
+
+/// Seconds of the rounds of a table of kernels at most: medians settle sooner than ratios do.
+const TABLE_SECONDS: u64 = 30;
 
 /// Measures the adapter, the matrix products and whole training steps, interleaved
 #[derive(Debug, clap::Args)]
@@ -31,6 +38,9 @@ pub(super) struct Arguments {
     /// Leave out the first steps in child processes
     #[arg(long)]
     no_first_steps: bool,
+    /// Instead: what each kernel of a step takes, from the adapter's timestamps
+    #[arg(long, conflicts_with = "compare")]
+    kernels_table: bool,
     /// What the child processes do
     #[arg(long, hide = true, value_name = "MODEL")]
     first_step: Option<String>,
@@ -49,6 +59,9 @@ pub(super) fn run(
     }
     let before = arguments.compare.as_deref().map(change::read).transpose()?;
     let gpu = globals.open()?;
+    if arguments.kernels_table {
+        return kernels_table(arguments, &gpu, output);
+    }
     let options = Options {
         rounds: 3,
         time: Duration::from_secs(arguments.seconds),
@@ -67,6 +80,19 @@ pub(super) fn run(
             output.text(&as_text(&figures))?;
             output.text(&changed(&changes.unwrap_or_default()))?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kernels_table(arguments: &Arguments, gpu: &Arc<Gpu>, output: &mut Output) -> Result<ExitCode> {
+    let time = Duration::from_secs(arguments.seconds.min(TABLE_SECONDS));
+    let tables = bench::kernels::tables(gpu, &arguments.models, time, &mut |doing| {
+        output::status(doing);
+    })?;
+    output::clear_status();
+    match arguments.json {
+        true => output.json(&tables)?,
+        false => output.text(&kernels::as_text(&tables))?,
     }
     Ok(ExitCode::SUCCESS)
 }
