@@ -4,12 +4,13 @@
 // part p = sum of g_i^2 over the quads p * part_quads .. (p + 1) * part_quads
 //
 // Workgroup p of the grid owns part p, whose quads lie one after the other; invocation l of it adds
-// up the quads l, l + 64, ... of the part, and the 64 sums are added up in a fixed tree. Padding of
-// parameters has gradient 0.
+// up four neighbours, 4 l .. 4 l + 3, of each 256 quads of the part, and invocation 0 the 64 sums: one
+// barrier, which costs a software adapter more than the sum does. Padding of parameters has
+// gradient 0, and their number is a multiple of 64.
 // Rust twin: src/optim/gradient_norm.rs.
 
 struct Dims {
-    // All quads, and those of one part.
+    // All quads, a multiple of four, and those of one part.
     quads: u32,
     part_quads: u32,
     parts: u32,
@@ -34,18 +35,21 @@ fn squares(
     let part = group.y * groups.x + group.x;
     let first = part * dims.part_quads;
     let end = min(first + dims.part_quads, dims.quads);
-    var total = 0.0;
-    for (var i = first + local; i < end; i += 64u) {
-        total += dot(g[i], g[i]);
+    var total = vec4<f32>(0.0);
+    for (var i = first + 4u * local; i < end; i += 256u) {
+        let a = g[i];
+        let b = g[i + 1u];
+        let c = g[i + 2u];
+        let d = g[i + 3u];
+        total += (a * a + b * b) + (c * c + d * d);
     }
-    sums[local] = total;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            sums[local] += sums[local + half];
-        }
-    }
+    sums[local] = (total.x + total.y) + (total.z + total.w);
+    workgroupBarrier();
     if local == 0u && part < dims.parts {
-        results[step.slot * dims.results_stride + dims.results_first + part] = vec2<f32>(sums[0], 0.0);
+        var sum = 0.0;
+        for (var i = 0u; i < 64u; i++) {
+            sum += sums[i];
+        }
+        results[step.slot * dims.results_stride + dims.results_first + part] = vec2<f32>(sum, 0.0);
     }
 }

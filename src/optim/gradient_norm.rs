@@ -1,37 +1,48 @@
 //! The norm of a step's gradient: sqrt(sum of g^2) over all parameters, as
 //! `torch.nn.utils.clip_grad_norm_` returns it. Weight decay is not in it.
 //!
-//! `shaders/optim/gradient_norm.wgsl` adds the squares up in [`PARTS`] parts; the host does the rest.
-//! Parameters that one binding holds (2 GiB) are at most 33,000 rounds of a workgroup. Squares are f32: gradients above 1e19 give an infinite norm, and those below 1e-19 count as 0.
+//! `shaders/optim/gradient_norm.wgsl` adds the squares up in at most [`PARTS`] parts; the host
+//! does the rest.
+//! Parameters that one binding holds (2 GiB) are at most 8,192 rounds of a workgroup. Squares are
+//! f32: gradients above 1e19 give an infinite norm, and those below 1e-19 count as 0.
 
 use super::UpdateSite;
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::{Builder, shaders};
 
-/// Number of sums that a step leaves in its results.
+/// Most sums that a step leaves in its results.
 pub const PARTS: usize = 64;
+/// Quads of a part at least: a smaller one costs no less.
+const LEAST: usize = 1024;
 
 /// Invocations of a workgroup.
 const LANES: usize = 64;
 
 /// Quads of one part: whole rounds of a workgroup.
 fn part_quads(quads: usize) -> usize {
-    quads.div_ceil(PARTS).next_multiple_of(LANES)
+    quads.div_ceil(PARTS).max(LEAST).next_multiple_of(4 * LANES)
 }
 
-/// Appends the sums of squares: to the places `first .. first + PARTS` of the step's results.
+/// Number of sums that the gradients of `floats` parameters (with padding) make.
+#[must_use]
+pub fn parts(floats: usize) -> usize {
+    (floats / 4).div_ceil(part_quads(floats / 4))
+}
+
+/// Appends the sums of squares: to the places `first .. first + parts(site.floats)` of the step's
+/// results.
 ///
 /// # Errors
 /// If the adapter cannot run it at this size.
 pub fn gradient_norm(b: &mut Builder, site: &UpdateSite, first: usize) -> Result<()> {
-    let quads = site.floats / 4;
-    let call = Call::new(b.label("gradient norm"), grid(PARTS * LANES, LANES)?)
+    let (quads, parts) = (site.floats / 4, parts(site.floats));
+    let call = Call::new(b.label("gradient norm"), grid(parts * LANES, LANES)?)
         .place("g", site.gradients)
         .place("results", site.results)
         .u32("quads", quads)
         .u32("part_quads", part_quads(quads))
-        .u32("parts", PARTS)
+        .u32("parts", parts)
         .u32("results_first", first)
         .u32("results_stride", site.results_stride)
         .work(format!("{}", site.floats), 4 * site.floats)
@@ -52,5 +63,5 @@ pub fn norm(parts: &[[f32; 2]]) -> f64 {
 pub fn reference(g: &[f64]) -> Vec<f64> {
     let floats = 4 * part_quads(g.len() / 4);
     let part = |p: usize| g.iter().skip(p * floats).take(floats).map(|g| g * g).sum();
-    (0..PARTS).map(part).collect()
+    (0..parts(g.len())).map(part).collect()
 }

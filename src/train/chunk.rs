@@ -119,6 +119,7 @@ impl Trainer {
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
         let stride = self.train_request.results_stride();
         let norm_first = self.train_request.norm_first();
+        let norm_end = norm_first + gradient_norm::parts(self.network.floats());
         let steps_per_epoch = self.order.steps_per_epoch();
         let records = results.chunks_exact(stride).zip(&chunk.slots).enumerate();
         let records = records.map(|(slot, (result, uniform))| {
@@ -131,7 +132,7 @@ impl Trainer {
                 momentum: f64::from(result[0][1]),
                 loss: sums.loss / f64::from(uniform.count),
                 accuracy: sums.right / f64::from(uniform.count),
-                grad_norm: gradient_norm::norm(&result[norm_first..]),
+                grad_norm: gradient_norm::norm(&result[norm_first..norm_end]),
             }
         });
         Ok(records.collect())

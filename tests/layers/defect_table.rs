@@ -280,18 +280,14 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "dims.results_first + block",
         "dims.results_first",
     ),
-    Defect::new("optim/gradient_norm", "i += 64u", "i += 65u"),
-    Defect::new(
-        "optim/gradient_norm",
-        "dot(g[i], g[i])",
-        "dot(g[i], abs(g[i]))",
-    ),
+    Defect::new("optim/gradient_norm", "i += 256u", "i += 260u"),
+    Defect::new("optim/gradient_norm", "c * c + d * d", "c * c + c * d"),
     Defect::new(
         "optim/gradient_norm",
         "dims.part_quads, dims.quads)",
-        "dims.part_quads, dims.quads - 1u)",
+        "dims.part_quads, dims.quads - 4u)",
     ),
-    Defect::new("optim/gradient_norm", "var half = 32u", "var half = 16u"),
+    Defect::new("optim/gradient_norm", "i < 64u", "i < 63u"),
     Defect::new("optim/gradient_norm", "dims.results_first + part", "part"),
     Defect::new(
         "optim/gradient_norm",

@@ -59,11 +59,12 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
         let g = values(5, 64 * blocks, -1.0, 1.0);
         let found = run(stage, &g, folded);
         let wanted = gradient_norm::reference(&wide(&g));
-        // Four roundings in a product of quads, one for each round, six in the tree.
-        let rounds = (16 * blocks).div_ceil(64 * gradient_norm::PARTS);
-        let share = (4 + rounds + 6) as f64 * U;
+        let count = gradient_norm::parts(g.len());
+        // A square, two sums of four, a sum for each round; the lanes of a quad, the invocations.
+        let rounds = (16 * blocks).div_ceil(256 * count);
+        let share = (3 + rounds + 2 + 64) as f64 * U;
         for (slot, places) in found.chunks_exact(STRIDE).enumerate() {
-            let parts = FIRST..FIRST + gradient_norm::PARTS;
+            let parts = FIRST..FIRST + count;
             let sums: Vec<f32> = places[parts.clone()].iter().map(|place| place[0]).collect();
             within(&format!("{what}, slot {slot}"), 64, &sums, &wanted, |i| {
                 share * wanted[i]
@@ -74,7 +75,7 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
             }
         }
         let all: f64 = wide(&g).iter().map(|g| g * g).sum();
-        let norm = gradient_norm::norm(&found[FIRST..FIRST + gradient_norm::PARTS]);
+        let norm = gradient_norm::norm(&found[FIRST..FIRST + count]);
         if (norm - all.sqrt()).abs() > share * all.sqrt() {
             return Err(format!("{what}: {norm}, not {}", all.sqrt()));
         }

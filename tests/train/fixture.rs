@@ -147,8 +147,9 @@ impl Observer for Keeper {
 /// Bits of everything that the records hold.
 pub(crate) fn bits(records: &[StepRecord]) -> Vec<[u64; 7]> {
     let bits = |r: &StepRecord| {
-        let floats = [r.lr, r.momentum, r.loss, r.accuracy].map(f64::to_bits);
-        [r.step, r.epoch, floats[0], floats[1], floats[2], floats[3]]
+        let floats = [r.lr, r.momentum, r.loss, r.accuracy, r.grad_norm].map(f64::to_bits);
+        let [lr, momentum, loss, accuracy, norm] = floats;
+        [r.step, r.epoch, lr, momentum, loss, accuracy, norm]
     };
     records.iter().map(bits).collect()
 }
