@@ -147,7 +147,7 @@ schedule.cycle_momentum is true, but optimizer.momentum is 0; there is no moment
 6 | cycle_momentum = true
   |                  ^^^^
   |
-  = help: set optimizer.momentum (0.9 is usual), or leave schedule.cycle_momentum out"
+  = help: set optimizer.momentum (0.9 is usual), or schedule.cycle_momentum = false"
     );
     let cycled = good(&text, &["optimizer.momentum=0.9"]);
     assert_eq!(

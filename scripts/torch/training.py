@@ -57,8 +57,8 @@ def loss_of(settings: dict, logits, y):
     return F.cross_entropy(logits, y, label_smoothing=settings["label_smoothing"])
 
 
-def train(net, about, config: dict, data: dict, steps: list, dtype) -> list:
-    """Losses before each update; `net` is trained in place."""
+def train(net, about, config: dict, data: dict, steps: list, dtype) -> tuple[list, list]:
+    """Losses and norms of the gradient before each update; `net` is trained in place."""
     net.to(dtype).train()
     mean, scale = about.mean.to(dtype), about.scale.to(dtype)
     x = (data["x"].to(dtype) - mean) * scale
@@ -66,7 +66,7 @@ def train(net, about, config: dict, data: dict, steps: list, dtype) -> list:
     optimizer = Sgd(net, about.description["layers"], config["optimizer"])
     batch = config["data"]["batch"]
     per_epoch = -(-len(y) // batch)
-    losses = []
+    losses, norms = [], []
     for step in steps:
         first = step["step"] % per_epoch * batch
         logits = net(x[first : first + batch])
@@ -75,20 +75,24 @@ def train(net, about, config: dict, data: dict, steps: list, dtype) -> list:
             p.grad = None
         loss.backward()
         losses.append(loss.item())
+        squares = [(p.grad**2).sum() for p in net.parameters() if p.grad is not None]
+        norms.append(torch.stack(squares).sum().sqrt().item())
         optimizer.step(step["lr"], step["momentum"])
-    return losses
+    return losses, norms
 
 
-def follow(name, net, about, config, data, steps, file) -> bool:
+def follow(name, net, about, config, data, steps, file, least) -> bool:
     """Compares the run in `steps` with PyTorch from the weights of `net`."""
     single, double = copy.deepcopy(net), copy.deepcopy(net)
-    exact = train(double, about, config, data, steps, torch.float64)
-    rounded = train(single, about, config, data, steps, torch.float32)
+    exact, exact_norms = train(double, about, config, data, steps, torch.float64)
+    rounded, _ = train(single, about, config, data, steps, torch.float32)
     own = [step["loss"] for step in steps]
     apart = [abs(a - b) / max(b, SMALL) for a, b in zip(rounded, exact)]
     length = next((i for i, a in enumerate(apart) if a > AGREE), len(apart))
     off = max(abs(a - b) / max(b, SMALL) for a, b in zip(own[:length], exact[:length]))
-    good = length >= 10 and off <= ALLOWED
+    norms = zip([step["grad_norm"] for step in steps[:length]], exact_norms)
+    off_norm = max(abs(a - b) / max(b, SMALL) for a, b in norms)
+    good = length >= least and max(off, off_norm) <= ALLOWED
     whole = ""
     if length == len(steps):
         weights, theirs = load_file(file), double.state_dict()
@@ -104,7 +108,7 @@ def follow(name, net, about, config, data, steps, file) -> bool:
         whole = f", weights after it by {far:.1e}"
     print(
         f"{name:<24} {own[0]:.4f} to {own[-1]:.4f}: {length} of {len(steps)} steps comparable "
-        f"(PyTorch's f32 off by {max(apart[:length]):.1e}), own loss off by {off:.1e}{whole}   "
+        f"(PyTorch's f32 off by {max(apart[:length]):.1e}), own loss off by {off:.1e}, gradient norm by {off_norm:.1e}{whole}   "
         f"{'ok' if good else 'DIFFERS'}"
     )
     return good

@@ -316,7 +316,7 @@ fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
                  there is no momentum to cycle between {base} and {max}"
             ),
         )
-        .help("set optimizer.momentum (0.9 is usual), or leave schedule.cycle_momentum out");
+        .help("set optimizer.momentum (0.9 is usual), or schedule.cycle_momentum = false");
         problem.span = place("schedule.cycle_momentum").or_else(|| place("schedule.policy"));
         if let Some(momentum) = place("optimizer.momentum") {
             problem = problem.and(momentum, "the momentum");
