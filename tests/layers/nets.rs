@@ -17,7 +17,7 @@ const BIAS_TWICE: &str = "lr_mult = { weight = 1, bias = 2 }";
 /// The layers of a network of the golden file.
 fn layers(name: &str) -> String {
     match name {
-        "cifar10_quick" => format!(
+        "cifar10_quick" | "cifar10_quick_pixels" => format!(
             r#"[{{ conv2d = {{ out_channels = 32, kernel_size = 5, padding = 2, {BIAS_TWICE} }} }},
             {{ max_pool2d = {{ kernel_size = 3, stride = 2, ceil_mode = true }} }}, "relu",
             {{ conv2d = {{ out_channels = 32, kernel_size = 5, padding = 2, {BIAS_TWICE} }} }}, "relu",
@@ -55,7 +55,7 @@ fn layers(name: &str) -> String {
 fn config(case: &Case, half: f64, steps: usize) -> Config {
     let name = case.get("name").text();
     let (momentum_form, decay) = match name.as_str() {
-        "cifar10_quick" => ("caffe", 0.004),
+        "cifar10_quick" | "cifar10_quick_pixels" => ("caffe", 0.004),
         "lenet" => ("torch", 0.0005),
         "residual" => ("torch", 0.001),
         _ => ("torch", 0.0),
@@ -116,7 +116,7 @@ fn convolutional_networks_train_as_in_pytorch() {
         file.get("half_cycle").number(),
     );
     let cases = file.get("cases").list();
-    assert_eq!(cases.len(), 4);
+    assert_eq!(cases.len(), 5);
     for stage in Stage::all() {
         for case in &cases {
             let (name, losses) = (case.get("name").text(), case.get("loss").numbers());
