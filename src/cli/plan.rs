@@ -104,43 +104,20 @@ fn as_text(plan: &Plan) -> String {
         plan.dispatches().count(),
         plan.flops() as f64 / 1e6
     );
+    let longest = |lengths: Vec<usize>| lengths.into_iter().max().unwrap_or(0) + 2;
+    let first = longest(plan.dispatches().map(|d| d.label.len()).collect());
+    let heading = first + 2;
+    let kernels = plan.kernels.iter().map(|k| k.shader.name.len());
+    let kernels = kernels.chain(plan.images.iter().map(|image| image.name.len()));
+    let second = longest(kernels.collect());
     for (name, ops) in phases(plan) {
         let _ = writeln!(
             text,
-            "\n{name:<28}{:<34}{:<18}{:>10}{:>10}{:>11}{:>10}",
+            "\n{name:<heading$}{:<second$}{:<18}{:>10}{:>10}{:>11}{:>10}",
             "kernel", "shape", "grid", "MFLOP", "bytes", "flop/byte"
         );
         for op in ops {
-            match op {
-                Op::Dispatch(dispatch) => {
-                    let kernel = &plan.kernels[dispatch.kernel];
-                    let [x, y, _] = dispatch.grid;
-                    let _ = writeln!(
-                        text,
-                        "  {:<26}{:<34}{:<18}{:>10}{:>10.2}{:>11}{:>10.1}",
-                        dispatch.label,
-                        kernel.shader.name,
-                        dispatch.shape,
-                        format!("{x}x{y}"),
-                        dispatch.flops as f64 / 1e6,
-                        mebibytes(dispatch.bytes),
-                        intensity(dispatch),
-                    );
-                }
-                Op::CopyToImage { image, .. } => {
-                    let image = &plan.images[*image];
-                    let _ = writeln!(
-                        text,
-                        "  {:<26}{:<34}{:<18}{:>10}{:>10}{:>11}",
-                        "copy to texture",
-                        image.name,
-                        format!("{}x{}", image.height, 4 * image.width),
-                        "",
-                        "",
-                        mebibytes(image.bytes()),
-                    );
-                }
-            }
+            text += &line(plan, op, (first, second));
         }
     }
     text += "\nmemory\n";
@@ -151,4 +128,36 @@ fn as_text(plan: &Plan) -> String {
     let total = memory.iter().map(|(_, bytes)| bytes).sum();
     let _ = writeln!(text, "  {:<26}{:>12}", "in all", mebibytes(total));
     text
+}
+
+/// A command of the plan; `widths` are those of its first two columns.
+fn line(plan: &Plan, op: &Op, (first, second): (usize, usize)) -> String {
+    match op {
+        Op::Dispatch(dispatch) => {
+            let kernel = &plan.kernels[dispatch.kernel];
+            let [x, y, _] = dispatch.grid;
+            format!(
+                "  {:<first$}{:<second$}{:<18}{:>10}{:>10.2}{:>11}{:>10.1}\n",
+                dispatch.label,
+                kernel.shader.name,
+                dispatch.shape,
+                format!("{x}x{y}"),
+                dispatch.flops as f64 / 1e6,
+                mebibytes(dispatch.bytes),
+                intensity(dispatch),
+            )
+        }
+        Op::CopyToImage { image, .. } => {
+            let image = &plan.images[*image];
+            format!(
+                "  {:<first$}{:<second$}{:<18}{:>10}{:>10}{:>11}\n",
+                "copy to texture",
+                image.name,
+                format!("{}x{}", image.height, 4 * image.width),
+                "",
+                "",
+                mebibytes(image.bytes()),
+            )
+        }
+    }
 }

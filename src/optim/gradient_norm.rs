@@ -37,7 +37,7 @@ pub fn parts(floats: usize) -> usize {
 /// If the adapter cannot run it at this size.
 pub fn gradient_norm(b: &mut Builder, site: &UpdateSite, first: usize) -> Result<()> {
     let (quads, parts) = (site.floats / 4, parts(site.floats));
-    let call = Call::new(b.label("gradient norm"), grid(parts * LANES, LANES)?)
+    let call = Call::new("gradient norm", grid(parts * LANES, LANES)?)
         .place("g", site.gradients)
         .place("results", site.results)
         .u32("quads", quads)
