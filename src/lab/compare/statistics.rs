@@ -217,7 +217,8 @@ pub fn sentences(outcomes: &[Outcome], target: f64) -> Vec<String> {
 
 fn sentence(outcome: &Outcome, first: &Outcome, against: &Difference, target: f64) -> String {
     let (name, other) = (&outcome.name, &first.name);
-    let points = |share: f64| format!("{:.2}", 100.0 * share);
+    // Adding 0 after the rounding leaves no "-0.00".
+    let points = |share: f64| format!("{:.2}", (1e4 * share).round() / 100.0 + 0.0);
     let between = |interval: &Interval, show: &dyn Fn(f64) -> String| match interval.ends() {
         Some([low, high]) => format!("{} to {}", show(low), show(high)),
         None => "no interval".into(),
