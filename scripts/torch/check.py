@@ -4,13 +4,15 @@
     python scripts/torch/check.py presets --data DIR    DIR: mnist, fashion_mnist, cifar10 in it
     python scripts/torch/check.py nets [NAME ...]       odd nets on made-up data
     python scripts/torch/check.py random [SEED ...]     nets drawn at random; seeds 0 to 19 without any
+    python scripts/torch/check.py schedules [SEED ...]  every policy that PyTorch has, at random arguments
 
 `presets` trains each embedded preset for a few steps on its real data, then shows pictures of its
 size to `wavetrain predict`, to the PyTorch modules that examples/wavetrain_torch.py makes of the file
 alone (strict), and to the exported ONNX model in ONNX Runtime: logits must agree within 1e-4 of the
 largest. `nets` does the same with nets of odd layer arguments, and compares their loss curves: from
 the same weights, in the same order, at the same rates, within 1 % for as long as PyTorch's own f32 and
-f64 agree within 0.2 %; the norms of the gradients as well. `random` is `nets` with other nets.
+f64 agree within 0.2 %; the norms of the gradients as well. `random` is `nets` with other nets. `schedules`
+compares `wavetrain schedule --format csv` with PyTorch's schedulers at every step, within 1e-12.
 
 Needs torch, safetensors, numpy, pillow, onnx and onnxruntime. Exit status 1 where something differs.
 """
@@ -36,6 +38,7 @@ sys.path[:0] = [str(ROOT / "examples"), str(pathlib.Path(__file__).parent)]
 
 from odd_nets import NETS  # noqa: E402
 from random_nets import random_net  # noqa: E402
+from random_schedules import POLICIES, RATES, apart, random_schedule  # noqa: E402
 from training import follow  # noqa: E402
 from wavetrain_torch import load  # noqa: E402
 
@@ -180,13 +183,34 @@ def check_net(name: str, case: dict, program: str, least: int = 10) -> bool:
         return good
 
 
+def check_schedules(seeds: list, program: str) -> bool:
+    good = True
+    for policy in POLICIES:
+        furthest = 0.0
+        for seed in seeds:
+            arguments, theirs = random_schedule(policy, seed)
+            sets = ["--set", f"schedule.policy={policy}"]
+            for key, value in arguments.items():
+                sets += ["--set", f"schedule.{key}={json.dumps(value)}"]
+            length = ["--steps", len(theirs), "--format", "csv"]
+            text = wavetrain("schedule", *sets, *length, program=program)
+            rows = [line.split(",") for line in text.splitlines()[1:]]
+            off = apart([(float(lr), float(momentum)) for _, lr, momentum in rows], theirs)
+            if off > RATES:
+                good = False
+                print(f"{policy} seed {seed}: off by {off:.1e}   DIFFERS   {arguments}")
+            furthest = max(furthest, off)
+        print(f"{policy:<16} {len(seeds)} schedules, off by at most {furthest:.1e}")
+    return good
+
+
 LOSS = 'kind = "cross_entropy"'
 SCHEDULE = 'policy = "triangular"\nbase_lr = 0.002\nmax_lr = 0.02\nstep_size_up = 15'
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["presets", "nets", "random"])
+    parser.add_argument("what", choices=["presets", "nets", "random", "schedules"])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--data", default="data")
     parser.add_argument("--program", default=str(ROOT / "target/release/wavetrain"))
@@ -198,6 +222,9 @@ def main() -> None:
         nets = [(f"seed {seed}", random_net(seed)) for seed in seeds]
         # A net with kinks everywhere may part PyTorch's own precisions at once.
         good = all([check_net(name, net, arguments.program, least=2) for name, net in nets])
+    elif arguments.what == "schedules":
+        seeds = [int(name) for name in arguments.names] or range(20)
+        good = check_schedules(seeds, arguments.program)
     else:
         names = arguments.names or NETS
         good = all([check_net(name, NETS[name], arguments.program) for name in names])

@@ -75,19 +75,30 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Refuses what [`RunFolder::create`] would refuse without `force`, and makes nothing.
+    /// Refuses what [`RunFolder::create`] would refuse without `force`, before any work is done for
+    /// the folder, and makes nothing.
     ///
     /// # Errors
-    /// [`Error::Output`] if the path is a file or a folder with something in it.
+    /// [`Error::Output`] if the path is a file or a folder with something in it, or if it cannot be
+    /// made or written to.
     pub fn refuse_occupied(path: &Path) -> Result<()> {
         match fs::metadata(path) {
-            Ok(found) if found.is_dir() => refuse_contents(path),
+            Ok(found) if found.is_dir() => {
+                refuse_contents(path)?;
+                Self { path: path.into() }.probe()
+            }
             Ok(_) => Err(refused(
                 path,
                 "is a file".into(),
                 "choose another --out: the name of a folder that is new or empty",
             )),
-            Err(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // It will be made in the nearest folder above that exists; "" is the current one.
+                let above = path.ancestors().skip(1).find(|above| above.exists());
+                let above = above.unwrap_or(Path::new("."));
+                Self { path: above.into() }.probe()
+            }
+            Err(error) => Err(cannot_create(path, &error)),
         }
     }
 
