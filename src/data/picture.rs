@@ -170,7 +170,8 @@ pub(super) fn reader<F: BufRead + Seek>(file: F) -> Result<ImageReader<F>, Strin
 pub(super) fn unreadable(error: ImageError) -> String {
     match error {
         ImageError::Limits(_) => "is too large: decoded it would take more than 512 MiB".into(),
-        error => format!("cannot be decoded: {error}"),
+        // One decoder ends its message with a line feed.
+        error => format!("cannot be decoded: {}", error.to_string().trim_end()),
     }
 }
 
@@ -288,6 +289,12 @@ mod tests {
         assert!(problem(b"").contains("no picture that is known"));
         let file = encoded(GrayImage::new(30, 30), ImageFormat::Png);
         assert!(problem(&file[..file.len() / 2]).contains("cannot be decoded"));
+        let file = encoded(GrayImage::new(30, 30), ImageFormat::Jpeg);
+        let found = problem(&file[..file.len() / 2]);
+        assert!(
+            found.contains("cannot be decoded") && !found.contains('\n'),
+            "{found:?}"
+        );
         // A header that promises 2 GB of pixels.
         let mut huge = encoded(GrayImage::new(1, 1), ImageFormat::Png);
         huge[16..24].copy_from_slice(&[0, 0, 0xb0, 0, 0, 0, 0xb0, 0]);
