@@ -54,11 +54,17 @@ fn gather(
     let first = indices[step.start + sample] * dims.channels * plane;
     let pixel = row % dims.height * dims.width + quad / dims.channel_quads;
     var v = vec4<f32>(0.0);
-    for (var lane = 0u; lane < 4u; lane++) {
-        let c = 4u * (quad % dims.channel_quads) + lane;
-        if c < dims.channels {
-            let d = c * plane + pixel;
-            v[lane] = (value(first + d) - mean[d]) * scale[d];
+    let c = 4u * (quad % dims.channel_quads);
+    // Turns only for channels that are there: grey pictures have one.
+    let lanes = min(4u, dims.channels - c);
+    var lane = 0u;
+    loop {
+        let d = (c + lane) * plane + pixel;
+        let normalized = (value(first + d) - mean[d]) * scale[d];
+        v = select(v, vec4<f32>(normalized), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(lane));
+        lane++;
+        if lane >= lanes {
+            break;
         }
     }
     x[at] = v;

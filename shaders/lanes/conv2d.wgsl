@@ -10,7 +10,8 @@
 // One workgroup is one subgroup of LANES invocations and owns TILE_M channels of PIXELS = 4 LANES
 // COLUMNS results. Lane l owns the results p0 + LANES i + l and holds, for each block j of four of
 // them, the values of channel m0 + row in the named private accumulator c<row>_<j>. The sum runs
-// over the taps and, four at a time, over the channels of the image: each lane loads its own pixels
+// over the taps and, four at a time, over the channels of the image (forward, of an image of fewer
+// channels, those that it has): each lane loads its own pixels
 // and a share of the weights, which `subgroupBroadcast` hands to all lanes (without subgroups every
 // lane loads all weights). Loads outside an operand only reach results that are not stored. No
 // workgroup memory, no barriers.
@@ -20,7 +21,7 @@
 // The text before this file declares them and holds the register block:
 //   reset()                                        sets the accumulators to zero
 //   place(n, row, column, skip, lane)              decodes the lane's pixels
-//   multiply_add(right, down, row, q, m0, lane)    adds four terms of the sum
+//   multiply_add(right, down, row, q, m0, lane)    adds the terms of one quad to the sum
 //   store_tile(m0, lane)                           writes the tile
 // Rust twin: `Variant` in src/kernel/conv.rs; reference: the two formulas above in f64.
 

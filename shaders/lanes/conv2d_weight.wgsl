@@ -11,7 +11,8 @@
 // runs over the samples, four at a time, and the pixels of dy for which the tile's taps lie within
 // x: each lane loads its own columns of dy and a share of x, which `subgroupBroadcast` hands to all
 // lanes (without subgroups every lane loads its own copy). Samples beyond the last count as zero in
-// dy. No workgroup memory, no barriers.
+// dy. Rows of channels beyond those of an x of fewer than four stay zero. No workgroup memory, no
+// barriers.
 //
 // db is added up in passing, by the tiles that have all pixels: those of the first tap that does
 // not look into the padding at the start.

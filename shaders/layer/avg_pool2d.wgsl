@@ -7,12 +7,13 @@
 //           count_include_pad, and Caffe's rule); else those inside the picture.
 //
 // Forward, invocation i owns four neighbouring channels of one pixel of y; backward, of one pixel of
-// x, and sums over the windows that cover it, so that nothing is added to from two sides. Values lie
+// x (for strides of 2 of 2x2 pixels: `backward_blocks`), and sums over the windows that cover it, so
+// that nothing is added to from two sides. Values lie
 // as pixels of channels: rows of `x_stride` and `y_stride` vec4s; padding channels stay 0.
 // Rust twin: src/layer/avg_pool2d.rs.
 
 struct Dims {
-    // Picture rows of all samples: of y forward, of x backward.
+    // Picture rows of all samples: of y forward, of x backward (rows of its blocks).
     rows: u32,
     x_height: u32,
     x_width: u32,
@@ -68,14 +69,25 @@ fn forward(
     let oy = row % dims.y_height;
     let ox = i % row_quads / dims.quads;
     var sum = vec4<f32>(0.0);
-    for (var ky = 0u; ky < dims.kernel_y; ky++) {
+    // Tests at the end of loops: one at the start costs a CPU a whole turn with all lanes masked off.
+    var ky = 0u;
+    loop {
         // Wraps below zero, and is then beyond the last row as well.
         let iy = oy * dims.stride_y + ky - dims.pad_y;
-        for (var kx = 0u; kx < dims.kernel_x; kx++) {
+        var kx = 0u;
+        loop {
             let ix = ox * dims.stride_x + kx - dims.pad_x;
             if iy < dims.x_height && ix < dims.x_width {
                 sum += x[(n * dims.x_height + iy) * dims.x_stride + ix * dims.quads + quad];
             }
+            kx++;
+            if kx >= dims.kernel_x {
+                break;
+            }
+        }
+        ky++;
+        if ky >= dims.kernel_y {
+            break;
         }
     }
     var v = sum / divisor(oy, ox);
@@ -83,6 +95,19 @@ fn forward(
         v = select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
     }
     y[row * dims.y_stride + ox * dims.quads + quad] = v;
+}
+
+// Writes the gradient of a pixel, if there is one at (oy, ox) of sample n.
+fn put(n: u32, oy: u32, ox: u32, quad: u32, sum: vec4<f32>) {
+    if oy >= dims.x_height || ox >= dims.x_width {
+        return;
+    }
+    let at = (n * dims.x_height + oy) * dims.x_stride + ox * dims.quads + quad;
+    var v = sum;
+    if (dims.flags & 2u) != 0u {
+        v = select(vec4<f32>(0.0), v, x[at] > vec4<f32>(0.0));
+    }
+    dx[at] = v;
 }
 
 @compute @workgroup_size(64)
@@ -109,15 +134,85 @@ fn backward(
     let end_y = min(py / dims.stride_y + 1u, dims.y_height);
     let end_x = min(px / dims.stride_x + 1u, dims.y_width);
     var sum = vec4<f32>(0.0);
-    for (var wy = first_y; wy < end_y; wy++) {
-        for (var wx = first_x; wx < end_x; wx++) {
-            let from_y = (n * dims.y_height + wy) * dims.y_stride + wx * dims.quads + quad;
-            sum += dy[from_y] / divisor(wy, wx);
+    var wy = first_y;
+    loop {
+        var wx = first_x;
+        loop {
+            // No window may cover the pixel.
+            if wy < end_y && wx < end_x {
+                let from_y = (n * dims.y_height + wy) * dims.y_stride + wx * dims.quads + quad;
+                sum += dy[from_y] / divisor(wy, wx);
+            }
+            wx++;
+            if wx >= end_x {
+                break;
+            }
+        }
+        wy++;
+        if wy >= end_y {
+            break;
         }
     }
-    let at = row * dims.x_stride + ox * dims.quads + quad;
-    if (dims.flags & 2u) != 0u {
-        sum = select(vec4<f32>(0.0), sum, x[at] > vec4<f32>(0.0));
+    put(n, oy, ox, quad, sum);
+}
+
+// `backward` for strides of 2. Invocation i owns four neighbouring channels of 2x2 pixels of x, which
+// begin where a window may begin and so share their windows.
+@compute @workgroup_size(64)
+fn backward_blocks(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let blocks_y = (dims.x_height + dims.pad_y + 1u) / 2u;
+    let blocks_x = (dims.x_width + dims.pad_x + 1u) / 2u;
+    let row_quads = blocks_x * dims.quads;
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.rows * row_quads {
+        return;
     }
-    dx[at] = sum;
+    let row = i / row_quads;
+    let quad = i % row_quads % dims.quads;
+    let n = row / blocks_y;
+    let by = row % blocks_y;
+    let bx = i % row_quads / dims.quads;
+    var sum00 = vec4<f32>(0.0);
+    var sum01 = vec4<f32>(0.0);
+    var sum10 = vec4<f32>(0.0);
+    var sum11 = vec4<f32>(0.0);
+    // The windows that cover the block, from the one that begins with it back: its upper left pixel
+    // is theirs at (ky, kx).
+    var ky = 0u;
+    loop {
+        // Wraps below zero, and is then beyond the last window as well.
+        let wy = by - ky / 2u;
+        var kx = 0u;
+        loop {
+            let wx = bx - kx / 2u;
+            if wy < dims.y_height && wx < dims.y_width {
+                let from_y = (n * dims.y_height + wy) * dims.y_stride + wx * dims.quads + quad;
+                let share = dy[from_y] / divisor(wy, wx);
+                let right = kx + 1u < dims.kernel_x;
+                let below = ky + 1u < dims.kernel_y;
+                sum00 += share;
+                sum01 += select(vec4<f32>(0.0), share, right);
+                sum10 += select(vec4<f32>(0.0), share, below);
+                sum11 += select(vec4<f32>(0.0), share, below && right);
+            }
+            kx += 2u;
+            if kx >= dims.kernel_x {
+                break;
+            }
+        }
+        ky += 2u;
+        if ky >= dims.kernel_y {
+            break;
+        }
+    }
+    let oy = 2u * by - dims.pad_y;
+    let ox = 2u * bx - dims.pad_x;
+    put(n, oy, ox, quad, sum00);
+    put(n, oy, ox + 1u, quad, sum01);
+    put(n, oy + 1u, ox, quad, sum10);
+    put(n, oy + 1u, ox + 1u, quad, sum11);
 }

@@ -82,6 +82,9 @@ pub struct Variant {
     pub other: Operand,
     /// input gradient: where the gate is read from; a buffer in the other products.
     pub gate: Operand,
+    /// forward, weight gradient of the classes for software adapters: how many channels of a quad of
+    /// x are multiplied; 4, but for an x of fewer, whose other channels are zeros. 4 elsewhere.
+    pub channels: u32,
 }
 
 /// How a variant reads one of its bindings.
@@ -117,7 +120,8 @@ const MAX_ITERATIONS: u32 = 60_000;
 
 impl Variant {
     /// A name that no other variant has, such as `conv2d_forward_lanes8_32x32_tt`: product, class
-    /// and lanes, tile, where the operands come from (`t` texture, `b` buffer).
+    /// and lanes, tile, where the operands come from (`t` texture, `b` buffer), and the channels of x
+    /// where it has fewer than four (`_c3`).
     #[must_use]
     pub fn name(&self) -> String {
         let class = match self.class {
@@ -133,8 +137,12 @@ impl Variant {
             Op::InputGradient => letter(self.gate).to_string(),
             Op::Forward | Op::WeightGradient => String::new(),
         };
+        let channels = match self.channels {
+            4 => String::new(),
+            fewer => format!("_c{fewer}"),
+        };
         format!(
-            "conv2d_{}_{class}{}_{}x{}_{}{}{gate}",
+            "conv2d_{}_{class}{}_{}x{}_{}{}{gate}{channels}",
             self.op.name(),
             self.lanes,
             self.tile_m,

@@ -122,17 +122,15 @@ impl Layer for AvgPool2d {
             } else {
                 0
             };
-        let call = Call::new(
-            b.label("backward"),
-            grid(dx.matrix.rows * dx.matrix.quads(), 64)?,
-        )
-        .u32("rows", dx.matrix.rows)
-        .u32("flags", flags)
-        .value("x", back.x)
-        .value("dy", back.dy)
-        .value("dx", dx);
+        let owners = self.window().owners(dx);
+        let call = Call::new(b.label("backward"), grid(owners.invocations, 64)?)
+            .u32("rows", owners.rows)
+            .u32("flags", flags)
+            .value("x", back.x)
+            .value("dy", back.dy)
+            .value("dx", dx);
         let call = self.window().call(call, dx, back.dy);
-        b.dispatch(&shaders::named("layer/avg_pool2d"), "backward", call);
+        b.dispatch(&shaders::named("layer/avg_pool2d"), owners.entry, call);
         Ok(Some(dx))
     }
 

@@ -107,18 +107,16 @@ impl Layer for MaxPool2d {
         let dx = b.like("dx", back.x);
         let flags = if back.gate { GATE } else { 0 };
         let taps = b.recall(&site.path)[0][0];
-        let call = Call::new(
-            b.label("backward"),
-            grid(dx.matrix.rows * dx.matrix.quads(), 64)?,
-        )
-        .u32("rows", dx.matrix.rows)
-        .u32("flags", flags)
-        .value("x", back.x)
-        .value("dy", back.dy)
-        .value("dx", dx)
-        .value("chosen", taps);
+        let owners = self.window().owners(dx);
+        let call = Call::new(b.label("backward"), grid(owners.invocations, 64)?)
+            .u32("rows", owners.rows)
+            .u32("flags", flags)
+            .value("x", back.x)
+            .value("dy", back.dy)
+            .value("dx", dx)
+            .value("chosen", taps);
         let call = self.window().call(call, dx, back.dy);
-        b.dispatch(&shaders::named("layer/max_pool2d"), "backward", call);
+        b.dispatch(&shaders::named("layer/max_pool2d"), owners.entry, call);
         Ok(Some(dx))
     }
 

@@ -96,6 +96,16 @@ pub(super) fn check(key: &'static str, pair: Pair, zero: bool) -> Result<(), Inv
     })
 }
 
+/// Who owns what in the backward kernels of pooling.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owners {
+    /// The entry point.
+    pub(super) entry: &'static str,
+    /// Rows of pixels or of blocks, of all samples.
+    pub(super) rows: usize,
+    pub(super) invocations: usize,
+}
+
 /// A pooling window, as PyTorch describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
@@ -188,6 +198,27 @@ impl Window {
             numbers[at] = of(inside, covered) as f32;
         });
         numbers
+    }
+
+    /// What the invocations of a backward pass own of `dx`: a pixel each, or with strides of 2 a block
+    /// of 2x2 that begins where a window may begin.
+    pub(super) fn owners(&self, dx: Value) -> Owners {
+        let rows = dx.matrix.rows;
+        let Some(g) = dx.geometry.filter(|_| self.stride == Pair(2, 2)) else {
+            let invocations = rows * dx.matrix.quads();
+            return Owners {
+                entry: "backward",
+                rows,
+                invocations,
+            };
+        };
+        let rows = rows / g.height * (g.height + self.padding.0).div_ceil(2);
+        let blocks = rows * (g.width + self.padding.1).div_ceil(2);
+        Owners {
+            entry: "backward_blocks",
+            rows,
+            invocations: blocks * dx.channel_quads(),
+        }
     }
 
     /// Sets the fields of the uniform that the pooling shaders share.

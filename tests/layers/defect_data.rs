@@ -126,8 +126,8 @@ pub(crate) static DATA: &[Defect] = &[
     Defect::new("data/gather_pixels_bytes", "- mean[d]", "- mean[c]"),
     Defect::new(
         "data/gather_pixels_bytes",
-        "c < dims.channels",
-        "c + 1u < dims.channels",
+        "lane >= lanes",
+        "lane + 1u >= lanes",
     ),
     Defect::new(
         "data/gather_pixels_floats",
@@ -136,8 +136,8 @@ pub(crate) static DATA: &[Defect] = &[
     ),
     Defect::new(
         "data/gather_pixels_floats",
-        "c * plane + pixel",
-        "pixel * dims.channels + c",
+        "(c + lane) * plane + pixel",
+        "pixel * dims.channels + c + lane",
     ),
     Defect::new(
         "data/gather_pixels_floats",

@@ -376,6 +376,20 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "(py - wy * dims.stride_y)",
     ),
     Defect::new(
+        "layer/max_pool2d",
+        "f32(ky * dims.kernel_x + kx)",
+        "f32(ky + kx)",
+    ),
+    Defect::new(
+        "layer/max_pool2d",
+        "select(-2.0, tap + 1.0, right)",
+        "tap + 1.0",
+    ),
+    Defect::new("layer/max_pool2d", "2u * by - dims.pad_y", "2u * by"),
+    Defect::new("layer/avg_pool2d", "below && right", "below || right"),
+    Defect::new("layer/avg_pool2d", "wy < end_y && wx < end_x", "wx < end_x"),
+    Defect::new("layer/avg_pool2d", "bx - kx / 2u", "bx"),
+    Defect::new(
         "layer/avg_pool2d",
         "f32(rows * columns)",
         "f32(rows + columns)",

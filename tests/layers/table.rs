@@ -173,6 +173,16 @@ pub(crate) static PROOFS: &[Proof] = &[
         bounds: Bounds::Chosen,
     },
     Proof {
+        name: "max_pool2d",
+        arguments: "kernel_size = [3, 2]\nstride = [1, 3]",
+        bounds: Bounds::Chosen,
+    },
+    Proof {
+        name: "avg_pool2d",
+        arguments: "kernel_size = [2, 3]\nstride = [3, 1]\npadding = 1",
+        bounds: Bounds::Products,
+    },
+    Proof {
         name: "avg_pool2d",
         arguments: "kernel_size = 2",
         bounds: Bounds::Products,

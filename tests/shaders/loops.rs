@@ -55,8 +55,8 @@ pub(crate) fn stated(name: &str) -> usize {
         "loss/mse" => 4,
         // Rounds over a part, the sums of the invocations.
         "optim/gradient_norm" => 2,
-        // Rows and columns of a window, forward and backward.
-        "layer/max_pool2d" | "layer/avg_pool2d" => 4,
+        // Rows and columns of a window, forward and in both forms of backward.
+        "layer/max_pool2d" | "layer/avg_pool2d" => 6,
         // Rows and columns of a picture.
         "layer/global_avg_pool" => 2,
         // The parts of a sum.

@@ -30,6 +30,7 @@ pub fn choose(class: Class, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
         image: Operand::Buffer,
         other: Operand::Buffer,
         gate: Operand::Buffer,
+        channels: 4,
     };
     if class == Class::Tiled {
         // 64 x 64 results, or 128 x 32 where there are no more channels than 32.
@@ -47,6 +48,13 @@ pub fn choose(class: Class, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
             ..buffers
         };
     }
+    let buffers = Variant {
+        channels: match op {
+            Op::Forward | Op::WeightGradient => shape.ci.min(4),
+            Op::InputGradient => 4,
+        },
+        ..buffers
+    };
     if shape.flops() < WORTH_TEXTURES {
         return buffers.tile_for(shape);
     }

@@ -52,9 +52,9 @@ pub(super) fn cost(v: &Variant) -> u64 {
     let block = Block::new(v);
     let rows = match v.op {
         Op::InputGradient => v.tile_m.div_ceil(block.rows),
-        Op::Forward | Op::WeightGradient => block.loads() * 4 / block.depth,
+        Op::Forward | Op::WeightGradient => block.loads() * block.terms / block.depth,
     };
-    u64::from(43 * (4 * v.columns + rows) + 39 * v.tile_m * v.columns)
+    u64::from(43 * (4 * v.columns + rows) + 39 * v.tile_m * v.columns * v.channels / 4)
 }
 
 /// How one loop iteration shares loads among the lanes.
@@ -68,6 +68,8 @@ struct Block<'v> {
     quads: u32,
     /// ... each for this many terms of the sum.
     depth: u32,
+    /// Terms of the sum in one iteration.
+    terms: u32,
 }
 
 impl<'v> Block<'v> {
@@ -75,12 +77,17 @@ impl<'v> Block<'v> {
         let shared = v.class == Class::Lanes;
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         let quads = largest_divisor(v.tile_m / 4, quads);
+        let terms = match v.op {
+            Op::Forward => v.channels,
+            Op::InputGradient | Op::WeightGradient => 4,
+        };
         Self {
             v,
             shared,
             rows: if shared { v.lanes } else { 1 },
             quads,
-            depth: largest_divisor(4, if shared { v.lanes / quads } else { 1 }),
+            depth: largest_divisor(terms, if shared { v.lanes / quads } else { 1 }),
+            terms,
         }
     }
 
@@ -188,7 +195,8 @@ impl<'v> Block<'v> {
         out.push_str("}\n");
     }
 
-    /// forward, input gradient: the function that adds four terms to every accumulator.
+    /// forward, input gradient: the function that adds four terms (or as many as x has channels) to
+    /// every accumulator.
     fn multiply_add_gather(&self, out: &mut String) {
         let image = match self.v.op {
             Op::Forward => "load_x",
@@ -205,7 +213,7 @@ impl<'v> Block<'v> {
                     "    let t{i} = {image}(x{i} + right, y{i} + down, n{i});"
                 );
             }
-            for (k, x) in XYZW.iter().enumerate() {
+            for (k, x) in XYZW.iter().enumerate().take(self.terms as usize) {
                 let [t0, t1, t2, t3] = [0, 1, 2, 3].map(|e| format!("t{}.{x}", 4 * j + e));
                 let _ = writeln!(out, "    let b{j}_{k} = vec4<f32>({t0}, {t1}, {t2}, {t3});");
             }
@@ -214,7 +222,7 @@ impl<'v> Block<'v> {
         match self.v.op {
             Op::Forward => {
                 for h in 0..self.loads() {
-                    for part in 0..4 / self.depth {
+                    for part in 0..self.terms / self.depth {
                         let _ = writeln!(
                             out,
                             "    let a{h}_{part} = load_w(m0 / 4u + {}u + lane % {}u, row + 4u * q + {}u + lane / {}u % {}u);",
@@ -258,7 +266,7 @@ impl<'v> Block<'v> {
         }
     }
 
-    /// The rows of all quads of the tile, for four terms of the sum.
+    /// The rows of all quads of the tile, for the terms of the sum.
     fn all_quads(&self, out: &mut String) {
         for h in 0..self.loads() {
             for quad in 0..self.quads {
@@ -267,17 +275,22 @@ impl<'v> Block<'v> {
         }
     }
 
-    /// The four rows of one quad that load h brought, for four terms of the sum.
+    /// The four rows of one quad that load h brought, for the terms of the sum. The rows of dw for
+    /// channels that x does not have stay zero.
     fn one_quad(&self, out: &mut String, h: u32, quad: u32) {
         let id = h * self.quads + quad;
-        for i in 0..4 {
+        let rows = match self.v.op {
+            Op::WeightGradient => self.v.channels as usize,
+            Op::Forward | Op::InputGradient => 4,
+        };
+        for i in 0..self.terms {
             let load = format!("a{h}_{}", i / self.depth);
             let value = self.broadcast(&load, (i % self.depth) * self.quads + quad);
             let _ = writeln!(out, "    let s{id}_{i} = {value};");
         }
-        for (e, x) in XYZW.iter().enumerate() {
+        for (e, x) in XYZW.iter().enumerate().take(rows) {
             for j in 0..self.v.columns {
-                for i in 0..4 {
+                for i in 0..self.terms {
                     let row = 4 * id as usize + e;
                     let _ = writeln!(out, "    c{row}_{j} += s{id}_{i}.{x} * b{j}_{i};");
                 }

@@ -44,12 +44,21 @@ fn variants() -> Vec<Variant> {
                                 Op::InputGradient => other,
                                 _ => Operand::Buffer,
                             },
+                            channels: 4,
                         });
                     }
                 }
             }
         }
     }
+    let fewer = |v: &Variant, channels| Variant { channels, ..*v };
+    let reads_x = |v: &&Variant| v.class != Class::Tiled && v.op != Op::InputGradient;
+    let of_few: Vec<Variant> = all
+        .iter()
+        .filter(reads_x)
+        .flat_map(|v| [1, 2, 3].map(|channels| fewer(v, channels)))
+        .collect();
+    all.extend(of_few);
     all
 }
 
