@@ -27,6 +27,9 @@ fn cases(proof: &Proof) -> Vec<Case> {
     if proof.name == "conv2d" {
         // Weight gradients whose sum is split over workgroups.
         cases.push(Case::new(34, &[5, 33, 60]));
+        // Operands in textures, of an image with fewer channels than a quad holds.
+        cases.push(Case::new(34, &[1, 40, 71]));
+        cases.push(Case::new(9, &[3, 33, 60]));
     }
     assert!(
         !cases.is_empty(),
