@@ -229,6 +229,23 @@ fn a_file_or_a_place_without_rights_is_refused() {
 }
 
 #[test]
+fn what_cannot_be_made_is_refused_before_anything_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = dir.path().join("above/below");
+    RunFolder::refuse_occupied(&new).unwrap();
+    RunFolder::refuse_occupied(dir.path()).unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    let file = dir.path().join("file");
+    fs::write(&file, "text").unwrap();
+    problem(RunFolder::refuse_occupied(&file).unwrap_err());
+    problem(RunFolder::refuse_occupied(&file.join("above/below")).unwrap_err());
+    problem(RunFolder::refuse_occupied(dir.path()).unwrap_err());
+    if cfg!(target_os = "linux") {
+        problem(RunFolder::refuse_occupied(Path::new("/proc/nothing/here")).unwrap_err());
+    }
+}
+
+#[test]
 fn fresh_folders_count_up() {
     let dir = tempfile::tempdir().unwrap();
     let runs = dir.path().join("runs");
