@@ -56,7 +56,7 @@ fn backward(
 }
 ";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Snake {
     a: f64,
 }

@@ -49,7 +49,7 @@ use text::Texts;
 pub const HELD_OUT: f64 = 0.1;
 
 /// A configuration in which nothing is left open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// `seed`: initial weights and dropout; at most 2^63 - 1.
     pub seed: u64,
@@ -344,7 +344,7 @@ mod tests {
     use crate::schedule::{Constant, Rate};
 
     /// A policy that the crate does not know.
-    #[derive(Debug)]
+    #[derive(Debug, Clone)]
     struct Halving(Constant);
 
     impl Policy for Halving {

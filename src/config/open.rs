@@ -8,7 +8,7 @@ use crate::schedule::{Policy, Rate};
 
 /// A policy as it was written, with something left open. [`Policy::settle`] makes the policy that
 /// was meant; until then its rate is 0 at every step, so that nothing can be trained under it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Open {
     entry: &'static Entry<dyn Policy>,
     written: Table,

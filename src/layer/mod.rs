@@ -48,6 +48,8 @@ pub use silu::Silu;
 pub use tanh::Tanh;
 pub use window::Pair;
 
+use dyn_clone::DynClone;
+
 use crate::error::Result;
 use crate::kernel::{Builder, Matrix, Parameter, Value};
 use crate::onnx::{Graph, Place};
@@ -221,7 +223,7 @@ pub struct ReferenceGradients {
 /// A layer of a network.
 ///
 /// Shapes are those of one sample: `[channels, height, width]` or `[features]`.
-pub trait Layer: std::fmt::Debug + Send + Sync {
+pub trait Layer: DynClone + std::fmt::Debug + Send + Sync {
     /// The layer's name in the configuration.
     fn name(&self) -> &'static str;
 
@@ -315,6 +317,8 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The backward pass in f64 from the definition, for the output's gradient `dy`.
     fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients;
 }
+
+dyn_clone::clone_trait_object!(Layer);
 
 /// The table of layers: the only place that lists them.
 pub static LAYERS: &[Entry<dyn Layer>] = &[

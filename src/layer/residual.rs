@@ -16,7 +16,7 @@ use crate::kernel::{Builder, Call, Value, shaders};
 use crate::onnx::{Graph, Place};
 
 /// Layers inside a layer, written as in `model.layers`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Layers(pub Vec<Box<dyn Layer>>);
 
 /// y = body(x) + shortcut(x); without a shortcut y = body(x) + x (He et al., arXiv 1512.03385).
@@ -24,7 +24,7 @@ pub struct Layers(pub Vec<Box<dyn Layer>>);
 /// Both branches must give the same shape. Parameters are named as in a PyTorch module with the
 /// children `body` and `shortcut`, both torch.nn.Sequential: `3.body.0.weight`. A relu behind the
 /// layer is applied to the sum in passing. The shader is `shaders/layer/residual.wgsl`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
     /// The layers of the one branch.

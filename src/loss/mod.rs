@@ -8,6 +8,8 @@ pub use crate::args::{Entry, Invalid};
 pub use cross_entropy::CrossEntropy;
 pub use mse::Mse;
 
+use dyn_clone::DynClone;
+
 use crate::error::{Error, Result};
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::plan::Bound;
@@ -45,7 +47,7 @@ pub struct LossReference {
 }
 
 /// A loss function over the last layer's output and the labels.
-pub trait Loss: std::fmt::Debug + Send + Sync {
+pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     /// The loss's name in the configuration.
     fn name(&self) -> &'static str;
 
@@ -70,6 +72,8 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
     /// row of `classes` outputs for each of `labels`.
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
 }
+
+dyn_clone::clone_trait_object!(Loss);
 
 /// Most loop iterations of one invocation: one software driver silently leaves all loops after
 /// 65,535 of them.

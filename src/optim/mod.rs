@@ -7,6 +7,8 @@ mod sgd;
 pub use crate::args::{Entry, Invalid};
 pub use sgd::{MomentumForm, Sgd};
 
+use dyn_clone::DynClone;
+
 use crate::error::Result;
 use crate::kernel::Builder;
 use crate::kernel::plan::Bound;
@@ -43,7 +45,7 @@ pub struct ReferenceParameter {
 }
 
 /// An optimizer: how gradients change the parameters.
-pub trait Optimizer: std::fmt::Debug + Send + Sync {
+pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
     /// The optimizer's name in the configuration.
     fn name(&self) -> &'static str;
 
@@ -79,6 +81,8 @@ pub trait Optimizer: std::fmt::Debug + Send + Sync {
     /// One update of one parameter in f64 from the definition; used by the proofs only.
     fn reference(&self, p: &mut ReferenceParameter, g: &[f64], lr: f64, momentum: f64);
 }
+
+dyn_clone::clone_trait_object!(Optimizer);
 
 /// The table of optimizers: the only place that lists them.
 pub static OPTIMIZERS: &[Entry<dyn Optimizer>] = &[Entry {

@@ -1,5 +1,7 @@
 //! A user's own policy as a closure; for the library only, so it has no entry in the table.
 
+use std::sync::Arc;
+
 use super::{Invalid, Policy, Rate};
 
 /// `at(t) = f(t)` for a closure `f`.
@@ -23,9 +25,10 @@ use super::{Invalid, Policy, Rate};
 /// assert_eq!(warm_up.at(0).lr, 0.001);
 /// assert_eq!(warm_up.at(1_000_000).lr, 0.1);
 /// ```
+#[derive(Clone)]
 pub struct Closure {
     description: String,
-    at: Box<dyn Fn(u64) -> Rate + Send + Sync>,
+    at: Arc<dyn Fn(u64) -> Rate + Send + Sync>,
     period: Option<u64>,
     momentum_range: Option<[f64; 2]>,
 }
@@ -39,7 +42,7 @@ impl Closure {
     ) -> Self {
         Self {
             description: description.into(),
-            at: Box::new(at),
+            at: Arc::new(at),
             period: None,
             momentum_range: None,
         }

@@ -60,6 +60,8 @@ pub use triangular2::Triangular2;
 pub use warmup::Warmup;
 pub use wsd::{DecayType, Wsd};
 
+use dyn_clone::DynClone;
+
 /// The rate and the momentum of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
@@ -78,7 +80,7 @@ impl Rate {
 }
 
 /// A learning-rate policy: one file each.
-pub trait Policy: std::fmt::Debug + Send + Sync {
+pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// The policy's name in the configuration.
     fn name(&self) -> &'static str;
     /// Refuses values that make no schedule.
@@ -146,6 +148,8 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
         false
     }
 }
+
+dyn_clone::clone_trait_object!(Policy);
 
 /// The table of policies: the only place that lists them.
 pub static POLICIES: &[Entry<dyn Policy>] = &[

@@ -26,7 +26,7 @@ use serde::Deserialize;
 /// with milestones at the sums of `steps`, where that is right: it skips a step when it is wrapped
 /// and refuses to be nested (pytorch/pytorch#196243, #67957), and sets momentums long before their
 /// part begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sequence {
     /// The policies and how many steps each has; the last one's number is not used.
     pub policies: Vec<Member>,

@@ -21,7 +21,7 @@ use serde::Deserialize;
 /// the transformers library's `cosine_warmup_with_min_lr`. Momentum, where `then` cycles it, waits at
 /// its first value. Source: Goyal et al., arXiv 1706.02677, section 2.2. PyTorch joins two schedulers
 /// by `SequentialLR` for it, which sets the second one's momentum when it is made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Warmup {
     /// Steps of the warm-up, at least 1.
     pub warmup_steps: u64,

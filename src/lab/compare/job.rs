@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, Settings, Variant};
-use crate::config::Config;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::train::{Split, Trainer};
@@ -134,8 +133,7 @@ impl<'a> Worker<'a> {
                 let Variant {
                     config, dataset, ..
                 } = &self.variants[variant];
-                let config = Config::parse("variant", &config.to_toml())?;
-                (variant, Trainer::new(gpu, config, dataset.clone())?)
+                (variant, Trainer::new(gpu, config.clone(), dataset.clone())?)
             }
         };
         Ok(&mut self.trainer.insert(kept).1)
