@@ -44,13 +44,14 @@
 //! | floor | modules |
 //! |---|---|
 //! | the roof | [`cli`]: the program, one file for each command |
-//! | watchers | [`report`]: run folder, metrics, charts, the page, the terminal |
+//! | pages | [`page`]: the page of a run, of a range test, of a comparison |
+//! | watchers | [`report`]: run folder, metrics, the terminal |
 //! | questions | [`lab`]: range tests and comparisons; [`mod@bench`]: figures of an adapter; [`export`]: models for other programs |
 //! | the engine | [`train`]: order of the data, step ring, chunks, evaluation, events |
 //! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
 //! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |
 //! | shaders | [`kernel`]: WGSL becomes dispatches; matrix products |
-//! | ground | [`schedule`]: policies; [`data`]: sources; [`gpu`]: the adapter |
+//! | ground | [`schedule`]: policies; [`data`]: sources; [`gpu`]: the adapter; [`draw`]: charts |
 //! | bedrock | [`error`], [`args`], [`rng`], [`onnx`] |
 //!
 //! To read one training step from the outside in: `src/main.rs`, `src/cli/train.rs`,
@@ -63,6 +64,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod draw;
 pub mod error;
 pub mod export;
 pub mod gpu;
@@ -73,6 +75,7 @@ pub mod loss;
 pub mod model;
 pub mod onnx;
 pub mod optim;
+pub mod page;
 pub mod report;
 pub mod rng;
 pub mod schedule;

@@ -9,12 +9,12 @@ use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config};
 use crate::data::Dataset;
+use crate::draw::plot;
 use crate::error::{Error, Result};
 use crate::lab::compare::{self, Settings, Store, Takes, Variant};
 use crate::lab::find::{self, RangeTest};
-use crate::report::comparison::Comparison;
+use crate::page::comparison::Comparison;
 use crate::report::folder::{RunFolder, write_atomically};
-use crate::report::plot;
 use crate::schedule::Policy;
 use crate::train::Trainer;
 

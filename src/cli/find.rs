@@ -9,10 +9,11 @@ use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config};
+use crate::draw::plot;
 use crate::error::Result;
 use crate::lab::find::{self, RangeTest, Verdict};
+use crate::page::range;
 use crate::report::folder::{CONFIG, RunFolder};
-use crate::report::{plot, range};
 use crate::train::Trainer;
 
 /// Finds the bounds of a cyclical rate: raises the rate from low to high and reads the loss

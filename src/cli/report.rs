@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::Output;
 use crate::error::Result;
-use crate::report::write_page;
+use crate::page::write_page;
 
 /// Writes the page of a run again, from its folder alone
 #[derive(Debug, clap::Args)]

@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use super::options::ConfigOptions;
 use super::output::{self, Output};
 use crate::config::{Bounds, Config, Length};
+use crate::draw::chart::{Chart, Series};
+use crate::draw::{plot, svg};
 use crate::error::{Error, Result};
 use crate::lab::lint;
-use crate::report::chart::{Chart, Series};
-use crate::report::curve::Curve;
-use crate::report::{plot, svg};
+use crate::page::curve::Curve;
 
 /// Draws the schedule of a configuration; needs no adapter and no data
 #[derive(Debug, clap::Args)]

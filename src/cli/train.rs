@@ -14,13 +14,14 @@ use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
 use crate::config::Config;
+use crate::draw::plot;
 use crate::error::{Error, Result};
 use crate::lab;
 use crate::lab::find::RangeTest;
 use crate::lab::lint;
 use crate::model::Weights;
+use crate::page::PageWriter;
 use crate::report::folder::RunFolder;
-use crate::report::plot;
 use crate::report::record::Recorder;
 use crate::report::tensorboard::TensorBoard;
 use crate::report::terminal::{Options, Progress, Terminal};
@@ -102,12 +103,14 @@ pub(super) fn run(
     let mut recorder = Recorder::new(folder.clone()).with_range(range);
     let mut terminal = Terminal::new(&mut talk, look);
     let mut leave = Leave::on_ctrl_c();
+    let mut page = PageWriter::new(folder.clone());
     let mut tensorboard = TensorBoard::new(&folder);
-    let mut observers: Vec<&mut dyn Observer> = vec![&mut leave, &mut recorder, &mut terminal];
+    // After the recorder, which removes the files of an earlier run and writes what the page shows.
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut leave, &mut recorder];
     if arguments.tensorboard {
-        // After the recorder, which removes the file of an earlier run.
-        observers.insert(2, &mut tensorboard);
+        observers.push(&mut tensorboard);
     }
+    observers.extend([&mut page as &mut dyn Observer, &mut terminal]);
     let summary = trainer.run(&mut observers)?;
     if arguments.json {
         output.json(&as_json(&summary, folder.path()))?;

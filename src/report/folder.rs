@@ -8,7 +8,8 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::range::RANGE;
+use serde::Serialize;
+
 use crate::error::{Error, Result};
 use crate::model::Weights;
 
@@ -16,6 +17,8 @@ use crate::model::Weights;
 pub const CONFIG: &str = "config.toml";
 /// What was known before the first step ([`crate::train::event::RunInfo`]).
 pub const RUN: &str = "run.json";
+/// The range test before the run, or of the folder.
+pub const RANGE: &str = "range.json";
 /// A line for every step and every evaluation ([`super::metrics`]).
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained weights.
@@ -171,6 +174,18 @@ impl RunFolder {
     /// [`Error::Io`] if it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         write_atomically(&self.file(name), bytes)
+    }
+
+    /// Writes a value as JSON, indented, with a line's end behind it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(value)
+            .map_err(std::io::Error::from)
+            .map_err(Error::io(self.file(name), "writing"))?;
+        text.push(b'\n');
+        self.write(name, &text)
     }
 
     /// Removes what an earlier run left and this one will only write at its end or append to, so

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::chart::count;
 use super::folder::{RUN, SUMMARY};
 use super::summary::StoredSummary;
-use super::words::{percent, things};
+use crate::draw::chart::count;
+use crate::draw::words::{percent, things};
 use crate::error::{Error, Result};
 use crate::train::event::{RunInfo, Split};
 

@@ -1,17 +1,17 @@
 //! The observer that fills a run folder.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lab::find::RangeTest;
 use crate::train::event::{Event, Flow, Observer, RunInfo};
 
-use super::folder::{AVERAGE, BEST, CONFIG, CSV, MEAN_IMAGE, METRICS, MODEL, RUN, RunFolder};
+use super::folder::{
+    AVERAGE, BEST, CONFIG, CSV, MEAN_IMAGE, METRICS, MODEL, RANGE, RUN, RunFolder,
+};
 use super::metrics::{Metrics, MetricsFile};
-use super::range::write_json;
 use super::summary::StoredSummary;
-use super::write_page;
 
 /// Writes `config.toml` and `run.json` before the first step, `metrics.jsonl` chunk by chunk, and
-/// `summary.json` `model.safetensors` and `report.html` at the end.
+/// `summary.json` and `model.safetensors` at the end.
 #[derive(Debug)]
 pub struct Recorder {
     folder: RunFolder,
@@ -39,13 +39,9 @@ impl Recorder {
     fn start(&mut self, info: &RunInfo) -> Result<()> {
         self.folder.forget_results()?;
         self.folder.write(CONFIG, info.config.as_bytes())?;
-        let mut text = serde_json::to_vec_pretty(info)
-            .map_err(std::io::Error::from)
-            .map_err(Error::io(self.folder.file(RUN), "writing"))?;
-        text.push(b'\n');
-        self.folder.write(RUN, &text)?;
+        self.folder.write_json(RUN, info)?;
         if let Some(range) = &self.range {
-            write_json(&self.folder, range)?;
+            self.folder.write_json(RANGE, range)?;
         }
         let metrics = MetricsFile::create(self.folder.file(METRICS))?;
         self.started = Some((metrics, info.sample_shape.clone()));
@@ -94,7 +90,6 @@ impl Observer for Recorder {
             let table = Metrics::read(&self.folder.file(METRICS))?.to_csv();
             self.folder.write(CSV, table.as_bytes())?;
             StoredSummary::new(summary, sample_shape).write(&self.folder)?;
-            write_page(self.folder.path())?;
         }
         Ok(Flow::Continue)
     }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::train::event::{Augmented, Evaluation, Mistake, Summary};
 
 use super::folder::{RunFolder, SUMMARY};
@@ -93,11 +93,7 @@ impl StoredSummary {
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(std::io::Error::from)
-            .map_err(Error::io(folder.file(SUMMARY), "writing"))?;
-        text.push(b'\n');
-        folder.write(SUMMARY, &text)
+        folder.write_json(SUMMARY, self)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Charts of any numbers can be drawn.
 
 use proptest::prelude::*;
-use wavetrain::report::chart::{Chart, Look, Series, number};
-use wavetrain::report::plot::{self, Glyphs, Style};
-use wavetrain::report::svg;
+use wavetrain::draw::chart::{Chart, Look, Series, number};
+use wavetrain::draw::plot::{self, Glyphs, Style};
+use wavetrain::draw::svg;
 
 /// Numbers as runs have them, and the worst that f64 holds.
 fn value() -> impl Strategy<Value = f64> {

@@ -232,13 +232,10 @@ impl Run {
                 recorder.on(&Event::Evaluated(evaluation)).unwrap();
             }
         }
-        match &self.summary {
-            Some(summary) => {
-                recorder.on(&Event::Finished(summary)).unwrap();
-                path.join("report.html")
-            }
-            None => wavetrain::report::write_page(path).unwrap(),
+        if let Some(summary) = &self.summary {
+            recorder.on(&Event::Finished(summary)).unwrap();
         }
+        wavetrain::page::write_page(path).unwrap()
     }
 
     /// The page of the run.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use wavetrain::error::Error;
-use wavetrain::report::{folder, write_page};
+use wavetrain::page::write_page;
+use wavetrain::report::folder;
 use wavetrain::train::event::{Evaluation, Split};
 
 use crate::fixture::{self, Run};

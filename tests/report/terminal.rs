@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use wavetrain::report::plot::{Glyphs, Style};
+use wavetrain::draw::plot::{Glyphs, Style};
 use wavetrain::report::terminal::{Options, Progress, Terminal};
 use wavetrain::train::event::{Event, Observer as _, Split};
 

@@ -1,8 +1,8 @@
 //! What is told before the first step.
 
 use super::{Ink, Terminal};
-use crate::report::chart::{count, number};
-use crate::report::words::{shape, things};
+use crate::draw::chart::{count, number};
+use crate::draw::words::{shape, things};
 use crate::train::event::RunInfo;
 
 impl Terminal<'_> {

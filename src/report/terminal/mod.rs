@@ -19,8 +19,8 @@ use crate::train::event::{
 };
 
 use super::folder::{CONFIG, METRICS, MODEL, PAGE};
-use super::plot;
-use super::words::{duration, loss, percent, rate, things};
+use crate::draw::plot;
+use crate::draw::words::{duration, loss, percent, rate, things};
 use state::State;
 
 /// How the steps of a run are shown.

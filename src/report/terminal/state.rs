@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use crate::report::chart::{Chart, Series};
-use crate::report::smooth::{Smooth, spans_decades};
-use crate::report::words::{duration, loss, percent, rate};
+use crate::draw::chart::{Chart, Series};
+use crate::draw::smooth::{Smooth, spans_decades};
+use crate::draw::words::{duration, loss, percent, rate};
 use crate::train::event::{Evaluation, RunInfo, Split, StepRecord};
 
 /// What is kept between events.

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use super::run::Run;
-use crate::report::chart::count;
-use crate::report::svg::escape;
+use super::contents::Run;
+use crate::draw::chart::count;
+use crate::draw::svg::escape;
 
 /// Shades of a cell, from 1; cells of 0 have none.
 const SHADES: f64 = 9.0;

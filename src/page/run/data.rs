@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::run::Run;
-use crate::report::chart::{Chart, Look, Series};
-use crate::report::smooth::{Smooth, spans_decades};
-use crate::report::svg;
+use super::contents::Run;
+use crate::draw::chart::{Chart, Look, Series};
+use crate::draw::smooth::{Smooth, spans_decades};
+use crate::draw::svg;
 use crate::train::event::{Evaluation, Split};
 
 /// Runs up to this many steps are embedded whole.

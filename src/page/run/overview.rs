@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::run::{Ending, Run};
-use crate::report::chart::{count, number};
-use crate::report::svg::escape;
-use crate::report::words::{duration, loss, percent, rate, things};
+use super::contents::{Ending, Run};
+use crate::draw::chart::{count, number};
+use crate::draw::svg::escape;
+use crate::draw::words::{duration, loss, percent, rate, things};
 use crate::train::event::Split;
 
 /// The page's heading, as plain text.

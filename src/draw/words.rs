@@ -1,9 +1,9 @@
 //! Figures as people write them.
 
-use crate::report::chart::{count, number};
+use crate::draw::chart::{count, number};
 
 /// A share as percent: `98.42 %`.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     if share.is_finite() {
         format!("{:.2} %", share * 100.0)
     } else {
@@ -12,7 +12,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A loss with four significant digits.
-pub(crate) fn loss(value: f64) -> String {
+pub fn loss(value: f64) -> String {
     if !value.is_finite() {
         return "not finite".into();
     }
@@ -24,7 +24,7 @@ pub(crate) fn loss(value: f64) -> String {
 }
 
 /// A time: `9.87 s`, `98.7 s`, `12 min 05 s`, `3 h 07 min`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "-".into();
     }
@@ -43,7 +43,7 @@ pub(crate) fn duration(seconds: f64) -> String {
 }
 
 /// A number of things: `1 step`, `3,752 steps`.
-pub(crate) fn things(number: u64, thing: &str) -> String {
+pub fn things(number: u64, thing: &str) -> String {
     let plural = match number {
         1 => "",
         _ if thing.ends_with("ss") => "es",
@@ -53,13 +53,13 @@ pub(crate) fn things(number: u64, thing: &str) -> String {
 }
 
 /// A shape: `1 × 28 × 28` with `by` = ` × `.
-pub(crate) fn shape(shape: &[usize], by: &str) -> String {
+pub fn shape(shape: &[usize], by: &str) -> String {
     let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
     sides.join(by)
 }
 
 /// A speed with three significant digits, whole from 100 on.
-pub(crate) fn rate(value: f64) -> String {
+pub fn rate(value: f64) -> String {
     let whole = value.abs().max(1e-3).log10().floor() as i32;
     let decimals = (2 - whole).clamp(0, 5) as usize;
     number(format!("{value:.decimals$}").parse().unwrap_or(value))

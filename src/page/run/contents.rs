@@ -4,9 +4,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::lab::find::RangeTest;
-use crate::report::folder::{METRICS, RUN, RunFolder, SUMMARY};
+use crate::report::folder::{METRICS, RANGE, RUN, RunFolder, SUMMARY};
 use crate::report::metrics::Metrics;
-use crate::report::range::RANGE;
 use crate::report::summary::StoredSummary;
 use crate::train::event::{Evaluation, RunInfo, Split};
 

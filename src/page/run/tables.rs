@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::run::Run;
-use crate::report::chart::{count, number};
+use super::contents::Run;
+use crate::draw::chart::{count, number};
+use crate::draw::svg::escape;
+use crate::draw::words::{loss, percent, shape, things};
 use crate::report::summary::StoredMistake;
-use crate::report::svg::escape;
-use crate::report::words::{loss, percent, shape, things};
 use crate::train::event::Split;
 
 /// Rows of the tables of values.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::chart::{Chart, Series, count, number};
+use crate::draw::chart::{Chart, Series, count, number};
 use crate::lab::lint::Finding;
 use crate::schedule::Policy;
 

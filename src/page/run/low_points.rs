@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 
-use super::run::Run;
-use crate::report::chart::{Chart, Look, Series, count};
-use crate::report::svg;
-use crate::report::words::{duration, percent};
+use super::contents::Run;
+use crate::draw::chart::{Chart, Look, Series, count};
+use crate::draw::svg;
+use crate::draw::words::{duration, percent};
 use crate::train::event::{LowPoint, Split};
 
 /// An accuracy of a low point, where it was measured.

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::chart::{Chart, Look, Series, count};
 use super::curve::Curve;
-use super::folder::{PAGE, RunFolder};
-use super::page::{self, Parts};
-use super::svg::{self, escape};
-use crate::error::{Error, Result};
+use super::frame::{self, Parts};
+use crate::draw::chart::{Chart, Look, Series, count};
+use crate::draw::svg::{self, escape};
+use crate::error::Result;
 use crate::lab::compare::{Interval, Outcome, Record, Settings, statistics};
 use crate::lab::find::RangeTest;
+use crate::report::folder::{PAGE, RunFolder};
 use crate::schedule::Policy;
 
 /// All figures of a comparison, as JSON.
@@ -166,15 +166,11 @@ impl Comparison {
         schedules: &[&dyn Policy],
         config: &str,
     ) -> Result<PathBuf> {
-        let mut text = serde_json::to_vec_pretty(self)
-            .map_err(std::io::Error::from)
-            .map_err(Error::io(folder.file(COMPARISON), "writing"))?;
-        text.push(b'\n');
-        folder.write(COMPARISON, &text)?;
+        folder.write_json(COMPARISON, self)?;
         let names: Vec<&str> = self.takes.iter().map(|(name, _)| name.as_str()).collect();
         let Settings { seeds, steps, .. } = self.settings;
         let runs = format!("{seeds} seeds, {} steps each", count(steps));
-        let page = page::simple(&Parts {
+        let page = frame::simple(&Parts {
             heading: &format!("{}: {}", self.data, names.join(", ")),
             lead: &format!(
                 "{runs}, on {}. Each seed has the same initial weights and order of samples for all; \

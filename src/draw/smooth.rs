@@ -4,7 +4,7 @@
 /// <https://arxiv.org/abs/1412.6980>, section 3): weights fall by `1 - 1/window` from each value to
 /// the one before it and sum to 1.
 #[derive(Debug, Clone)]
-pub(crate) struct Smooth {
+pub struct Smooth {
     keep: f64,
     sum: f64,
     weight: f64,
@@ -12,7 +12,7 @@ pub(crate) struct Smooth {
 
 impl Smooth {
     /// An average over about `window` values.
-    pub(crate) fn over(window: u64) -> Self {
+    pub fn over(window: u64) -> Self {
         Self {
             keep: 1.0 - 1.0 / window.max(1) as f64,
             sum: 0.0,
@@ -21,7 +21,7 @@ impl Smooth {
     }
 
     /// The average with one more value; a value that is not finite is left out and gives NaN.
-    pub(crate) fn next(&mut self, value: f64) -> f64 {
+    pub fn next(&mut self, value: f64) -> f64 {
         if !value.is_finite() {
             return f64::NAN;
         }
@@ -33,7 +33,7 @@ impl Smooth {
 
 /// Whether a smoothed curve falls (or blows up) so far, by more than a factor of 12, that a linear
 /// axis shows its first steps and nothing of the rest.
-pub(crate) fn spans_decades(values: impl Iterator<Item = f64>) -> bool {
+pub fn spans_decades(values: impl Iterator<Item = f64>) -> bool {
     let drawn = values.filter(|value| value.is_finite() && *value > 0.0);
     let (lowest, highest) = drawn.fold((f64::INFINITY, 0.0_f64), |(lowest, highest), value| {
         (lowest.min(value), highest.max(value))

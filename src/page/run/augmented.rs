@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::run::Run;
-use crate::report::chart::count;
-use crate::report::svg::escape;
+use super::contents::Run;
+use crate::draw::chart::count;
+use crate::draw::svg::escape;
 
 /// The section; nothing where pictures are not changed while they train.
 pub(super) fn section(run: &Run) -> String {

@@ -3,16 +3,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::chart::{Chart, Look, Series, count, number};
-use super::folder::{PAGE, RunFolder};
-use super::page::{self, Parts};
-use super::svg::{self, escape};
-use super::words::percent;
-use crate::error::{Error, Result};
+use super::frame::{self, Parts};
+use crate::draw::chart::{Chart, Look, Series, count, number};
+use crate::draw::svg::{self, escape};
+use crate::draw::words::percent;
+use crate::error::Result;
 use crate::lab::find::{RangeTest, Sweep};
-
-/// The range test of a folder, as JSON.
-pub const RANGE: &str = "range.json";
+use crate::report::folder::{PAGE, RANGE, RunFolder};
 
 /// Loss and accuracy over the rate, each sweep a pale line behind its smoothed one.
 #[must_use]
@@ -159,13 +156,13 @@ pub struct About {
 /// # Errors
 /// [`Error::Io`] for a file that cannot be written.
 pub fn write(folder: &RunFolder, test: &RangeTest, about: &About) -> Result<PathBuf> {
-    write_json(folder, test)?;
+    folder.write_json(RANGE, test)?;
     let heading = match (test.base_lr, test.max_lr) {
         (Some(base), Some(max)) => format!("{}: rates from {base} to {max}", about.data),
         _ => format!("{}: no bounds ({})", about.data, test.verdict.name()),
     };
     let lead = format!("{} on {}.", capital(&about.test), about.adapter);
-    let page = page::simple(&Parts {
+    let page = frame::simple(&Parts {
         heading: &heading,
         lead: &lead,
         sections: &section(test),
@@ -174,16 +171,4 @@ pub fn write(folder: &RunFolder, test: &RangeTest, about: &About) -> Result<Path
     });
     folder.write(PAGE, page.as_bytes())?;
     Ok(folder.file(PAGE))
-}
-
-/// Writes `range.json`.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn write_json(folder: &RunFolder, test: &RangeTest) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(test)
-        .map_err(std::io::Error::from)
-        .map_err(Error::io(folder.file(RANGE), "writing"))?;
-    text.push(b'\n');
-    folder.write(RANGE, &text)
 }

@@ -1,0 +1,75 @@
+//! What all pages share: the templates, the style, and how parts are put in.
+
+use crate::draw::svg::escape;
+
+pub(super) const TEMPLATE: &str = include_str!("../../assets/page/page.html");
+const SIMPLE: &str = include_str!("../../assets/page/simple.html");
+pub(super) const STYLE: &str = include_str!("../../assets/page/style.css");
+pub(super) const SCRIPT: &str = include_str!("../../assets/page/chart.js");
+
+/// What a page without a run is made of.
+pub(super) struct Parts<'a> {
+    pub(super) heading: &'a str,
+    pub(super) lead: &'a str,
+    /// HTML.
+    pub(super) sections: &'a str,
+    /// TOML.
+    pub(super) config: &'a str,
+    /// The file beside the page that holds the figures.
+    pub(super) files: &'a str,
+}
+
+/// A page in the design of a run's, without script.
+pub(super) fn simple(parts: &Parts<'_>) -> String {
+    fill(SIMPLE, &|name| match name {
+        "title" => escape(&format!("{} - wavetrain", parts.heading)),
+        "style" => STYLE.into(),
+        "version" => env!("CARGO_PKG_VERSION").into(),
+        "heading" => escape(parts.heading),
+        "lead" => escape(parts.lead),
+        "sections" => parts.sections.into(),
+        "config" => escape(parts.config),
+        "files" => escape(parts.files),
+        _ => String::new(),
+    })
+}
+
+/// The template with each `{{name}}` replaced. What is put in is not looked at again, so no text of
+/// a run can stand for another part.
+pub(super) fn fill(template: &str, part: &dyn Fn(&str) -> String) -> String {
+    let mut page = String::with_capacity(template.len() * 4);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        page.push_str(before);
+        page.push_str(&part(name));
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_not_looked_at_again() {
+        let filled = fill("<{{a}}|{{b}}>", &|name| match name {
+            "a" => "{{b}}".into(),
+            _ => "x".into(),
+        });
+        assert_eq!(filled, "<{{b}}|x>");
+    }
+
+    #[test]
+    fn style_and_script_cannot_end_their_elements() {
+        assert!(!STYLE.contains("</") && !SCRIPT.contains("</"));
+        for asset in [TEMPLATE, SIMPLE, STYLE, SCRIPT] {
+            let outside = asset.replace("http://www.w3.org/2000/svg", "");
+            for address in ["http:", "https:", "url(h", "@import", "fetch("] {
+                assert!(!outside.contains(address), "{address}");
+            }
+        }
+    }
+}

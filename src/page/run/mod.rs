@@ -1,0 +1,96 @@
+//! The page of a run: one file that opens from disk and asks no network for anything.
+//!
+//! Everything comes from the run folder, and the same folder gives the same bytes. The charts are
+//! static SVG; the script inside the page replaces them by ones that can be read off and zoomed.
+
+mod augmented;
+mod confusion;
+mod contents;
+mod data;
+mod low_points;
+mod overview;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use super::frame::{SCRIPT, STYLE, TEMPLATE, fill};
+use super::range;
+use crate::draw::svg::{self, escape};
+use crate::error::Result;
+use crate::report::folder::{PAGE, RunFolder};
+use crate::train::event::{Event, Flow, Observer};
+
+use contents::Run;
+use data::Charts;
+
+/// Writes `report.html` from the run folder alone, and tells where. A run without a summary (killed,
+/// or still going on) gets a page that says so.
+///
+/// # Errors
+/// [`crate::error::Error::Output`] if the folder is not a run, [`crate::error::Error::Data`] if one of its files is
+/// broken, [`crate::error::Error::Io`] if one cannot be read or the page not be written.
+pub fn write_page(folder: &Path) -> Result<PathBuf> {
+    let folder = RunFolder::open(folder)?;
+    let page = render(&Run::read(&folder)?);
+    folder.write(PAGE, page.as_bytes())?;
+    Ok(folder.file(PAGE))
+}
+
+/// Writes the page of a run when it is over. It stands behind the [`crate::report::record::Recorder`],
+/// from whose files the page is made.
+#[derive(Debug)]
+pub struct PageWriter {
+    folder: RunFolder,
+}
+
+impl PageWriter {
+    /// A writer of the page of this run.
+    #[must_use]
+    pub fn new(folder: RunFolder) -> Self {
+        Self { folder }
+    }
+}
+
+impl Observer for PageWriter {
+    fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
+        if let Event::Finished(_) = event {
+            write_page(self.folder.path())?;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// The page as text.
+fn render(run: &Run) -> String {
+    let charts = Charts::new(run);
+    let heading = overview::heading(run);
+    fill(TEMPLATE, &|name| match name {
+        "title" => escape(&format!("{heading} - wavetrain")),
+        "style" => STYLE.into(),
+        "version" => escape(&run.info.version),
+        "heading" => escape(&heading),
+        "lead" => overview::lead(run),
+        "banner" => overview::banner(run),
+        "tiles" => overview::tiles(run, charts.last_loss()),
+        "schedule" => escape(&run.info.schedule),
+        "rate" => svg::figure(&charts.rate),
+        "momentum" => svg::figure(&charts.momentum),
+        "loss" => svg::figure(&charts.loss),
+        "accuracy" => svg::figure(&charts.accuracy),
+        "grad_norm" => charts.norm_figure(),
+        "cycles" => overview::cycles(run),
+        "window" => charts.window.to_string(),
+        "confusion" => confusion::confusion(run),
+        "mistakes" => tables::mistakes(run),
+        "low_points" => low_points::section(run),
+        "augmented" => augmented::section(run),
+        "range" => run.range.as_ref().map(range::section).unwrap_or_default(),
+        "layers" => tables::layers(run),
+        "facts" => tables::facts(run),
+        "values" => tables::values(run),
+        "config" => escape(&run.info.config),
+        "data" => charts.json(run),
+        "script" => SCRIPT.into(),
+        _ => String::new(),
+    })
+}
