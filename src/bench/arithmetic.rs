@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::seconds;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernel::plan::Role;
+use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Builder, Call, Mode, shaders};
 
@@ -55,7 +55,7 @@ impl Arithmetic {
             (groups, best, multiply_add) = (4 * groups, rate, more);
         }
         let mut b = builder();
-        let y = b.shared("bench y", Role::Data, (MOST_GROUPS * 64 * 16) as u64);
+        let y = b.shared(Key::Kept("bench y"), (MOST_GROUPS * 64 * 16) as u64);
         let shader = shaders::named("bench/nothing");
         for _ in 0..DISPATCHES {
             b.dispatch(
@@ -106,7 +106,7 @@ fn compile(
     iterations: usize,
     groups: usize,
 ) -> Result<Program> {
-    let y = b.shared("bench y", Role::Data, (MOST_GROUPS * 64 * 16) as u64);
+    let y = b.shared(Key::Kept("bench y"), (MOST_GROUPS * 64 * 16) as u64);
     let call = Call::new("multiply-add", [groups as u32, 1, 1])
         .place("y", y)
         .u32("iterations", iterations)

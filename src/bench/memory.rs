@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::builder::grid;
-use crate::kernel::plan::Role;
+use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Builder, Call, Mode, shaders};
 
@@ -28,8 +28,8 @@ impl Memory {
         let mut forms = Vec::new();
         for (entry, quads) in FORMS {
             let mut b = Builder::new(gpu.class(), Mode::Train, 1, gpu.max_texture_side());
-            let x = b.shared("copy x", Role::Data, BYTES as u64);
-            let y = b.shared("copy y", Role::Data, BYTES as u64);
+            let x = b.shared(Key::Kept("copy x"), BYTES as u64);
+            let y = b.shared(Key::Kept("copy y"), BYTES as u64);
             let call = Call::new(entry, grid(BYTES / 16 / quads, 64)?)
                 .place("x", x)
                 .place("y", y)

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::product::{Form, Product};
 use crate::kernel::program::{Phases, Program, Workshop};
-use crate::kernel::{Builder, Matrix, Mode};
+use crate::kernel::{Builder, Matrix, Mode, plan};
 use crate::rng::{Key, Stream, uniform};
 
 /// Form, m, n and k of the products that are measured: large ones, and those of a training step of
@@ -51,7 +51,7 @@ impl Bench {
         let mut builder = Builder::new(gpu.class(), Mode::Train, m, gpu.max_texture_side());
         let [a, b, c] = [("a", a), ("b", b), ("c", c)].map(|(name, matrix)| {
             let value = builder.matrix(name, matrix);
-            builder.keep(value, name);
+            builder.keep(value, plan::Key::Kept(name));
             value
         });
         let product = Product::new(form, "product".into(), m, n)
@@ -63,7 +63,10 @@ impl Bench {
         let mut workshop = Workshop::new(Arc::clone(gpu), 1);
         let program = workshop.realize(&builder.finish())?;
         for (name, matrix, stream) in [("a", a.matrix, 0), ("b", b.matrix, 1)] {
-            workshop.write(name, bytemuck::cast_slice(&made_up(matrix, stream)))?;
+            workshop.write(
+                &plan::Key::Kept(name),
+                bytemuck::cast_slice(&made_up(matrix, stream)),
+            )?;
         }
         workshop.run(&program, Phases::Step, 1)?;
         Ok(Self {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::conv::Border;
 use super::matrix::{Geometry, Matrix, Parameter, Value};
-use super::plan::{Bound, BufferSpec, Dispatch, ImageSpec, Op, Plan, PlannedKernel, Role, Word};
+use super::plan::{
+    Bound, BufferSpec, Dispatch, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
+};
 use super::source::Shader;
 use crate::error::{Error, Result};
 use crate::gpu::Class;
@@ -19,6 +21,17 @@ pub enum Mode {
     /// The forward pass of training alone; running statistics become those of the batch, whatever
     /// they were.
     Statistics,
+}
+
+impl Mode {
+    /// Whose buffers a plan of this mode uses.
+    #[must_use]
+    pub fn user(self) -> Use {
+        match self {
+            Self::Train | Self::Statistics => Use::Training,
+            Self::Evaluate => Use::Evaluation,
+        }
+    }
 }
 
 /// The three phases of a step.
@@ -169,7 +182,7 @@ pub struct Builder {
     mode: Mode,
     phase: Phase,
     label: String,
-    shared: HashMap<String, usize>,
+    shared: HashMap<Key, usize>,
     kernels: HashMap<(String, String), usize>,
     images: HashMap<(usize, u64, [u32; 2], [u32; 2]), usize>,
     weight_copies: Vec<Op>,
@@ -273,8 +286,7 @@ impl Builder {
     /// A new value of any layout.
     pub fn matrix(&mut self, name: &str, matrix: Matrix) -> Value {
         self.plan.buffers.push(BufferSpec {
-            name: self.label(name),
-            role: Role::Value,
+            key: Key::Value(self.label(name)),
             bytes: matrix.bytes(),
             stride: matrix.stride,
         });
@@ -296,28 +308,25 @@ impl Builder {
         self.remembered.get(path).cloned().unwrap_or_default()
     }
 
-    /// Keeps a value apart, under a name by which [`super::program::Workshop`] reads and fills it: for
+    /// Keeps a value apart, under a key by which [`super::program::Workshop`] reads and fills it: for
     /// values that come from outside or are looked at. It shares its slot with no other value.
-    pub fn keep(&mut self, value: Value, name: &str) {
-        let spec = &mut self.plan.buffers[value.buffer];
-        spec.role = Role::Data;
-        name.clone_into(&mut spec.name);
-        self.shared.insert(name.to_owned(), value.buffer);
+    pub fn keep(&mut self, value: Value, key: Key) {
+        self.plan.buffers[value.buffer].key = key.clone();
+        self.shared.insert(key, value.buffer);
     }
 
-    /// A buffer that the plans of a model share by name, as it will be bound: whole.
-    pub fn shared(&mut self, name: &str, role: Role, bytes: u64) -> Bound {
-        let buffer = match self.shared.get(name) {
+    /// A buffer that the plans of a model share by its key, as it will be bound: whole.
+    pub fn shared(&mut self, key: Key, bytes: u64) -> Bound {
+        let buffer = match self.shared.get(&key) {
             Some(buffer) => *buffer,
             None => {
                 self.plan.buffers.push(BufferSpec {
-                    name: name.to_owned(),
-                    role,
+                    key: key.clone(),
                     bytes,
                     stride: 0,
                 });
                 let buffer = self.plan.buffers.len() - 1;
-                self.shared.insert(name.to_owned(), buffer);
+                self.shared.insert(key, buffer);
                 buffer
             }
         };
@@ -329,9 +338,9 @@ impl Builder {
         }
     }
 
-    /// The stretch of the flat buffer `name` that belongs to a parameter.
-    fn stretch(&mut self, name: &str, role: Role, parameter: Parameter) -> Bound {
-        let Bound::Buffer { buffer, .. } = self.shared(name, role, 0) else {
+    /// The stretch of a flat buffer that belongs to a parameter.
+    fn stretch(&mut self, key: Key, parameter: Parameter) -> Bound {
+        let Bound::Buffer { buffer, .. } = self.shared(key, 0) else {
             unreachable!("shared buffers are buffers");
         };
         Bound::Buffer {
@@ -343,12 +352,12 @@ impl Builder {
 
     /// A parameter, to be bound for reading.
     pub fn parameter(&mut self, parameter: Parameter) -> Bound {
-        self.stretch("parameters", Role::Parameters, parameter)
+        self.stretch(Key::Parameters, parameter)
     }
 
     /// A parameter's gradient, to be bound for writing.
     pub fn gradient(&mut self, parameter: Parameter) -> Bound {
-        self.stretch("gradients", Role::Gradients, parameter)
+        self.stretch(Key::Gradients, parameter)
     }
 
     /// The texture of a matrix; the copy is planned where it is read first. Copies of parameters
@@ -393,9 +402,9 @@ impl Builder {
             return bound;
         };
         let source = &self.plan.buffers[buffer];
-        let is_parameter = source.role == Role::Parameters;
+        let is_parameter = source.key.role() == Role::Parameters;
         let spec = ImageSpec {
-            name: source.name.clone(),
+            name: source.key.to_string(),
             ..spec
         };
         let key = (buffer, offset, spec.origin, [spec.width, spec.height]);

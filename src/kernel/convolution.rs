@@ -6,7 +6,7 @@ use super::builder::{Builder, Call, grid};
 use super::conv::{self, Border, ConvShape, Op, Read, Run, Variant, flags};
 use super::matmul::{self, Operand};
 use super::matrix::{Geometry, Matrix, Parameter, Value};
-use super::plan::{Bound, Role};
+use super::plan::{Bound, Key};
 use super::shaders::named;
 use super::source::Shader;
 use crate::error::Result;
@@ -149,7 +149,7 @@ impl Builder {
         let run = self.run(c, x, y, flags);
         let bias = match c.bias {
             Some(bias) => self.parameter(bias),
-            None => self.shared("nothing", Role::Table, 256),
+            None => self.shared(Key::Nothing, 256),
         };
         let call = c
             .call(&variant, &run, self.label("forward"))
@@ -186,7 +186,7 @@ impl Builder {
         let dw = self.gradient(c.weight);
         let db: Bound = match c.bias {
             Some(bias) => self.gradient(bias),
-            None => self.shared("nothing", Role::Table, 256),
+            None => self.shared(Key::Nothing, 256),
         };
         let run = self.run(c, x, dy, if c.bias.is_some() { flags::DB } else { 0 });
         let count = variant.parts(&c.shape).iter().product::<u32>() as usize;

@@ -1,6 +1,8 @@
 //! The plan: a training step as data. A fixed list of dispatches and copies over buffers that are
 //! laid out once; no wgpu handles. `realize` turns it into commands, `wavetrain plan` prints it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::source::Composed;
@@ -54,13 +56,106 @@ pub enum Role {
     Results,
 }
 
+/// Whose buffer it is, where training and evaluation each have their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Use {
+    /// Training's, which renewing statistics uses, too.
+    Training,
+    /// Evaluation's.
+    Evaluation,
+}
+
+/// Which buffer of a plan: what the host, layers, losses and optimizers know it by. Plans of one
+/// model share buffers by their keys, all but values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// The samples on the device.
+    Samples,
+    /// What is to be learned about each of them.
+    Targets,
+    /// Positions of a chunk's samples in the list of samples.
+    Indices(Use),
+    /// How each sample of a chunk is changed at random.
+    Places(Use),
+    /// What the loss says of each row.
+    Rows(Use),
+    /// What the steps of a chunk return.
+    Results(Use),
+    /// What is subtracted from each element of a sample.
+    Mean,
+    /// What each element is multiplied with then.
+    Scale,
+    /// Multipliers of rate and decay for each block of 64 parameters.
+    Multipliers,
+    /// All parameters, flat.
+    Parameters,
+    /// All gradients, with the parameters' offsets.
+    Gradients,
+    /// A state of the optimizer by its name, with the parameters' offsets.
+    Optimizer(&'static str),
+    /// A state of a layer by its full name (`3.running_mean`).
+    State(String),
+    /// A value that is read or filled from outside, by its name.
+    Kept(&'static str),
+    /// Activations and their gradients, by their label; several may have the same.
+    Value(String),
+    /// What is bound where a kernel reads nothing.
+    Nothing,
+}
+
+impl Key {
+    /// What the buffer is for.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Samples | Self::Targets | Self::Indices(_) | Self::Places(_) | Self::Kept(_) => {
+                Role::Data
+            }
+            Self::Rows(_) | Self::Results(_) => Role::Results,
+            Self::Mean | Self::Scale | Self::Multipliers | Self::Nothing => Role::Table,
+            Self::Parameters => Role::Parameters,
+            Self::Gradients => Role::Gradients,
+            Self::Optimizer(_) | Self::State(_) => Role::State,
+            Self::Value(_) => Role::Value,
+        }
+    }
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Training => "training",
+            Self::Evaluation => "evaluation",
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Samples => f.write_str("samples"),
+            Self::Targets => f.write_str("labels"),
+            Self::Indices(user) => write!(f, "{user} indices"),
+            Self::Places(user) => write!(f, "{user} places"),
+            Self::Rows(user) => write!(f, "{user} rows"),
+            Self::Results(user) => write!(f, "{user} results"),
+            Self::Mean => f.write_str("mean"),
+            Self::Scale => f.write_str("scale"),
+            Self::Multipliers => f.write_str("multipliers"),
+            Self::Parameters => f.write_str("parameters"),
+            Self::Gradients => f.write_str("gradients"),
+            Self::Optimizer(name) | Self::Kept(name) => f.write_str(name),
+            Self::State(name) | Self::Value(name) => f.write_str(name),
+            Self::Nothing => f.write_str("nothing"),
+        }
+    }
+}
+
 /// A buffer of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BufferSpec {
-    /// Its name; buffers other than values are shared between plans by name.
-    pub name: String,
-    /// What it is for.
-    pub role: Role,
+    /// Which it is.
+    pub key: Key,
     /// Size in bytes.
     pub bytes: u64,
     /// Floats from row to row, for matrices; 0 for lists.
@@ -182,7 +277,7 @@ pub struct PlannedKernel {
 }
 
 /// A step as data.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// Samples per step.
     pub batch: usize,
@@ -240,7 +335,7 @@ impl Plan {
         let mut memory: Vec<(String, u64)> = roles
             .iter()
             .map(|(role, name)| {
-                let of_role = self.buffers.iter().filter(|buffer| buffer.role == *role);
+                let of_role = self.buffers.iter().filter(|b| b.key.role() == *role);
                 ((*name).to_owned(), of_role.map(|buffer| buffer.bytes).sum())
             })
             .collect();

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::builder::{Builder, Call};
 use super::matmul::{self, Operand, Variant, flags};
 use super::matrix::{Matrix, Value};
-use super::plan::{Bound, Role};
+use super::plan::{Bound, Key};
 use super::source::Shader;
 use crate::error::Result;
 use crate::gpu::Class;
@@ -215,7 +215,7 @@ impl Builder {
         let variant = self.fitting(&product, matrices);
         let a = self.operand(variant.a, a, a_matrix);
         let b = self.operand(variant.b, b, b_matrix);
-        let nothing = self.shared("nothing", Role::Table, 256);
+        let nothing = self.shared(Key::Nothing, 256);
         let extra = match (product.extra, variant.gate) {
             (Some(gate), Operand::Texture) => self.image(gate, c_matrix),
             // Something must be bound where the flag says that it is not read.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::bind::{self, DIMS, STEP};
 use super::pipeline::{Pipeline, Pipelines};
-use super::plan::{Bound, Dispatch, ImageSpec, Op, Plan, Role};
+use super::plan::{Bound, Dispatch, ImageSpec, Key, Op, Plan, Role};
 use super::recorder::{self, Recorder};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Readback};
@@ -21,7 +21,7 @@ pub const SLOT_BYTES: u64 = 256;
 pub struct Workshop {
     gpu: Arc<Gpu>,
     pipelines: Pipelines,
-    buffers: HashMap<String, wgpu::Buffer>,
+    buffers: HashMap<Key, wgpu::Buffer>,
     ring: wgpu::Buffer,
     ring_group: wgpu::BindGroup,
     slots: usize,
@@ -156,28 +156,28 @@ impl Workshop {
     /// Fills a shared buffer from its start on.
     ///
     /// # Errors
-    /// If no plan has a buffer of that name.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    /// If no plan has that buffer.
+    pub fn write(&self, key: &Key, bytes: &[u8]) -> Result<()> {
         self.gpu
             .queue
-            .write_buffer(self.shared(name)?, 0, &padded(bytes));
+            .write_buffer(self.shared(key)?, 0, &padded(bytes));
         Ok(())
     }
 
     /// The bytes of a shared buffer.
     ///
     /// # Errors
-    /// If no plan has a buffer of that name, or the device fails.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let buffer = self.shared(name)?;
+    /// If no plan has that buffer, or the device fails.
+    pub fn read(&self, key: &Key) -> Result<Vec<u8>> {
+        let buffer = self.shared(key)?;
         self.gpu.read(buffer, 0, buffer.size())
     }
 
-    /// A shared buffer by name.
-    pub(crate) fn shared(&self, name: &str) -> Result<&wgpu::Buffer> {
-        self.buffers.get(name).ok_or_else(|| {
+    /// A shared buffer.
+    pub(crate) fn shared(&self, key: &Key) -> Result<&wgpu::Buffer> {
+        self.buffers.get(key).ok_or_else(|| {
             self.gpu
-                .failure(format!("no plan has a buffer called {name}"))
+                .failure(format!("no plan has a buffer called {key}"))
         })
     }
 
@@ -228,7 +228,7 @@ impl Workshop {
         for spec in &plan.buffers {
             if spec.bytes > most {
                 return Err(Error::Capacity {
-                    what: format!("the buffer of {}", spec.name),
+                    what: format!("the buffer of {}", spec.key),
                     needed: mebibytes(spec.bytes),
                     available: format!("{} in one binding", mebibytes(most)),
                     adapter: self.gpu.description().name.clone(),
@@ -255,16 +255,17 @@ impl Workshop {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST;
-        if spec.role == Role::Value {
-            return self.gpu.buffer(&spec.name, spec.bytes, usage);
+        let name = spec.key.to_string();
+        if spec.key.role() == Role::Value {
+            return self.gpu.buffer(&name, spec.bytes, usage);
         }
-        if let Some(buffer) = self.buffers.get(&spec.name)
+        if let Some(buffer) = self.buffers.get(&spec.key)
             && buffer.size() >= spec.bytes
         {
             return buffer.clone();
         }
-        let buffer = self.gpu.buffer(&spec.name, spec.bytes, usage);
-        self.buffers.insert(spec.name.clone(), buffer.clone());
+        let buffer = self.gpu.buffer(&name, spec.bytes, usage);
+        self.buffers.insert(spec.key.clone(), buffer.clone());
         buffer
     }
 
@@ -409,12 +410,12 @@ impl Workshop {
     pub(crate) fn submit_and_read(
         &mut self,
         mut recorder: Recorder,
-        wanted: &[(&str, u64)],
+        wanted: &[(Key, u64)],
     ) -> Result<Ticket> {
         let mut reads = Vec::with_capacity(wanted.len());
-        for (name, bytes) in wanted {
+        for (key, bytes) in wanted {
             let readback = self.staging(*bytes);
-            readback.copy(recorder.encoder(), self.shared(name)?, 0, *bytes);
+            readback.copy(recorder.encoder(), self.shared(key)?, 0, *bytes);
             reads.push((readback, *bytes));
         }
         let submission = self.gpu.queue.submit([recorder.finish()]);

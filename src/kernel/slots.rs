@@ -59,7 +59,7 @@ pub(super) fn share(plan: &mut Plan) {
     let mut images = HashMap::new();
     for (at, op) in plan.ops().enumerate() {
         let mut bound = |bound: &Bound| match bound {
-            Bound::Buffer { buffer, .. } if plan.buffers[*buffer].role == Role::Value => {
+            Bound::Buffer { buffer, .. } if plan.buffers[*buffer].key.role() == Role::Value => {
                 touch(&mut values, *buffer, at);
             }
             Bound::Buffer { .. } => {}
@@ -104,7 +104,7 @@ fn renumber(
     let mut buffers = Vec::new();
     for (index, spec) in plan.buffers.iter().enumerate() {
         let is_slot = value_slots.get(&index) == Some(&index);
-        if spec.role != Role::Value || is_slot {
+        if spec.key.role() != Role::Value || is_slot {
             new_buffers.insert(index, buffers.len());
             buffers.push(spec.clone());
         }

@@ -8,7 +8,7 @@ use crate::data::Augment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::builder::Phase;
-use crate::kernel::plan::{Bound, Role};
+use crate::kernel::plan::{Bound, Key, Use};
 use crate::kernel::{Builder, Mode, Parameter, Plan, Value};
 use crate::layer::chain::Chain;
 use crate::loss::{BLOCK, LossSite};
@@ -59,20 +59,16 @@ impl PlanRequest {
         1 + self.batch.div_ceil(BLOCK)
     }
 
-    /// The name of a buffer that training and evaluation each have their own of.
+    /// Whose buffers the plan uses, where training and evaluation each have their own.
     #[must_use]
-    pub fn own(&self, name: &str) -> String {
-        let mode = match self.mode {
-            Mode::Train | Mode::Statistics => "training",
-            Mode::Evaluate => "evaluation",
-        };
-        format!("{mode} {name}")
+    pub fn user(&self) -> Use {
+        self.mode.user()
     }
 }
 
-/// The buffer that [`plan_with_outputs`] keeps the network's outputs in: a row for each sample,
+/// What [`plan_with_outputs`] keeps the network's outputs as: a row for each sample,
 /// padded to a multiple of four.
-pub const OUTPUTS: &str = "outputs";
+pub const OUTPUTS: Key = Key::Kept("outputs");
 
 /// A builder for plans of a request.
 pub(super) fn plan_builder(gpu: &Gpu, request: &PlanRequest) -> Builder {
@@ -126,9 +122,9 @@ fn check_step(network: &Network, gpu: &Gpu, batch: usize) -> Result<()> {
 fn build(network: &Network, gpu: &Gpu, request: &PlanRequest, outputs: bool) -> Result<Plan> {
     check_step(network, gpu, request.batch)?;
     let mut b = plan_builder(gpu, request);
-    b.shared("parameters", Role::Parameters, 4 * network.floats() as u64);
+    b.shared(Key::Parameters, 4 * network.floats() as u64);
     if request.mode == Mode::Train {
-        b.shared("gradients", Role::Gradients, 4 * network.floats() as u64);
+        b.shared(Key::Gradients, 4 * network.floats() as u64);
     }
     let shared = Shared::new(&mut b, network, request);
     let input = gather(&mut b, network, request, &shared)?;
@@ -182,13 +178,13 @@ impl Shared {
         let table = 4 * elements.next_multiple_of(4) as u64;
         let results = 8 * request.slots * request.results_stride();
         Self {
-            samples: b.shared("samples", Role::Data, sample_bytes as u64),
-            labels: b.shared("labels", Role::Data, 4 * request.samples as u64),
-            indices: b.shared(&request.own("indices"), Role::Data, 4 * listed as u64),
-            mean: b.shared("mean", Role::Table, table),
-            scale: b.shared("scale", Role::Table, table),
-            rows: b.shared(&request.own("rows"), Role::Results, 8 * listed as u64),
-            results: b.shared(&request.own("results"), Role::Results, results as u64),
+            samples: b.shared(Key::Samples, sample_bytes as u64),
+            labels: b.shared(Key::Targets, 4 * request.samples as u64),
+            indices: b.shared(Key::Indices(request.user()), 4 * listed as u64),
+            mean: b.shared(Key::Mean, table),
+            scale: b.shared(Key::Scale, table),
+            rows: b.shared(Key::Rows(request.user()), 8 * listed as u64),
+            results: b.shared(Key::Results(request.user()), results as u64),
         }
     }
 
@@ -213,9 +209,9 @@ fn update(
     b.set_label(network.optimizer().name());
     let floats = network.floats();
     let site = UpdateSite {
-        parameters: b.shared("parameters", Role::Parameters, 0),
-        gradients: b.shared("gradients", Role::Gradients, 0),
-        multipliers: b.shared("multipliers", Role::Table, 8 * (floats / 64) as u64),
+        parameters: b.shared(Key::Parameters, 0),
+        gradients: b.shared(Key::Gradients, 0),
+        multipliers: b.shared(Key::Multipliers, 8 * (floats / 64) as u64),
         results: shared.results,
         results_stride: request.results_stride(),
         floats,

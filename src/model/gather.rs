@@ -6,11 +6,11 @@ use crate::data::Padding;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::builder::grid;
-use crate::kernel::plan::Role;
+use crate::kernel::plan::Key;
 use crate::kernel::{Builder, Call, Mode, Plan, Value, shaders};
 
-/// The name of the batch in a plan of [`gather_plan`].
-pub const GATHERED: &str = "gathered";
+/// What the batch is kept as in a plan of [`gather_plan`].
+pub const GATHERED: Key = Key::Kept("gathered");
 
 /// The plan of the gathering alone, as [`super::plan`] begins with it: for those who look at what
 /// a network is given. The batch stays in the buffer [`GATHERED`], and lies as the value says.
@@ -103,7 +103,7 @@ fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
 fn augmenting(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) -> Call {
     let augment = &request.augment;
     let listed = request.slots * request.batch;
-    let places = b.shared(&request.own("places"), Role::Data, 32 * listed as u64);
+    let places = b.shared(Key::Places(b.mode().user()), 32 * listed as u64);
     call.place("places", places)
         .u32("channel_quads", x.channel_quads())
         .u32("floats", usize::from(request.storage == Storage::Floats))

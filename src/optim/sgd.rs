@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Invalid, Optimizer, ReferenceParameter, UpdateSite};
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
-use crate::kernel::plan::Role;
+use crate::kernel::plan::Key;
 use crate::kernel::{Builder, shaders};
 
 /// Whose momentum: the two differ when the rate changes from step to step.
@@ -111,7 +111,7 @@ impl Optimizer for Sgd {
 
     fn update(&self, b: &mut Builder, site: &UpdateSite) -> Result<()> {
         let bytes = 4 * site.floats as u64;
-        let velocity = b.shared("state 0", Role::State, bytes);
+        let velocity = b.shared(Key::Optimizer("momentum_buffer"), bytes);
         let quads = site.floats / 4;
         let call = Call::new(b.label("update"), grid(quads, 64)?)
             .place("w", site.parameters)

@@ -7,8 +7,8 @@ use super::setup::Trainer;
 use crate::data::{Augment, Values};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernel::Value;
 use crate::kernel::program::{Phases, Program, Workshop};
+use crate::kernel::{Value, plan};
 use crate::model::{GATHERED, Network, PlanRequest, gather_plan};
 use crate::rng::Key;
 
@@ -77,8 +77,10 @@ impl Trainer {
                 }
             }
         }
-        self.workshop
-            .write(&request.own("places"), bytemuck::cast_slice(&places))
+        self.workshop.write(
+            &plan::Key::Places(request.user()),
+            bytemuck::cast_slice(&places),
+        )
     }
 
     /// The first samples of the first step, each as it is and as the first steps would change it,
@@ -104,7 +106,7 @@ impl Trainer {
         let chosen = chosen[..samples.min(chosen.len())].to_vec();
         let mut indices = vec![0; request.batch];
         indices[..chosen.len()].copy_from_slice(&chosen);
-        self.send_samples(&mut indices, &request.own("indices"))?;
+        self.send_samples(&mut indices, request.user())?;
         let originals = self.pictures(&strip.plain, strip.x, (chosen.len(), 0))?;
         let shades = Shades::new(&self.dataset.test.values, &originals);
         let mut all: Vec<Augmented> = (chosen.iter().zip(&originals))
@@ -137,8 +139,8 @@ impl Trainer {
         self.send_places(&[slot])?;
         self.workshop.write_ring(&ring::bytes(&[slot]));
         self.workshop.run(program, Phases::Forward, 1)?;
-        let [values, mean, scale] = [GATHERED, "mean", "scale"].map(|name| {
-            let bytes = self.workshop.read(name);
+        let [values, mean, scale] = [GATHERED, plan::Key::Mean, plan::Key::Scale].map(|key| {
+            let bytes = self.workshop.read(&key);
             bytes.map(|bytes| bytemuck::pod_collect_to_vec::<u8, f32>(&bytes))
         });
         let (values, mean, scale) = (x.load(&values?), mean?, scale?);

@@ -4,6 +4,7 @@ use super::event::StepRecord;
 use super::ring::{self, StepUniform};
 use super::setup::{Residence, Trainer, value_bytes};
 use crate::error::Result;
+use crate::kernel::plan::{Key, Use};
 use crate::kernel::program::{Phases, Ticket};
 use crate::optim::gradient_norm;
 
@@ -42,7 +43,7 @@ impl Trainer {
         let bytes = 8 * (count * self.train_request.results_stride()) as u64;
         let ticket = self
             .workshop
-            .submit_and_read(recorder, &[("training results", bytes)])?;
+            .submit_and_read(recorder, &[(Key::Results(Use::Training), bytes)])?;
         Ok(InFlight {
             ticket,
             first,
@@ -62,7 +63,7 @@ impl Trainer {
             let count = samples.len();
             slots.push(self.uniform(step, slot, count));
         }
-        self.send_samples(&mut indices, "training indices")?;
+        self.send_samples(&mut indices, self.train_request.user())?;
         self.send_places(&slots)?;
         self.workshop.write_ring(&ring::bytes(&slots));
         Ok(slots)
@@ -87,7 +88,7 @@ impl Trainer {
 
     /// Sends the list of samples of a chunk; where the samples do not lie on the device, also the
     /// samples themselves, and the list then counts through them.
-    pub(super) fn send_samples(&self, indices: &mut [u32], name: &str) -> Result<()> {
+    pub(super) fn send_samples(&self, indices: &mut [u32], user: Use) -> Result<()> {
         if self.residence == Residence::Host {
             let parts = [&self.dataset.train, &self.dataset.test];
             let sizes = parts.map(|samples| samples.labels.len());
@@ -106,11 +107,12 @@ impl Trainer {
                 labels.push(samples.labels[i]);
                 *index = at as u32;
             }
-            self.workshop.write("samples", &bytes)?;
+            self.workshop.write(&Key::Samples, &bytes)?;
             self.workshop
-                .write("labels", bytemuck::cast_slice(&labels))?;
+                .write(&Key::Targets, bytemuck::cast_slice(&labels))?;
         }
-        self.workshop.write(name, bytemuck::cast_slice(indices))
+        self.workshop
+            .write(&Key::Indices(user), bytemuck::cast_slice(indices))
     }
 
     /// Waits for a chunk and reads what the device recorded.

@@ -8,7 +8,7 @@ use crate::data::Values;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Plan;
-use crate::kernel::plan::Role;
+use crate::kernel::plan::{Key, Role};
 use crate::kernel::program::Phases;
 use crate::model::PlanRequest;
 
@@ -30,7 +30,10 @@ pub(super) fn fitting(
     let most = gpu.max_binding_bytes().min(gpu.max_buffer_bytes());
     loop {
         let plan = plan(&request)?;
-        let values = plan.buffers.iter().filter(|spec| spec.role == Role::Value);
+        let values = plan
+            .buffers
+            .iter()
+            .filter(|spec| spec.key.role() == Role::Value);
         let largest = values.map(|spec| spec.bytes).max().unwrap_or(0);
         if largest <= most || request.batch == 1 {
             return Ok((request, plan));
@@ -114,7 +117,7 @@ impl Trainer {
                 ..StepUniform::new(self.seed, self.done)
             })
             .collect();
-        self.send_samples(&mut indices, &request.own("indices"))?;
+        self.send_samples(&mut indices, request.user())?;
         self.workshop.write_ring(&ring::bytes(&slots));
         let mut recorder = self.workshop.recorder();
         for slot in 0..batches {
@@ -129,8 +132,8 @@ impl Trainer {
         let ticket = self.workshop.submit_and_read(
             recorder,
             &[
-                (&request.own("results"), 8 * (batches * stride) as u64),
-                (&request.own("rows"), 8 * indices.len() as u64),
+                (Key::Results(request.user()), 8 * (batches * stride) as u64),
+                (Key::Rows(request.user()), 8 * indices.len() as u64),
             ],
         )?;
         let bytes = self.workshop.take(ticket)?;

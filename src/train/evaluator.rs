@@ -15,6 +15,7 @@ use crate::config;
 use crate::data::{self, Augment, Dataset, Samples, Values};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Matrix, Mode};
 use crate::model::{Model, Network, OUTPUTS, PlanRequest, Storage, Weights, plan_with_outputs};
@@ -112,8 +113,8 @@ impl Evaluator {
         let mut workshop = Workshop::new(gpu, 1);
         let program = workshop.realize(&plan)?;
         let normalization = &model.description.normalization;
-        workshop.write("mean", bytemuck::cast_slice(&normalization.mean))?;
-        workshop.write("scale", bytemuck::cast_slice(&normalization.scale))?;
+        workshop.write(&Key::Mean, bytemuck::cast_slice(&normalization.mean))?;
+        workshop.write(&Key::Scale, bytemuck::cast_slice(&normalization.scale))?;
         let mut evaluator = Self {
             workshop,
             network,
@@ -139,12 +140,14 @@ impl Evaluator {
         weights.check(&self.network, file)?;
         for state in self.network.states() {
             let values = &weights.tensors[&state.name].values;
-            self.workshop
-                .write(&state.name, bytemuck::cast_slice(values))?;
+            self.workshop.write(
+                &Key::State(state.name.clone()),
+                bytemuck::cast_slice(values),
+            )?;
         }
         let flat = weights.flat(&self.network);
         self.workshop
-            .write("parameters", bytemuck::cast_slice(&flat))
+            .write(&Key::Parameters, bytemuck::cast_slice(&flat))
     }
 
     /// The outputs for the samples at `indices`, and how right they are.
@@ -277,11 +280,11 @@ impl Evaluator {
             count: batch.len() as u32,
             ..StepUniform::new(0, 0)
         };
-        self.workshop.write("samples", &bytes)?;
+        self.workshop.write(&Key::Samples, &bytes)?;
         self.workshop
-            .write("labels", bytemuck::cast_slice(&labels))?;
+            .write(&Key::Targets, bytemuck::cast_slice(&labels))?;
         self.workshop.write(
-            &self.request.own("indices"),
+            &Key::Indices(self.request.user()),
             bytemuck::cast_slice(&positions),
         )?;
         self.workshop.write_ring(&ring::bytes(&[uniform]));
@@ -294,10 +297,10 @@ impl Evaluator {
             recorder,
             &[
                 (
-                    &self.request.own("results"),
+                    Key::Results(self.request.user()),
                     8 * self.request.results_stride() as u64,
                 ),
-                (&self.request.own("rows"), 8 * batch.len() as u64),
+                (Key::Rows(self.request.user()), 8 * batch.len() as u64),
                 (OUTPUTS, 4 * (batch.len() * stride) as u64),
             ],
         )?;

@@ -14,6 +14,7 @@ use super::setup::Trainer;
 use crate::config::CycleEnd;
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Mode, Plan};
 use crate::layer::StateSpec;
@@ -172,8 +173,8 @@ impl Trainer {
         if self.statistics.is_none() {
             return Ok(());
         }
-        let states: Vec<(String, usize)> = running(&self.network)
-            .map(|state| (state.name.clone(), state.len))
+        let states: Vec<(Key, usize)> = running(&self.network)
+            .map(|state| (Key::State(state.name.clone()), state.len))
             .collect();
         let mut sums: Vec<Vec<f64>> = states.iter().map(|(_, len)| vec![0.0; *len]).collect();
         let batches = self.order.steps_per_epoch();
@@ -184,21 +185,21 @@ impl Trainer {
                 }
             }
         }
-        for ((name, _), sum) in states.iter().zip(&sums) {
+        for ((key, _), sum) in states.iter().zip(&sums) {
             let mean: Vec<f32> = sum.iter().map(|s| (s / batches as f64) as f32).collect();
-            self.workshop.write(name, bytemuck::cast_slice(&mean))?;
+            self.workshop.write(key, bytemuck::cast_slice(&mean))?;
         }
         Ok(())
     }
 
     /// The statistics of the samples of one step.
-    fn batch_statistics(&mut self, step: u64, states: &[(String, usize)]) -> Result<Vec<Vec<f32>>> {
+    fn batch_statistics(&mut self, step: u64, states: &[(Key, usize)]) -> Result<Vec<Vec<f32>>> {
         let request = self.train_request;
         let mut indices = vec![0_u32; request.batch];
         let samples = self.order.batch(step);
         let count = samples.len();
         indices[..count].copy_from_slice(samples);
-        self.send_samples(&mut indices, &request.own("indices"))?;
+        self.send_samples(&mut indices, request.user())?;
         let slot = StepUniform {
             inv_count: (1.0 / count as f64) as f32,
             count: count as u32,
@@ -211,9 +212,9 @@ impl Trainer {
             self.workshop
                 .encode(&mut recorder, program, Phases::Forward, 0);
         }
-        let wanted: Vec<(&str, u64)> = states
+        let wanted: Vec<(Key, u64)> = states
             .iter()
-            .map(|(name, len)| (name.as_str(), 4 * *len as u64))
+            .map(|(key, len)| (key.clone(), 4 * *len as u64))
             .collect();
         let ticket = self.workshop.submit_and_read(recorder, &wanted)?;
         let bytes = self.workshop.take(ticket)?;
@@ -233,7 +234,7 @@ impl Trainer {
         let mut rows = Vec::with_capacity(samples.len() * classes);
         for batch in samples.chunks(self.evaluation_request.batch) {
             right += self.evaluate_chunk(batch)?.0.right;
-            let bytes = self.workshop.read(OUTPUTS)?;
+            let bytes = self.workshop.read(&OUTPUTS)?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             for row in values.chunks_exact(stride).take(batch.len()) {
                 rows.extend_from_slice(&row[..classes]);

@@ -13,6 +13,7 @@ use crate::config::{self, Chunk, Config, Length};
 use crate::data::{self, Dataset, Normalization, Samples, Values};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::kernel::plan::Key;
 use crate::kernel::program::{Program, Workshop};
 use crate::kernel::{Mode, Plan};
 use crate::layer::Layer;
@@ -270,11 +271,11 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn weights(&self) -> Result<Weights> {
-        let bytes = self.workshop.read("parameters")?;
+        let bytes = self.workshop.read(&Key::Parameters)?;
         let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
         let mut weights = Weights::from_flat(&self.network, &flat);
         for state in self.network.states() {
-            let bytes = self.workshop.read(&state.name)?;
+            let bytes = self.workshop.read(&Key::State(state.name.clone()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             let tensor = Tensor {
                 shape: vec![state.len],
@@ -296,11 +297,13 @@ impl Trainer {
         let flat = weights.flat(&self.network);
         for state in self.network.states() {
             let values = &weights.tensors[&state.name].values;
-            self.workshop
-                .write(&state.name, bytemuck::cast_slice(values))?;
+            self.workshop.write(
+                &Key::State(state.name.clone()),
+                bytemuck::cast_slice(values),
+            )?;
         }
         self.workshop
-            .write("parameters", bytemuck::cast_slice(&flat))
+            .write(&Key::Parameters, bytemuck::cast_slice(&flat))
     }
 
     /// The gradients of the last step, by the parameters' names.
@@ -308,7 +311,7 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn gradients(&self) -> Result<Weights> {
-        let bytes = self.workshop.read("gradients")?;
+        let bytes = self.workshop.read(&Key::Gradients)?;
         let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
         Ok(Weights::from_flat(&self.network, &flat))
     }
@@ -317,13 +320,13 @@ impl Trainer {
     /// then the host's copy of the training set is forgotten.
     fn upload(&mut self, normalization: &Normalization) -> Result<()> {
         let multipliers = self.network.multipliers();
-        let tables: [(&str, &[u8]); 3] = [
-            ("mean", bytemuck::cast_slice(&normalization.mean)),
-            ("scale", bytemuck::cast_slice(&normalization.scale)),
-            ("multipliers", bytemuck::cast_slice(&multipliers)),
+        let tables: [(Key, &[u8]); 3] = [
+            (Key::Mean, bytemuck::cast_slice(&normalization.mean)),
+            (Key::Scale, bytemuck::cast_slice(&normalization.scale)),
+            (Key::Multipliers, bytemuck::cast_slice(&multipliers)),
         ];
-        for (name, bytes) in tables {
-            self.workshop.write(name, bytes)?;
+        for (key, bytes) in tables {
+            self.workshop.write(&key, bytes)?;
         }
         if self.residence == Residence::Host {
             return Ok(());
@@ -331,12 +334,12 @@ impl Trainer {
         let mut labels = self.dataset.train.labels.clone();
         labels.extend_from_slice(&self.dataset.test.labels);
         self.workshop
-            .write("labels", bytemuck::cast_slice(&labels))?;
+            .write(&Key::Targets, bytemuck::cast_slice(&labels))?;
         let mut bytes = Vec::new();
         for samples in [&self.dataset.train, &self.dataset.test] {
             bytes.extend_from_slice(value_bytes(samples));
         }
-        self.workshop.write("samples", &bytes)?;
+        self.workshop.write(&Key::Samples, &bytes)?;
         self.dataset.train.values = Values::Bytes(Vec::new());
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::setup::Trainer;
 use crate::config::{Bounds, Config};
 use crate::error::{Error, Result};
-use crate::kernel::plan::Role;
+use crate::kernel::plan::{Key, Role};
 use crate::schedule::Policy;
 
 /// Everything that training changes. Random numbers have no state of their own: they are functions
@@ -24,9 +24,9 @@ pub struct State {
     pub done: u64,
     /// What the schedule was told: the steps done, and the bits of the loss as an f64.
     pub observed: Vec<(u64, u64)>,
-    /// The bytes of the parameters, the optimizer's velocities and all running statistics, by the
-    /// names of the buffers; padding included.
-    pub buffers: BTreeMap<String, Vec<u8>>,
+    /// The bytes of the parameters, the optimizer's velocities and all running statistics, by their
+    /// buffers; padding included.
+    pub buffers: BTreeMap<Key, Vec<u8>>,
 }
 
 impl Trainer {
@@ -67,7 +67,7 @@ impl Trainer {
     pub fn state(&self) -> Result<State> {
         let buffers = self
             .changing()
-            .map(|(name, _)| Ok((name.to_owned(), self.workshop.read(name)?)))
+            .map(|(key, _)| Ok((key.clone(), self.workshop.read(key)?)))
             .collect::<Result<_>>()?;
         Ok(State {
             seed: self.seed,
@@ -84,10 +84,10 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] for the state of another model or optimizer; then nothing is changed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
-        let expected: BTreeMap<&str, u64> = self.changing().collect();
+        let expected: BTreeMap<&Key, u64> = self.changing().collect();
         let found = state.buffers.iter();
-        let found: BTreeMap<&str, u64> = found
-            .map(|(name, bytes)| (name.as_str(), bytes.len() as u64))
+        let found: BTreeMap<&Key, u64> = found
+            .map(|(key, bytes)| (key, bytes.len() as u64))
             .collect();
         if found != expected {
             return Err(Error::Argument {
@@ -98,8 +98,8 @@ impl Trainer {
                     .into(),
             });
         }
-        for (name, bytes) in &state.buffers {
-            self.workshop.write(name, bytes)?;
+        for (key, bytes) in &state.buffers {
+            self.workshop.write(key, bytes)?;
         }
         self.seed = state.seed;
         self.order.set_seed(state.order_seed);
@@ -117,12 +117,8 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn begin(&mut self, seed: u64, schedule: Box<dyn Policy>) -> Result<()> {
-        let buffers: Vec<(String, u64)> = self
-            .changing()
-            .map(|(name, bytes)| (name.to_owned(), bytes))
-            .collect();
-        for (name, bytes) in buffers {
-            self.workshop.write(&name, &vec![0; bytes as usize])?;
+        for (key, bytes) in self.changing() {
+            self.workshop.write(key, &vec![0; bytes as usize])?;
         }
         self.seed = seed;
         self.done = 0;
@@ -199,15 +195,15 @@ impl Trainer {
         self.info.total_steps = steps;
     }
 
-    /// Names and lengths in bytes of the buffers that training changes and a later step reads.
-    fn changing(&self) -> impl Iterator<Item = (&str, u64)> {
+    /// The buffers that training changes and a later step reads, with their lengths in bytes.
+    fn changing(&self) -> impl Iterator<Item = (&Key, u64)> {
         let buffers = self.train_plan.buffers.iter();
-        let changing = buffers.filter(|b| matches!(b.role, Role::Parameters | Role::State));
-        changing.map(|buffer| (buffer.name.as_str(), buffer.bytes))
+        let changing = buffers.filter(|b| matches!(b.key.role(), Role::Parameters | Role::State));
+        changing.map(|buffer| (&buffer.key, buffer.bytes))
     }
 }
 
-fn listed(buffers: &BTreeMap<&str, u64>) -> String {
-    let one = |(name, bytes): (&&str, &u64)| format!("{name} ({bytes} bytes)");
+fn listed(buffers: &BTreeMap<&Key, u64>) -> String {
+    let one = |(name, bytes): (&&Key, &u64)| format!("{name} ({bytes} bytes)");
     buffers.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -4,6 +4,7 @@
 
 use wavetrain::data::{Augment, Draw, Normalization, Padding, Samples, Values};
 use wavetrain::kernel::Mode;
+use wavetrain::kernel::plan::{Key as Buffer, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
@@ -186,20 +187,20 @@ impl Batch<'_> {
         let listed = 0..2 * self.rows;
         let indices: Vec<u32> = listed.map(|i| (i * 5 % SAMPLES) as u32).collect();
         match &samples.values {
-            Values::Bytes(bytes) => stage.write("samples", bytes),
-            Values::Floats(floats) => stage.write("samples", floats),
+            Values::Bytes(bytes) => stage.write(&Buffer::Samples, bytes),
+            Values::Floats(floats) => stage.write(&Buffer::Samples, floats),
         }
-        stage.write("training indices", &indices);
-        stage.write("training places", &self.places());
-        stage.write("mean", &normalization.mean);
-        stage.write("scale", &normalization.scale);
-        stage.write(GATHERED, &poisoned(&x, self.rows));
+        stage.write(&Buffer::Indices(Use::Training), &indices);
+        stage.write(&Buffer::Places(Use::Training), &self.places());
+        stage.write(&Buffer::Mean, &normalization.mean);
+        stage.write(&Buffer::Scale, &normalization.scale);
+        stage.write(&GATHERED, &poisoned(&x, self.rows));
         let uniform = StepUniform {
             start: self.rows as u32,
             ..step(self.count)
         };
         stage.run(&program, Phases::Forward, &[uniform]);
-        let found = load("x", &x, self.rows, &stage.read_matrix(GATHERED, x.matrix))?;
+        let found = load("x", &x, self.rows, &stage.read_matrix(&GATHERED, x.matrix))?;
         let batch = &indices[self.rows..];
         let (wanted, bounds) = self.wanted(&samples, batch, &normalization);
         within("x", elements, &found, &wanted, |i| bounds[i])

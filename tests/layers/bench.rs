@@ -1,5 +1,6 @@
 //! The second proof for the shaders of `bench`: they do the arithmetic that is counted.
 
+use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Call, Matrix, Mode, shaders};
 
@@ -16,16 +17,16 @@ fn run(stage: &mut Stage, name: &str, entry: &str, floats: usize, dims: bool) ->
         stride: floats,
     };
     let y = b.matrix("y", matrix);
-    b.keep(y, "y");
+    b.keep(y, Key::Kept("y"));
     let mut call = Call::new(name, [1, 1, 1]).value("y", y);
     if dims {
         call = call.u32("iterations", 3).f32("a", 0.75).f32("b", 0.5);
     }
     b.dispatch(&shaders::named(name), entry, call);
     let program = stage.realize(&mut b.finish());
-    stage.write("y", &poisoned(matrix));
+    stage.write(&Key::Kept("y"), &poisoned(matrix));
     stage.run(&program, Phases::Forward, &[step(1)]);
-    stage.read("y", floats)
+    stage.read(&Key::Kept("y"), floats)
 }
 
 /// Copies `floats` of x into y, which is longer; gives y.
@@ -38,18 +39,18 @@ fn copied(stage: &mut Stage, entry: &str, x: &[f32]) -> Vec<f32> {
     };
     let (from, to) = (matrix(x.len()), matrix(x.len() + 64));
     let (source, target) = (b.matrix("x", from), b.matrix("y", to));
-    b.keep(source, "copy x");
-    b.keep(target, "copy y");
+    b.keep(source, Key::Kept("copy x"));
+    b.keep(target, Key::Kept("copy y"));
     let call = Call::new(entry, [2, 3, 1])
         .value("x", source)
         .value("y", target)
         .u32("quads", x.len() / 4);
     b.dispatch(&shaders::named("bench/copy"), entry, call);
     let program = stage.realize(&mut b.finish());
-    stage.write("copy x", x);
-    stage.write("copy y", &poisoned(to));
+    stage.write(&Key::Kept("copy x"), x);
+    stage.write(&Key::Kept("copy y"), &poisoned(to));
     stage.run(&program, Phases::Forward, &[step(1)]);
-    stage.read("copy y", x.len() + 64)
+    stage.read(&Key::Kept("copy y"), x.len() + 64)
 }
 
 /// Checks all shaders; the first failure.

@@ -1,7 +1,7 @@
 //! One layer on one adapter: its plan and its run.
 
 use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::{Dispatch, Op, Role};
+use wavetrain::kernel::plan::{Dispatch, Key, Op};
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Mode, Parameter, Plan, Value, Word};
 use wavetrain::layer::{Back, Layer, Site};
@@ -135,11 +135,11 @@ impl Places {
 fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> (Plan, Places) {
     let mut b = stage.builder(case.mode, case.rows);
     let floats: usize = places.iter().map(|p| p.matrix.floats()).sum();
-    b.shared("parameters", Role::Parameters, 4 * floats as u64);
-    b.shared("gradients", Role::Gradients, 4 * floats as u64);
+    b.shared(Key::Parameters, 4 * floats as u64);
+    b.shared(Key::Gradients, 4 * floats as u64);
     let output = layer.output_shape(&case.input).unwrap();
     let x = b.shaped("x", &case.input);
-    b.keep(x, "x");
+    b.keep(x, Key::Kept("x"));
     let site = Site {
         position: case.position,
         path: case.position.to_string(),
@@ -149,10 +149,10 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> 
     };
     let y = layer.forward(&mut b, &site, x, case.relu).unwrap();
     if y != x {
-        b.keep(y, "y");
+        b.keep(y, Key::Kept("y"));
     }
     let dy = b.like("dy", y);
-    b.keep(dy, "dy");
+    b.keep(dy, Key::Kept("dy"));
     b.set_phase(Phase::Backward);
     let back = Back {
         x,
@@ -163,7 +163,7 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> 
     };
     let dx = layer.backward(&mut b, &site, &back).unwrap().unwrap();
     if dx != dy {
-        b.keep(dx, "dx");
+        b.keep(dx, Key::Kept("dx"));
     }
     (b.finish(), Places { x, y, dy, dx })
 }
@@ -228,10 +228,10 @@ pub(crate) fn run(
     let program = stage.realize(&mut plan);
     let [y_name, dx_name] = at.names();
     // Poison first: where a layer hands a value on, the value is written over it.
-    stage.write(y_name, &poisoned(&at.y, case.rows));
-    stage.write(dx_name, &poisoned(&at.dx, case.rows));
-    stage.write("x", &store(&at.x, &given.x));
-    stage.write("dy", &store(&at.dy, &given.dy));
+    stage.write(&Key::Kept(y_name), &poisoned(&at.y, case.rows));
+    stage.write(&Key::Kept(dx_name), &poisoned(&at.dx, case.rows));
+    stage.write(&Key::Kept("x"), &store(&at.x, &given.x));
+    stage.write(&Key::Kept("dy"), &store(&at.dy, &given.dy));
     let specs = layer.parameters(&case.input);
     let mut parameters = Vec::new();
     let mut gradients = Vec::new();
@@ -239,15 +239,15 @@ pub(crate) fn run(
         parameters.extend(spec.storage.store(&spec.shape, values));
         gradients.extend(poisoned_parameter(spec));
     }
-    stage.write("parameters", &parameters);
-    stage.write("gradients", &gradients);
+    stage.write(&Key::Parameters, &parameters);
+    stage.write(&Key::Gradients, &gradients);
     let phases = match case.mode {
         Mode::Train => Phases::Gradients,
         Mode::Evaluate | Mode::Statistics => Phases::Forward,
     };
     stage.run(&program, phases, &[step(case.count)]);
-    let read = |what: &str, value: &Value, name: &str| {
-        let stored = stage.read_matrix(name, value.matrix);
+    let read = |what: &str, value: &Value, name: &'static str| {
+        let stored = stage.read_matrix(&Key::Kept(name), value.matrix);
         load(what, value, case.rows, &stored)
     };
     let mut found = Found {
@@ -257,7 +257,7 @@ pub(crate) fn run(
     };
     if case.mode == Mode::Train {
         found.dx = read("dx", &at.dx, dx_name)?;
-        let flat: Vec<f32> = stage.read("gradients", gradients.len());
+        let flat: Vec<f32> = stage.read(&Key::Gradients, gradients.len());
         for (spec, place) in specs.iter().zip(&places) {
             let stored = &flat[place.offset..place.offset + place.matrix.floats()];
             found.gradients.push(load_parameter(spec, stored)?);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wavetrain::data::{Augment, Normalization, Samples};
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::Plan;
-use wavetrain::kernel::plan::{Bound, Op, Role};
+use wavetrain::kernel::plan::{Bound, Key, Op, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
@@ -56,8 +56,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
         panic!("the batch is a buffer");
     };
     let spec = &mut plan.buffers[*buffer];
-    spec.role = Role::Data;
-    "x".clone_into(&mut spec.name);
+    spec.key = Key::Kept("x");
     plan
 }
 
@@ -99,19 +98,19 @@ fn check(
         false => b.value("x", elements),
     };
     match &samples.values {
-        wavetrain::data::Values::Bytes(bytes) => stage.write("samples", bytes),
-        wavetrain::data::Values::Floats(floats) => stage.write("samples", floats),
+        wavetrain::data::Values::Bytes(bytes) => stage.write(&Key::Samples, bytes),
+        wavetrain::data::Values::Floats(floats) => stage.write(&Key::Samples, floats),
     }
-    stage.write("evaluation indices", &indices);
-    stage.write("mean", &normalization.mean);
-    stage.write("scale", &normalization.scale);
-    stage.write("x", &poisoned(&x, rows));
+    stage.write(&Key::Indices(Use::Evaluation), &indices);
+    stage.write(&Key::Mean, &normalization.mean);
+    stage.write(&Key::Scale, &normalization.scale);
+    stage.write(&Key::Kept("x"), &poisoned(&x, rows));
     let uniform = StepUniform {
         start: rows as u32,
         ..step(count)
     };
     stage.run(&program, Phases::Forward, &[uniform]);
-    let found = load("x", &x, rows, &stage.read_matrix("x", x.matrix))?;
+    let found = load("x", &x, rows, &stage.read_matrix(&Key::Kept("x"), x.matrix))?;
     let batch = &indices[rows..rows + count];
     let mut wanted: Vec<f64> = batch
         .iter()

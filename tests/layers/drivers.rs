@@ -3,6 +3,7 @@
 
 use wavetrain::kernel::builder::grid;
 use wavetrain::kernel::matrix::Value;
+use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::source::THREEFRY;
 use wavetrain::kernel::{Call, Matrix, Mode, Shader};
@@ -23,7 +24,7 @@ fn map(stage: &mut Stage, name: &'static str, text: &'static str, x: &[f32]) -> 
     };
     let values: [Value; 2] = ["x", "y"].map(|name| {
         let value = b.matrix(name, matrix);
-        b.keep(value, name);
+        b.keep(value, Key::Kept(name));
         value
     });
     let call = Call::new(name, grid(x.len() / 4, 64).unwrap())
@@ -31,9 +32,9 @@ fn map(stage: &mut Stage, name: &'static str, text: &'static str, x: &[f32]) -> 
         .value("y", values[1]);
     b.dispatch(&shader, "main", call);
     let program = stage.realize(&mut b.finish());
-    stage.write("x", x);
+    stage.write(&Key::Kept("x"), x);
     stage.run(&program, Phases::Forward, &[step(1)]);
-    stage.read("y", x.len())
+    stage.read(&Key::Kept("y"), x.len())
 }
 
 const EXP_AND_LOG: &str = "// exp of the even and log of the odd vectors.

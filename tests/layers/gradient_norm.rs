@@ -2,7 +2,7 @@
 
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::Role;
+use wavetrain::kernel::plan::{Key, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::optim::{UpdateSite, gradient_norm};
 use wavetrain::train::StepUniform;
@@ -20,8 +20,8 @@ const SLOTS: usize = 2;
 fn run(stage: &mut Stage, g: &[f32], folded: bool) -> Vec<[f32; 2]> {
     let mut b = stage.builder(Mode::Train, 1);
     b.set_phase(Phase::Update);
-    let gradients = b.shared("gradients", Role::Gradients, 4 * g.len() as u64);
-    let results = b.shared("results", Role::Results, (8 * SLOTS * STRIDE) as u64);
+    let gradients = b.shared(Key::Gradients, 4 * g.len() as u64);
+    let results = b.shared(Key::Results(Use::Training), (8 * SLOTS * STRIDE) as u64);
     let site = UpdateSite {
         parameters: gradients,
         gradients,
@@ -36,13 +36,13 @@ fn run(stage: &mut Stage, g: &[f32], folded: bool) -> Vec<[f32; 2]> {
         fold(&mut plan);
     }
     let program = stage.realize(&mut plan);
-    stage.write("gradients", g);
-    stage.write("results", &[[POISON; 2]; SLOTS * STRIDE]);
+    stage.write(&Key::Gradients, g);
+    stage.write(&Key::Results(Use::Training), &[[POISON; 2]; SLOTS * STRIDE]);
     let slots: Vec<StepUniform> = (0..SLOTS as u32)
         .map(|slot| StepUniform { slot, ..step(1) })
         .collect();
     stage.run(&program, Phases::Step, &slots);
-    stage.read("results", SLOTS * STRIDE)
+    stage.read(&Key::Results(Use::Training), SLOTS * STRIDE)
 }
 
 /// Checks the kernel at sizes with less than a round in all, a part that is cut, and many rounds.

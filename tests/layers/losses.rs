@@ -3,7 +3,7 @@
 
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::Role;
+use wavetrain::kernel::plan::{Key, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::loss::{BLOCK, Loss, LossSite};
 use wavetrain::train::StepUniform;
@@ -98,31 +98,31 @@ struct Found {
 fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String> {
     let mut b = stage.builder(Mode::Train, case.rows);
     let x = b.value("x", case.classes);
-    b.keep(x, "x");
+    b.keep(x, Key::Kept("x"));
     let listed = CHUNK * case.rows;
     let results = CHUNK * case.stride();
     let site = LossSite {
         x,
-        labels: b.shared("labels", Role::Data, 4 * SAMPLES as u64),
-        indices: b.shared("indices", Role::Data, 4 * listed as u64),
-        rows: b.shared("rows", Role::Results, 8 * listed as u64),
-        results: b.shared("results", Role::Results, 8 * results as u64),
+        labels: b.shared(Key::Targets, 4 * SAMPLES as u64),
+        indices: b.shared(Key::Indices(Use::Training), 4 * listed as u64),
+        rows: b.shared(Key::Rows(Use::Training), 8 * listed as u64),
+        results: b.shared(Key::Results(Use::Training), 8 * results as u64),
         results_stride: case.stride(),
     };
     b.set_phase(Phase::Forward);
     let dx = loss.forward(&mut b, &site).unwrap();
-    b.keep(dx, "dx");
+    b.keep(dx, Key::Kept("dx"));
     let mut plan = b.finish();
     if case.fold {
         fold(&mut plan);
     }
     let program = stage.realize(&mut plan);
-    stage.write("x", &x.matrix.store(&case.x));
-    stage.write("dx", &poisoned(dx.matrix));
-    stage.write("labels", &case.data_labels());
-    stage.write("indices", &case.indices());
-    stage.write("rows", &vec![[POISON; 2]; listed]);
-    stage.write("results", &vec![[POISON; 2]; results]);
+    stage.write(&Key::Kept("x"), &x.matrix.store(&case.x));
+    stage.write(&Key::Kept("dx"), &poisoned(dx.matrix));
+    stage.write(&Key::Targets, &case.data_labels());
+    stage.write(&Key::Indices(Use::Training), &case.indices());
+    stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; listed]);
+    stage.write(&Key::Results(Use::Training), &vec![[POISON; 2]; results]);
     // The run's first slots belong to other steps; only the slot at hand is run.
     let uniform = StepUniform {
         start: case.start() as u32,
@@ -131,9 +131,13 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     };
     stage.run(&program, Phases::Forward, &[uniform]);
     Ok(Found {
-        dx: without_padding("dx", dx.matrix, &stage.read_matrix("dx", dx.matrix))?,
-        rows: stage.read("rows", listed),
-        results: stage.read("results", results),
+        dx: without_padding(
+            "dx",
+            dx.matrix,
+            &stage.read_matrix(&Key::Kept("dx"), dx.matrix),
+        )?,
+        rows: stage.read(&Key::Rows(Use::Training), listed),
+        results: stage.read(&Key::Results(Use::Training), results),
     })
 }
 
@@ -403,10 +407,10 @@ fn rows_of_many_classes_are_right_or_refused() {
             let mut b = stage.builder(Mode::Train, 2);
             let site = LossSite {
                 x: b.value("x", MOST + 1),
-                labels: b.shared("labels", Role::Data, 4),
-                indices: b.shared("indices", Role::Data, 4),
-                rows: b.shared("rows", Role::Results, 8),
-                results: b.shared("results", Role::Results, 8),
+                labels: b.shared(Key::Targets, 4),
+                indices: b.shared(Key::Indices(Use::Training), 4),
+                rows: b.shared(Key::Rows(Use::Training), 8),
+                results: b.shared(Key::Results(Use::Training), 8),
                 results_stride: 2,
             };
             let refused = loss.forward(&mut b, &site).unwrap_err().to_string();

@@ -14,7 +14,7 @@ mod reference;
 use wavetrain::args::Args;
 use wavetrain::gpu::ClassName;
 use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::Role;
+use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Geometry, Matrix, Mode, Parameter, Plan, Value};
 use wavetrain::layer::{Back, LAYERS, Layer, Site};
@@ -180,10 +180,10 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case) -> Plan {
     let places = places(layer, case);
     let mut b = stage.builder(case.mode, case.rows);
     let floats: usize = places.iter().map(|p| p.matrix.floats()).sum();
-    b.shared("parameters", Role::Parameters, 4 * floats as u64);
-    b.shared("gradients", Role::Gradients, 4 * floats as u64);
-    let kept = |b: &mut wavetrain::kernel::Builder, value: Value, name: &str| {
-        b.keep(value, name);
+    b.shared(Key::Parameters, 4 * floats as u64);
+    b.shared(Key::Gradients, 4 * floats as u64);
+    let kept = |b: &mut wavetrain::kernel::Builder, value: Value, name: &'static str| {
+        b.keep(value, Key::Kept(name));
         value
     };
     let x = b.shaped("x", &case.input);
@@ -222,15 +222,18 @@ fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Resu
     }
     let program = stage.realize(&mut plan);
     let training = case.mode == Mode::Train;
-    stage.write("x", &store(case, &given.x));
+    stage.write(&Key::Kept("x"), &store(case, &given.x));
     let poison = store(case, &vec![POISON; given.x.len()]);
-    stage.write("y", &poison);
+    stage.write(&Key::Kept("y"), &poison);
     if training {
-        stage.write("dy", &store(case, &given.dy));
-        stage.write("dx", &poison);
+        stage.write(&Key::Kept("dy"), &store(case, &given.dy));
+        stage.write(&Key::Kept("dx"), &poison);
     }
     let places = places(layer, case);
-    for (name, given) in [("parameters", Some(&given.parameters)), ("gradients", None)] {
+    for (key, given) in [
+        (Key::Parameters, Some(&given.parameters)),
+        (Key::Gradients, None),
+    ] {
         let stored = places
             .iter()
             .enumerate()
@@ -238,13 +241,13 @@ fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Resu
                 Some(parameters) => place.matrix.store(&parameters[i]),
                 None => place.matrix.store(&vec![POISON; place.matrix.cols]),
             });
-        stage.write(name, &stored.collect::<Vec<f32>>());
+        stage.write(&key, &stored.collect::<Vec<f32>>());
     }
     let specs = layer.states(&case.input);
     for (spec, values) in specs.iter().zip(&given.states) {
         let mut values = values.clone();
         values.resize(spec.len.next_multiple_of(4), 0.0);
-        stage.write(&format!("3.{}", spec.name), &values);
+        stage.write(&Key::State(format!("3.{}", spec.name)), &values);
     }
     let phases = if training {
         Phases::Gradients
@@ -264,7 +267,7 @@ fn read(
     let training = case.mode == Mode::Train;
     let floats = case.geometry().matrix(case.rows).floats();
     let active = case.count * case.elements();
-    let mut y = load(case, "y", &stage.read("y", floats))?;
+    let mut y = load(case, "y", &stage.read(&Key::Kept("y"), floats))?;
     if y[active..].iter().any(|y| !y.is_finite()) {
         return Err("y of an idle row is not finite".into());
     }
@@ -272,13 +275,13 @@ fn read(
     let mut dx = Vec::new();
     let mut gradients = Vec::new();
     if training {
-        dx = load(case, "dx", &stage.read("dx", floats))?;
+        dx = load(case, "dx", &stage.read(&Key::Kept("dx"), floats))?;
         if dx[active..].iter().any(|dx| *dx != 0.0) {
             return Err("dx of an idle row is not zero".into());
         }
         dx.truncate(active);
         let floats = places.iter().map(|p| p.matrix.floats()).sum();
-        let flat: Vec<f32> = stage.read("gradients", floats);
+        let flat: Vec<f32> = stage.read(&Key::Gradients, floats);
         for (i, place) in places.iter().enumerate() {
             let stored = &flat[place.offset..place.offset + place.matrix.floats()];
             let what = format!("gradient of parameter {i}");
@@ -291,7 +294,10 @@ fn read(
     }
     let mut states = Vec::new();
     for spec in layer.states(&case.input) {
-        let stored = stage.read(&format!("3.{}", spec.name), spec.len.next_multiple_of(4));
+        let stored = stage.read(
+            &Key::State(format!("3.{}", spec.name)),
+            spec.len.next_multiple_of(4),
+        );
         let matrix = Matrix {
             rows: 1,
             cols: spec.len,

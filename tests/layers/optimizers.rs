@@ -4,7 +4,7 @@
 use wavetrain::args::Args;
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::Role;
+use wavetrain::kernel::plan::{Key, Role, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, UpdateSite};
 use wavetrain::train::StepUniform;
@@ -80,12 +80,11 @@ fn run(
     let mut b = stage.builder(Mode::Train, 1);
     b.set_phase(Phase::Update);
     let site = UpdateSite {
-        parameters: b.shared("parameters", Role::Parameters, bytes),
-        gradients: b.shared("gradients", Role::Gradients, bytes),
-        multipliers: b.shared("multipliers", Role::Table, 8 * (floats / 64) as u64),
+        parameters: b.shared(Key::Parameters, bytes),
+        gradients: b.shared(Key::Gradients, bytes),
+        multipliers: b.shared(Key::Multipliers, 8 * (floats / 64) as u64),
         results: b.shared(
-            "results",
-            Role::Results,
+            Key::Results(Use::Training),
             (8 * STEPS * RESULTS_STRIDE) as u64,
         ),
         results_stride: RESULTS_STRIDE,
@@ -96,26 +95,29 @@ fn run(
     if folded {
         fold(&mut plan);
     }
-    let states: Vec<String> = plan
+    let states: Vec<Key> = plan
         .buffers
         .iter()
-        .filter(|buffer| buffer.role == Role::State)
-        .map(|buffer| buffer.name.clone())
+        .filter(|buffer| buffer.key.role() == Role::State)
+        .map(|buffer| buffer.key.clone())
         .collect();
     assert_eq!(states.len(), optimizer.states());
     let program = stage.realize(&mut plan);
     for state in states {
         stage.write(&state, &vec![0.0_f32; floats]);
     }
-    stage.write("parameters", w);
-    stage.write("gradients", g);
+    stage.write(&Key::Parameters, w);
+    stage.write(&Key::Gradients, g);
     let table: Vec<[f32; 2]> = (0..floats / 64).map(multipliers).collect();
-    stage.write("multipliers", &table);
-    stage.write("results", &[[POISON; 2]; STEPS * RESULTS_STRIDE]);
+    stage.write(&Key::Multipliers, &table);
+    stage.write(
+        &Key::Results(Use::Training),
+        &[[POISON; 2]; STEPS * RESULTS_STRIDE],
+    );
     stage.run(&program, Phases::Step, &chunk(optimizer));
     (
-        stage.read("parameters", floats),
-        stage.read("results", STEPS * RESULTS_STRIDE),
+        stage.read(&Key::Parameters, floats),
+        stage.read(&Key::Results(Use::Training), STEPS * RESULTS_STRIDE),
     )
 }
 

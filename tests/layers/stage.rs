@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use wavetrain::gpu::{ClassName, Gpu};
-use wavetrain::kernel::plan::Op;
+use wavetrain::kernel::plan::{Key as Buffer, Op};
 use wavetrain::kernel::program::{Phases, Program, Workshop};
 use wavetrain::kernel::{Builder, Matrix, Mode, Plan};
 use wavetrain::rng::{Key, Stream, uniform};
@@ -89,21 +89,21 @@ impl Stage {
         self.workshop.run(program, phases, steps.len()).unwrap();
     }
 
-    pub(crate) fn write<T: bytemuck::Pod>(&self, name: &str, values: &[T]) {
+    pub(crate) fn write<T: bytemuck::Pod>(&self, key: &Buffer, values: &[T]) {
         self.workshop
-            .write(name, bytemuck::cast_slice(values))
+            .write(key, bytemuck::cast_slice(values))
             .unwrap();
     }
 
     /// The first `count` values of a buffer.
-    pub(crate) fn read<T: bytemuck::Pod>(&self, name: &str, count: usize) -> Vec<T> {
-        let bytes = self.workshop.read(name).unwrap();
+    pub(crate) fn read<T: bytemuck::Pod>(&self, key: &Buffer, count: usize) -> Vec<T> {
+        let bytes = self.workshop.read(key).unwrap();
         bytemuck::pod_collect_to_vec(&bytes[..count * size_of::<T>()])
     }
 
     /// A matrix with its padding.
-    pub(crate) fn read_matrix(&self, name: &str, matrix: Matrix) -> Vec<f32> {
-        self.read(name, matrix.floats())
+    pub(crate) fn read_matrix(&self, key: &Buffer, matrix: Matrix) -> Vec<f32> {
+        self.read(key, matrix.floats())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wavetrain::data::{Dataset, Samples, Values};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
+use wavetrain::kernel::plan::Key;
 use wavetrain::train::Split;
 
 use super::fixture::{CLASSES, Setup, bits, gpu, samples, weight_bits};
@@ -52,7 +53,7 @@ fn streamed_data_gives_the_same_bits_as_resident_data() {
             let buffers = &trainer.plan().buffers;
             let resident = buffers
                 .iter()
-                .find(|buffer| buffer.name == "samples")
+                .find(|buffer| buffer.key == Key::Samples)
                 .unwrap()
                 .bytes;
             // One chunk of one step, then chunks of 32: each is streamed on its own.

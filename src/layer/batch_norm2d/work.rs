@@ -3,7 +3,7 @@
 use super::BatchNorm2d;
 use crate::error::{Error, Result};
 use crate::kernel::builder::grid;
-use crate::kernel::plan::{Bound, Role};
+use crate::kernel::plan::{Bound, Key};
 use crate::kernel::{Builder, Call, Geometry, Matrix, Mode, Value, shaders};
 use crate::layer::Site;
 
@@ -178,7 +178,7 @@ impl Work {
 /// A state of the layer as it is bound: whole.
 fn state(b: &mut Builder, site: &Site<'_>, geometry: &Geometry, name: &str) -> Bound {
     let bytes = 16 * geometry.channel_quads() as u64;
-    b.shared(&format!("{}.{name}", site.path), Role::State, bytes)
+    b.shared(Key::State(format!("{}.{name}", site.path)), bytes)
 }
 
 /// What only a caller outside of this crate can do wrong.
