@@ -3,7 +3,7 @@
 //! Every message is written for the person who can mend it: what failed, what was found, what was
 //! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -183,6 +183,15 @@ impl Error {
             | Self::Device { .. }
             | Self::Kernel { .. }
             | Self::Io { .. } => false,
+        }
+    }
+
+    /// An [`Error::Data`]: what is wrong with `file`, and what to do.
+    pub(crate) fn data(file: &Path, problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Data {
+            file: file.into(),
+            problem: problem.into(),
+            help: help.into(),
         }
     }
 

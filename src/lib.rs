@@ -51,7 +51,8 @@
 //! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
 //! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |
 //! | shaders | [`kernel`]: WGSL becomes dispatches; matrix products |
-//! | ground | [`schedule`]: policies; [`data`]: sources; [`gpu`]: the adapter; [`draw`]: charts |
+//! | sources | [`source`]: data sets, one file each; [`fetch`]: downloads |
+//! | ground | [`schedule`]: policies; [`data`]: samples; [`picture`]: files of pictures; [`gpu`]: the adapter; [`draw`]: charts |
 //! | bedrock | [`error`], [`args`], [`rng`], [`onnx`] |
 //!
 //! To read one training step from the outside in: `src/main.rs`, `src/cli/train.rs`,
@@ -67,6 +68,7 @@ pub mod data;
 pub mod draw;
 pub mod error;
 pub mod export;
+pub mod fetch;
 pub mod gpu;
 pub mod kernel;
 pub mod lab;
@@ -76,9 +78,11 @@ pub mod model;
 pub mod onnx;
 pub mod optim;
 pub mod page;
+pub mod picture;
 pub mod report;
 pub mod rng;
 pub mod schedule;
+pub mod source;
 pub mod train;
 
 pub use config::Config;

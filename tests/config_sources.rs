@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use wavetrain::config::{Config, Overrides, Tables};
-use wavetrain::data::picture::Resize;
 use wavetrain::error::Error;
+use wavetrain::picture::Resize;
 
 const LEAST: &str = "[schedule]\nbase_lr = 0.01\nmax_lr = 0.1\n";
 

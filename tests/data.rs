@@ -12,8 +12,9 @@ mod safetensors;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use wavetrain::data::{Dataset, Loading, Request, SOURCES, Samples, Values, glyphs, source};
+use wavetrain::data::{Dataset, Loading, Samples, Values};
 use wavetrain::error::Error;
+use wavetrain::source::{Request, SOURCES, glyphs, source};
 
 fn bytes(samples: &Samples) -> &[u8] {
     match &samples.values {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use server::{Manner, Server};
 use sha2::{Digest, Sha256};
 use wavetrain::data::Loading;
-use wavetrain::data::download::{Archive, COLLECTIONS, Collection};
 use wavetrain::error::Error;
+use wavetrain::fetch::{Archive, COLLECTIONS, Collection};
 
 /// Bytes that look like an archive of that many.
 fn made_up(length: usize) -> Vec<u8> {
@@ -339,7 +339,7 @@ fn addresses_that_are_none_are_mistakes() {
 #[test]
 fn the_table_is_whole() {
     for collection in COLLECTIONS {
-        assert!(wavetrain::data::source(collection.source).is_some());
+        assert!(wavetrain::source::source(collection.source).is_some());
         assert!(!collection.archives.is_empty());
         for archive in collection.archives {
             assert_eq!(archive.sha256.len(), 64, "{}", archive.name);

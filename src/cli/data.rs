@@ -9,8 +9,8 @@ use clap::builder::PossibleValuesParser;
 use super::loading;
 use super::output::{self, Output};
 use crate::data::Loading;
-use crate::data::download::{COLLECTIONS, collection};
 use crate::error::Result;
+use crate::fetch::{COLLECTIONS, collection};
 
 /// Gets data sets
 #[derive(Debug, clap::Args)]

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::options::Globals;
 use super::output::{self, Output};
 use crate::data::Samples;
-use crate::data::photo::{Photo, Wish, pictures_in};
-use crate::data::picture::Resize;
 use crate::error::{Error, Result};
 use crate::model::{Model, Storage};
+use crate::picture::Resize;
+use crate::picture::{Photo, Wish, pictures_in};
 use crate::report::folder::model_file;
 use crate::train::{Evaluator, Likely, evaluation_batch, likely};
 

@@ -41,6 +41,7 @@ use crate::layer::{self, Layer};
 use crate::loss::{self, Loss};
 use crate::optim::{self, Optimizer};
 use crate::schedule::{self, Policy};
+use crate::source;
 pub(crate) use suggest::nearest;
 use text::Texts;
 
@@ -78,7 +79,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Data {
     /// The source, one of the table of sources.
-    pub source: &'static data::Entry,
+    pub source: &'static source::Entry,
     /// Order, splits and the glyphs; apart from the run's seed.
     pub seed: u64,
     /// Part of the training set held out, in [0, 1).
@@ -94,7 +95,7 @@ pub struct Data {
     /// How values become the network's input.
     pub normalize: Normalize,
     /// The keys that only some sources have.
-    pub options: data::Options,
+    pub options: source::Options,
 }
 
 impl Data {
@@ -183,7 +184,7 @@ pub struct Tables {
     /// Values of `optimizer.kind`.
     pub optimizers: &'static [Entry<dyn Optimizer>],
     /// Values of `data.source`.
-    pub sources: &'static [data::Entry],
+    pub sources: &'static [source::Entry],
 }
 
 impl Default for Tables {
@@ -193,7 +194,7 @@ impl Default for Tables {
             layers: layer::LAYERS,
             losses: loss::LOSSES,
             optimizers: optim::OPTIMIZERS,
-            sources: data::SOURCES,
+            sources: source::SOURCES,
         }
     }
 }
@@ -273,7 +274,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load_data`].
     pub fn load_data_watched(&self, watcher: data::Watcher<'_>) -> Result<data::Dataset> {
-        let request = data::Request {
+        let request = source::Request {
             dir: self.data.dir.clone(),
             seed: self.data.seed,
             options: self.data.options.clone(),

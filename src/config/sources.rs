@@ -9,10 +9,11 @@ use super::resolve::{Problems, keep};
 use super::suggest;
 use super::value::{Section, Value};
 use super::{Data, Tables};
-use crate::data::picture::Resize;
-use crate::data::{self, Normalize, Options};
+use crate::data::Normalize;
+use crate::picture::Resize;
+use crate::source::{self, Options};
 
-/// The keys that only some sources have (`data::Entry::keys`).
+/// The keys that only some sources have (`source::Entry::keys`).
 const KEYS: [&str; 5] = ["size", "resize", "test_share", "train", "test"];
 
 const RESIZE: [(&str, Resize); 3] = [
@@ -126,7 +127,7 @@ fn path_of(value: &Value<'_, '_>, what: &str) -> Result<PathBuf, Problem> {
 /// The keys that only some sources have; one that the chosen source has not is a mistake.
 fn options(
     section: &Section<'_, '_>,
-    source: &data::Entry,
+    source: &source::Entry,
     tables: &Tables,
 ) -> Result<Options, Problems> {
     let mut problems = Problems::new();
@@ -200,7 +201,7 @@ fn size(value: &Value<'_, '_>) -> Result<[usize; 2], Problem> {
 }
 
 /// A key of another source.
-fn not_of(value: &Value<'_, '_>, key: &str, source: &data::Entry, tables: &Tables) -> Problem {
+fn not_of(value: &Value<'_, '_>, key: &str, source: &source::Entry, tables: &Tables) -> Problem {
     let name = source.name;
     let problem = Problem::new(
         value.key.clone(),

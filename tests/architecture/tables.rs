@@ -7,7 +7,7 @@ use wavetrain::Config;
 use wavetrain::args::Entry;
 use wavetrain::kernel::catalogue;
 use wavetrain::kernel::source::SNIPPETS;
-use wavetrain::{data, layer, loss, optim, schedule};
+use wavetrain::{layer, loss, optim, schedule, source};
 
 /// Layers that need no shader of their own, and why.
 const NO_SHADER: &[(&str, &str)] = &[
@@ -58,12 +58,12 @@ fn without_file(room: &str, names: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_entry_has_its_file() {
-    let sources: Vec<&str> = data::SOURCES.iter().map(|entry| entry.name).collect();
+    let sources: Vec<&str> = source::SOURCES.iter().map(|entry| entry.name).collect();
     let mut complaints = without_file("schedule", &names(schedule::POLICIES));
     complaints.extend(without_file("layer", &names(layer::LAYERS)));
     complaints.extend(without_file("loss", &names(loss::LOSSES)));
     complaints.extend(without_file("optim", &names(optim::OPTIMIZERS)));
-    complaints.extend(without_file("data", &sources));
+    complaints.extend(without_file("source", &sources));
     agree(&complaints);
     assert_eq!(without_file("layer", &["conv9d"]).len(), 1);
 }
@@ -177,7 +177,7 @@ fn the_readme_names_every_entry_and_its_arguments() {
             }
         }
     }
-    for source in data::SOURCES {
+    for source in source::SOURCES {
         if !words.contains(source.name) {
             complaints.push(format!("README.md: the reference lacks `{}`", source.name));
         }

@@ -4,7 +4,7 @@ use super::{bytes, load, load_noted, real, refused, says};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::path::Path;
-use wavetrain::data::{Request, source};
+use wavetrain::source::{Request, source};
 
 const BATCHES: [&str; 6] = [
     "data_batch_1.bin",

@@ -5,8 +5,9 @@ use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use wavetrain::data::{Dataset, Normalization, Normalize, source};
+use wavetrain::data::{Dataset, Normalization, Normalize};
 use wavetrain::error::Error;
+use wavetrain::source::source;
 
 /// A small set in MNIST's form: (name, contents) of its four files.
 struct Files(Vec<(&'static str, Vec<u8>)>);

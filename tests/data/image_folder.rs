@@ -4,8 +4,9 @@ use super::{bytes, load_noted, real, refused, says};
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, Luma, LumaA, Rgb, RgbImage};
 use std::fs;
 use std::path::Path;
-use wavetrain::data::picture::Resize;
-use wavetrain::data::{Dataset, Options, Request};
+use wavetrain::data::Dataset;
+use wavetrain::picture::Resize;
+use wavetrain::source::{Options, Request};
 
 fn grey(side: u32, value: u8) -> DynamicImage {
     GrayImage::from_pixel(side, side, Luma([value])).into()

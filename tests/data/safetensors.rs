@@ -5,7 +5,8 @@ use ::safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use wavetrain::data::{Dataset, Options, Request, Values};
+use wavetrain::data::{Dataset, Values};
+use wavetrain::source::{Options, Request};
 
 /// A tensor by name, type, shape and little-endian bytes.
 type Array = (&'static str, Dtype, Vec<usize>, Vec<u8>);

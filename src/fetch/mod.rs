@@ -1,4 +1,4 @@
-//! Downloading the official archives: checked against their published hashes, resumed where a
+//! Fetching (floor 2): downloading the official archives: checked against their published hashes, resumed where a
 //! download ended early, and under their own name only once they are whole and right.
 
 mod archives;
@@ -9,7 +9,7 @@ mod transfer;
 
 pub use archives::{COLLECTIONS, collection};
 
-use super::Watcher;
+use crate::data::Watcher;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,5 @@
 //! A picture from a PNG or JPEG file, as samples have it: bytes, channel by channel.
 
-use super::wrong;
 use crate::error::{Error, Result};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
@@ -97,7 +96,7 @@ fn luminance(red: u8, green: u8, blue: u8) -> u8 {
 fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|error| {
         let help = "check the name, and the permissions of the file and its folder";
-        wrong(path, format!("cannot be opened: {error}"), help)
+        Error::data(path, format!("cannot be opened: {error}"), help)
     })
 }
 
@@ -110,7 +109,7 @@ pub(super) fn refused(path: &Path, problem: String) -> Error {
         }
         _ => help,
     };
-    wrong(path, problem, help)
+    Error::data(path, problem, help)
 }
 
 /// Decodes one picture; what is wrong with it is a sentence.
@@ -148,7 +147,7 @@ fn decode(
 }
 
 /// Says that a picture has another size (`[height, width]`) than expected.
-pub(super) fn other_size(found: [usize; 2], wanted: [usize; 2]) -> String {
+pub(crate) fn other_size(found: [usize; 2], wanted: [usize; 2]) -> String {
     let ([h, w], [height, width]) = (found, wanted);
     format!("the picture has {w}x{h} pixels (width x height); expected {width}x{height} pixels")
 }

@@ -8,11 +8,11 @@
 
 mod list;
 
-use super::picture::{Changes, Picture, other_size};
-use super::{Dataset, Entry, Loading, Request, Samples, Values, Watcher, wrong};
+use super::{Entry, Request};
+use crate::data::{Dataset, Loading, Samples, Values, Watcher};
 use crate::error::{Error, Result};
+use crate::picture::{Changes, Picture, other_size};
 use list::Labelled;
-pub(super) use list::{entries, is_picture};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,7 +103,7 @@ fn folder(dir: Option<&Path>) -> Result<&Path> {
         "does not exist"
     };
     let problem = format!("{found}; expected {expected}");
-    Err(wrong(dir, problem, "name it with --data DIR"))
+    Err(Error::data(dir, problem, "name it with --data DIR"))
 }
 
 /// The size of the first picture: without `data.size` all must have it.
@@ -256,7 +256,7 @@ impl Job<'_> {
         if [height, width] == self.size {
             return Ok(picture);
         }
-        Err(wrong(
+        Err(Error::data(
             file,
             format!(
                 "{}, the size of the first picture",
@@ -278,7 +278,7 @@ fn reserved(dir: &Path, count: usize, elements: usize) -> Result<Vec<u8>> {
             values.resize(bytes, 0);
             Ok(values)
         }
-        _ => Err(wrong(
+        _ => Err(Error::data(
             dir,
             format!("{count} pictures of {elements} bytes are more than memory holds"),
             "set a smaller data.size and data.resize = \"crop\", or take fewer pictures",

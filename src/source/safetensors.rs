@@ -5,7 +5,8 @@
 //! type, [N]. Names of the classes may stand in the file's metadata, under the key `classes`, as a
 //! JSON array of strings.
 
-use super::{Dataset, Entry, Request, Samples, Values, wrong};
+use super::{Entry, Request};
+use crate::data::{Dataset, Samples, Values};
 use crate::error::{Error, Result};
 use ::safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ fn load(request: &Request) -> Result<Dataset> {
             .zip(0_usize..)
             .find(|(label, _)| **label as usize >= classes.len());
         if let Some((label, sample)) = outside {
-            return Err(wrong(
+            return Err(Error::data(
                 file,
                 format!(
                     "y is {label} for sample {sample}; expected 0 to {}: there are {} classes",
@@ -108,7 +109,7 @@ fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -
     };
     let (a, b) = (kind(train), kind(test));
     if a != b {
-        return Err(wrong(
+        return Err(Error::data(
             test_file,
             format!(
                 "its samples are {b}; expected {a}, as in {}",
@@ -118,7 +119,7 @@ fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -
         ));
     }
     match (&train.names, &test.names) {
-        (Some(a), Some(b)) if a != b => Err(wrong(
+        (Some(a), Some(b)) if a != b => Err(Error::data(
             test_file,
             format!(
                 "its classes are {b:?}; expected {a:?}, as in {}",
@@ -133,9 +134,9 @@ fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -
 fn read(path: &Path) -> Result<Arrays> {
     let bytes = std::fs::read(path).map_err(|error| {
         let help = "check the name, and the permissions of the file and its folder";
-        wrong(path, format!("cannot be read: {error}"), help)
+        Error::data(path, format!("cannot be read: {error}"), help)
     })?;
-    decode(bytes).map_err(|problem| wrong(path, problem, HELP))
+    decode(bytes).map_err(|problem| Error::data(path, problem, HELP))
 }
 
 /// Decodes a whole file; what is wrong with it is a sentence.

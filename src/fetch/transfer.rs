@@ -1,7 +1,7 @@
 //! From a server to a file with the right hash.
 
 use super::{Archive, Collection, address, failed, http};
-use crate::data::{Loading, Watcher, wrong};
+use crate::data::{Loading, Watcher};
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -65,7 +65,7 @@ fn is_there(file: &Path, archive: &Archive<'_>) -> Result<bool> {
     if found == archive.sha256 {
         return Ok(true);
     }
-    Err(wrong(
+    Err(Error::data(
         file,
         format!(
             "is there already with the SHA-256 {found}; expected {}",

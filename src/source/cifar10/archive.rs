@@ -2,7 +2,7 @@
 //! land anywhere. One that tries to (a path or a link that points outside its folder) is refused.
 
 use super::{BATCHES, Batch, FOLDER, META, built_in_classes, class_names, decode, missing};
-use crate::data::{Watcher, wrong};
+use crate::data::Watcher;
 use crate::error::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -16,7 +16,7 @@ const MOST: u64 = 512 << 20;
 pub(super) fn read(path: &Path, watcher: Watcher<'_>) -> Result<(Vec<String>, Vec<Batch>)> {
     let file = File::open(path).map_err(|error| {
         let help = "check the permissions of the file and its folder";
-        wrong(path, format!("cannot be opened: {error}"), help)
+        Error::data(path, format!("cannot be opened: {error}"), help)
     })?;
     let found = walk(BufReader::new(file), watcher).map_err(|problem| refused(path, &problem))?;
     if found.batches.iter().any(Option::is_none) {
@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path, watcher: Watcher<'_>) -> Result<(Vec<String>, Ve
 
 fn refused(path: &Path, problem: &str) -> Error {
     let help = format!("delete the archive and get it again; {}", super::HOME);
-    wrong(path, problem, help)
+    Error::data(path, problem, help)
 }
 
 /// What an archive holds.
@@ -133,7 +133,7 @@ impl<R: Read> Read for Bounded<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::cifar10::RECORD;
+    use crate::source::cifar10::RECORD;
     use flate2::{Compression, read::GzEncoder};
     use proptest::prelude::*;
 

@@ -1,9 +1,8 @@
 //! A picture of any size and mode as a trained network takes it, and what was done to it.
 
-use super::image_folder::{entries, is_picture};
-use super::picture::{Changes, Picture, Resize, planes, reader, refused, scaled, unreadable};
-use super::wrong;
-use crate::error::Result;
+use super::decode::{Changes, Picture, Resize, planes, reader, refused, scaled, unreadable};
+use super::folder::{entries, is_picture};
+use crate::error::{Error, Result};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat};
 use std::io::Cursor;
@@ -68,7 +67,7 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let found: Vec<PathBuf> = found.filter(|p| p.is_file() && is_picture(p)).collect();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(wrong(
+        true => Err(Error::data(
             folder,
             "holds no picture; expected PNG or JPEG files",
             "name the pictures, or the folder in which they lie",

@@ -8,7 +8,8 @@
 
 mod archive;
 
-use super::{Dataset, Entry, Loading, Request, Samples, Sizes, Values, Watcher, wrong};
+use super::{Entry, Request, Sizes};
+use crate::data::{Dataset, Loading, Samples, Values, Watcher};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
@@ -122,7 +123,7 @@ fn find(dir: Option<&Path>) -> Result<Place> {
             "does not exist"
         };
         let problem = format!("{found}; expected the folder with {FOLDER} or {ARCHIVE}");
-        return Err(wrong(
+        return Err(Error::data(
             dir,
             problem,
             format!("name it with --data DIR; {HOME}"),
@@ -153,7 +154,7 @@ fn find(dir: Option<&Path>) -> Result<Place> {
             listed(&BATCHES)
         );
         let help = format!("name the folder with --data DIR; {HOME}");
-        return Err(wrong(dir, problem, help));
+        return Err(Error::data(dir, problem, help));
     };
     Err(missing(folder, |name| folder.join(name).is_file()))
 }
@@ -169,7 +170,7 @@ fn missing(place: &Path, is_there: impl Fn(&str) -> bool) -> Error {
         },
         listed(&BATCHES)
     );
-    wrong(
+    Error::data(
         place,
         problem,
         format!("put all files in one folder; {HOME}"),
@@ -222,7 +223,7 @@ fn read_folder(folder: &Path, watcher: Watcher<'_>) -> Result<(Vec<String>, Vec<
     let open = |file: &Path| {
         File::open(file).map_err(|error| {
             let help = "check the permissions of the file and its folder";
-            wrong(file, format!("cannot be opened: {error}"), help)
+            Error::data(file, format!("cannot be opened: {error}"), help)
         })
     };
     let meta = folder.join(META);
@@ -251,7 +252,7 @@ fn progress(watcher: Watcher<'_>, done: usize) {
 }
 
 fn refused(file: &Path, problem: String) -> Error {
-    wrong(file, problem, format!("replace the file; {HOME}"))
+    Error::data(file, problem, format!("replace the file; {HOME}"))
 }
 
 fn built_in_classes() -> Vec<String> {

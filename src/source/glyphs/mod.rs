@@ -9,7 +9,8 @@
 mod draw;
 mod stroke;
 
-use super::{Dataset, Entry, Request, Samples, Sizes, Values};
+use super::{Entry, Request, Sizes};
+use crate::data::{Dataset, Samples, Values};
 use crate::error::Result;
 use crate::rng::{Key, Stream};
 use draw::{PIXELS, SIDE, STYLE};

@@ -1,13 +1,11 @@
 //! Which pictures there are, of which class, for training and for the test.
 
-use crate::data::{Loading, Request, Watcher, wrong};
+use crate::data::{Loading, Watcher};
 use crate::error::{Error, Result};
+use crate::picture::{entries, is_picture};
 use crate::rng::{Key, Stream};
-use std::fs::{self, DirEntry};
+use crate::source::Request;
 use std::path::{Path, PathBuf};
-
-/// Endings of the files that are taken for pictures.
-const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// A file and its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub(super) fn list(dir: &Path, request: &Request, watcher: Watcher<'_>) -> Resul
             } else {
                 ("test", "train")
             };
-            return Err(wrong(
+            return Err(Error::data(
                 dir,
                 format!("holds {there}, but no {not}; expected both folders or neither"),
                 format!(
@@ -87,7 +85,7 @@ impl Classes {
             }
         }
         if folders.is_empty() {
-            return Err(wrong(
+            return Err(Error::data(
                 root,
                 "holds no class; expected a folder with pictures for each class",
                 "put the pictures of each class into a folder with the name of the class",
@@ -100,7 +98,7 @@ impl Classes {
         for (label, folder) in (0..).zip(folders) {
             let files = pictures(&folder, left_out)?;
             if files.is_empty() {
-                return Err(wrong(
+                return Err(Error::data(
                     &folder,
                     "holds no picture; expected PNG or JPEG files of this class",
                     "add pictures, or take the folder away",
@@ -126,7 +124,7 @@ fn same_classes(train: &Path, in_train: &Classes, test: &Path, in_test: &Classes
             .iter()
             .find(|name| !others.names.contains(name));
         if let Some(name) = alone {
-            return Err(wrong(
+            return Err(Error::data(
                 lacks,
                 format!(
                     "has no folder {name}, but {} has; expected the same classes in both",
@@ -137,18 +135,6 @@ fn same_classes(train: &Path, in_train: &Classes, test: &Path, in_test: &Classes
         }
     }
     Ok(())
-}
-
-/// Entries of a folder by name, without the hidden ones.
-pub(in crate::data) fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<DirEntry>, _>>);
-    let mut entries = entries.map_err(|error| {
-        let help = "check the folder and its permissions";
-        wrong(folder, format!("cannot be listed: {error}"), help)
-    })?;
-    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-    entries.sort_by_key(DirEntry::file_name);
-    Ok(entries)
 }
 
 /// The pictures of a class, also in folders within its folder; links to folders are not followed,
@@ -173,15 +159,6 @@ fn pictures(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-pub(in crate::data) fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| {
-        ENDINGS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(ending))
-    })
 }
 
 /// Holds `data.test_share` of each class out, at random by `data.seed`, and at least one picture
@@ -219,7 +196,7 @@ fn split(dir: &Path, classes: Classes, request: &Request) -> Result<Listing> {
         }
     }
     if listing.test.is_empty() {
-        return Err(wrong(
+        return Err(Error::data(
             dir,
             format!(
                 "data.test_share = {share} of each class leaves no picture for the test ({} \

@@ -1,23 +1,24 @@
 //! Data sets of four IDX files in one folder, under the names that MNIST gave them.
 
 use super::{Idx, Kind, read};
-use crate::data::{Dataset, Request, Samples, Values};
+use crate::data::{Dataset, Samples, Values};
 use crate::error::{Error, Result};
+use crate::source::Request;
 use std::path::{Path, PathBuf};
 
 /// A data set that is kept in MNIST's form.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::data) struct Set {
+pub(in crate::source) struct Set {
     /// The source's name.
-    pub(in crate::data) name: &'static str,
+    pub(in crate::source) name: &'static str,
     /// What the set is called in a sentence.
-    pub(in crate::data) title: &'static str,
+    pub(in crate::source) title: &'static str,
     /// Class names, in the order of the labels.
-    pub(in crate::data) classes: &'static [&'static str],
+    pub(in crate::source) classes: &'static [&'static str],
     /// The folder of torchvision's layout, below the given one.
-    pub(in crate::data) torchvision: &'static str,
+    pub(in crate::source) torchvision: &'static str,
     /// Where the files are published.
-    pub(in crate::data) home: &'static str,
+    pub(in crate::source) home: &'static str,
 }
 
 /// One half of the set: the beginning of its files' names.
@@ -45,7 +46,7 @@ fn find(folder: &Path, half: &str, kind: Kind) -> Option<PathBuf> {
 
 impl Set {
     /// Loads the set from `data.dir`.
-    pub(in crate::data) fn load(&self, request: &Request) -> Result<Dataset> {
+    pub(in crate::source) fn load(&self, request: &Request) -> Result<Dataset> {
         let folder = self.folder(request.dir.as_deref())?;
         let train = self.half(&folder, TRAIN)?;
         let test = self.half(&folder, TEST)?;
