@@ -50,7 +50,8 @@
 //! | the engine | [`train`]: order of the data, step ring, chunks, evaluation, events |
 //! | whole networks | [`model`]: layers become a plan; [`config`]: TOML becomes values |
 //! | parts | [`layer`], [`loss`], [`optim`]: one file each, with an f64 reference |
-//! | shaders | [`kernel`]: WGSL becomes dispatches; matrix products |
+//! | products | [`product`]: matrix products and convolutions in their classes |
+//! | shaders | [`kernel`]: WGSL becomes dispatches, the plan becomes commands |
 //! | sources | [`source`]: data sets, one file each; [`fetch`]: downloads |
 //! | ground | [`schedule`]: policies; [`data`]: samples; [`picture`]: files of pictures; [`gpu`]: the adapter; [`draw`]: charts |
 //! | bedrock | [`error`], [`args`], [`rng`], [`onnx`] |
@@ -79,6 +80,7 @@ pub mod onnx;
 pub mod optim;
 pub mod page;
 pub mod picture;
+pub mod product;
 pub mod report;
 pub mod rng;
 pub mod schedule;

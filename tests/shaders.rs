@@ -14,12 +14,12 @@ use std::mem::offset_of;
 use std::sync::Arc;
 
 use plans::{CLASSES, Preset, gpu};
-use wavetrain::kernel::matmul::Dims;
 use wavetrain::kernel::plan::{Dispatch, Op};
 use wavetrain::kernel::program::Workshop;
 use wavetrain::kernel::reflect::{Field, Kind, Reflection};
 use wavetrain::kernel::shaders::{SHADERS, named};
 use wavetrain::kernel::source::Composed;
+use wavetrain::product::matmul::Dims;
 use wavetrain::train::StepUniform;
 
 /// All kernels of all plans and all shaders that are files, once each.

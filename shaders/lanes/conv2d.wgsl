@@ -23,7 +23,7 @@
 //   place(n, row, column, skip, lane)              decodes the lane's pixels
 //   multiply_add(right, down, row, q, m0, lane)    adds the terms of one quad to the sum
 //   store_tile(m0, lane)                           writes the tile
-// Rust twin: `Variant` in src/kernel/conv.rs; reference: the two formulas above in f64.
+// Rust twin: `Variant` in src/product/conv/mod.rs; reference: the two formulas above in f64.
 
 @compute @workgroup_size(LANES)
 fn main(

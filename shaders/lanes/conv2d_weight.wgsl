@@ -23,7 +23,7 @@
 //   place(m0, lane)                            decodes the rows that the lane loads
 //   multiply_add(ox, oy, n, n0, lane)          adds one pixel of four samples
 //   store_tile(m0, n0, part, with_db, lane)    writes the tile
-// Rust twin: `Variant` in src/kernel/conv.rs; reference: the formulas above in f64.
+// Rust twin: `Variant` in src/product/conv/mod.rs; reference: the formulas above in f64.
 
 @compute @workgroup_size(LANES)
 fn main(

@@ -17,7 +17,7 @@
 // The text before this file declares them and holds the register block:
 //   multiply_add(k, m0, n0, lane)  adds four terms of the sum, k to k + 3
 //   store_tile(m0, n0, lane)       writes the tile
-// Rust twin: `Variant` in src/kernel/matmul.rs; reference: the three formulas above in f64.
+// Rust twin: `Variant` in src/product/matmul/mod.rs; reference: the three formulas above in f64.
 
 @compute @workgroup_size(LANES)
 fn main(

@@ -6,7 +6,7 @@
 // first part to last. A part is `part` vec4 long: the rows of dw, `row` vec4 apart, then one for db.
 //
 // Invocation i owns quad i % quads of row i / quads; row `rows` is db.
-// Rust twin: src/kernel/convolution.rs.
+// Rust twin: src/product/conv/plan.rs.
 
 struct Dims {
     rows: u32,

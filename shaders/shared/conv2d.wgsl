@@ -7,7 +7,7 @@
 // is a row of the buffer, sample after sample. A texture of an image has a layer for each sample
 // and a border of zeros, in pixels: *_left and *_top (both 0 where the buffer is read). Row
 // (ky kernel_x + kx) 4 ci_quads + ci of w holds the weights of one input channel at one tap.
-// Rust twin: `Variant::dims` in src/kernel/conv.rs.
+// Rust twin: `Variant::dims` in src/product/conv/mod.rs.
 
 struct Dims {
     samples: u32,

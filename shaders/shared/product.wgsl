@@ -3,7 +3,7 @@
 // m n              rows and columns of C
 // k_begin k_end    the part of the sum that this dispatch takes (k_begin a multiple of 4)
 // *_stride         length of a row of A, B and C, counted in vec4
-// Rust twin: `Dims` in src/kernel/matmul.rs.
+// Rust twin: `Dims` in src/product/matmul/mod.rs.
 
 struct Dims {
     m: u32,

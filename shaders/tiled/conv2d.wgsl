@@ -18,7 +18,7 @@
 //   keep(t)                     puts it into workgroup memory
 //   multiply_add(ty, tx)        adds the 16 terms of a step
 //   store_tile(m0, n0, ty, tx)  writes the tile
-// Rust twin: `Variant` in src/kernel/conv.rs; reference: the two formulas above in f64.
+// Rust twin: `Variant` in src/product/conv/mod.rs; reference: the two formulas above in f64.
 
 // Column, row and sample of result p of the phase; beyond the last those of the last.
 fn pixel_of(p: u32) -> vec3<u32> {

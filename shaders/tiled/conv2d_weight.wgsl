@@ -22,7 +22,7 @@
 //   multiply_add(ty, tx)                       adds the 16 terms of a step
 //   column_sums(tx)                            adds the step's dy to the sums of db
 //   store_tile(m0, n0, part, with_db, ty, tx)  writes the tile
-// Rust twin: `Variant` in src/kernel/conv.rs; reference: the formulas above in f64.
+// Rust twin: `Variant` in src/product/conv/mod.rs; reference: the formulas above in f64.
 
 var<private> bounds: Bounds;
 

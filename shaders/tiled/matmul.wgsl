@@ -22,7 +22,7 @@
 //   multiply_add(ty, tx)        adds the 16 terms of a step
 //   column_sums(ty)             tn: adds the step's A to the sums of db
 //   store_tile(m0, n0, ty, tx)  writes the tile
-// Rust twin: `Variant` in src/kernel/matmul.rs; reference: the three formulas above in f64.
+// Rust twin: `Variant` in src/product/matmul/mod.rs; reference: the three formulas above in f64.
 
 @compute @workgroup_size(256)
 fn main(

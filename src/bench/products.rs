@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{ProductFigure, median, seconds};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernel::product::{Form, Product};
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Builder, Matrix, Mode, plan};
+use crate::product::{Product, matmul::Form};
 use crate::rng::{Key, Stream, uniform};
 
 /// Form, m, n and k of the products that are measured: large ones, and those of a training step of

@@ -9,7 +9,7 @@ use super::options::Globals;
 use super::output::Output;
 use crate::config::nearest;
 use crate::error::{Error, Result};
-use crate::kernel::catalogue::{self, Kernel};
+use crate::product::catalogue::{self, Kernel};
 
 /// Lists the shaders and what each computes, or prints one as the driver gets it
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use super::wait;
 use crate::error::{Error, Result};
 
 /// The kernel classes by name, as given to `--kernels`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassName {
     /// For GPUs: tiles in workgroup memory.
@@ -63,6 +63,15 @@ pub enum Class {
 }
 
 impl Class {
+    /// Invocations that work as one subgroup; 0 where none do.
+    #[must_use]
+    pub fn lanes(self) -> u32 {
+        match self {
+            Self::Tiled => 0,
+            Self::Lanes { lanes, .. } => lanes,
+        }
+    }
+
     /// The class's name.
     #[must_use]
     pub fn name(self) -> ClassName {

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::conv::Border;
-use super::matrix::{Geometry, Matrix, Parameter, Value};
+use super::matrix::{Border, Geometry, Matrix, Parameter, Value};
 use super::plan::{
     Bound, BufferSpec, Dispatch, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
 };
@@ -115,7 +114,7 @@ impl Call {
         self.bound(name, bound)
     }
 
-    pub(super) fn bound(mut self, name: &str, bound: Bound) -> Self {
+    pub(crate) fn bound(mut self, name: &str, bound: Bound) -> Self {
         if let Bound::Buffer { bytes, .. } = bound {
             self.bytes += bytes;
         }
@@ -231,7 +230,7 @@ impl Builder {
         self.class
     }
 
-    pub(super) fn max_texture_side(&self) -> usize {
+    pub(crate) fn max_texture_side(&self) -> usize {
         self.max_texture_side
     }
 
@@ -362,7 +361,7 @@ impl Builder {
 
     /// The texture of a matrix; the copy is planned where it is read first. Copies of parameters
     /// go to the start of the step: they interrupt no pass there.
-    pub(super) fn image(&mut self, bound: Bound, matrix: Matrix) -> Bound {
+    pub(crate) fn image(&mut self, bound: Bound, matrix: Matrix) -> Bound {
         let [width, height] = [matrix.stride / 4, matrix.padded_rows()].map(|n| n as u32);
         self.texture(
             bound,
@@ -379,7 +378,7 @@ impl Builder {
     }
 
     /// The texture of pictures, a layer for each sample, with a border of zeros.
-    pub(super) fn pictures(&mut self, value: Value, geometry: &Geometry, border: Border) -> Bound {
+    pub(crate) fn pictures(&mut self, value: Value, geometry: &Geometry, border: Border) -> Bound {
         let quads = geometry.channel_quads() as u32;
         let [columns, rows] = [geometry.width, geometry.height].map(|n| n as u32);
         let layers = value.matrix.rows / geometry.height;

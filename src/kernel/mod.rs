@@ -7,14 +7,9 @@
 
 mod bind;
 pub mod builder;
-pub mod catalogue;
-pub mod conv;
-pub mod convolution;
-pub mod matmul;
 pub mod matrix;
 mod pipeline;
 pub mod plan;
-pub mod product;
 pub mod program;
 mod recorder;
 pub mod reflect;

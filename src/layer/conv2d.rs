@@ -8,10 +8,10 @@ use super::{
     Site, Storage,
 };
 use crate::error::Result;
-use crate::kernel::conv::ConvShape;
-use crate::kernel::convolution::Convolution;
 use crate::kernel::{Builder, Geometry, Value};
 use crate::onnx::{Attribute, Graph, Place};
+use crate::product::Convolution;
+use crate::product::conv::ConvShape;
 
 /// `y[o][p] = b[o] + sum over i and taps of w[o][i][tap] x[i][p stride + tap - padding]`, as
 /// torch.nn.Conv2d.
@@ -19,7 +19,7 @@ use crate::onnx::{Attribute, Graph, Place};
 /// Shapes: x `[in_channels, H, W]`, w `[out_channels, in_channels, kh, kw]`, b `[out_channels]`,
 /// y `[out_channels, H', W']` with H' = (H + 2 padding - kh) / stride + 1, rounded down. The bias and
 /// a relu behind the layer are applied in passing, and so is the gradient of a relu in front. The
-/// kernels are those of `kernel::conv`.
+/// kernels are those of `product::conv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {

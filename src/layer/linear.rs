@@ -8,9 +8,9 @@ use super::{
     Site, Storage,
 };
 use crate::error::Result;
-use crate::kernel::product::{Form, Product};
 use crate::kernel::{Builder, Value};
 use crate::onnx::{Attribute, Graph, Place};
+use crate::product::{Product, matmul::Form};
 
 /// y = x W^T + b, as torch.nn.Linear.
 ///

@@ -14,7 +14,7 @@ const PANICS: &[(&str, &str, &str)] = &[
         "`shared` gives buffers",
     ),
     (
-        "src/kernel/product.rs",
+        "src/product/matmul/plan.rs",
         "unreachable",
         "each caller in `layer` states both operands",
     ),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{agree, files, root, text};
 use wavetrain::Config;
 use wavetrain::args::Entry;
-use wavetrain::kernel::catalogue;
 use wavetrain::kernel::source::SNIPPETS;
+use wavetrain::product::catalogue;
 use wavetrain::{layer, loss, optim, schedule, source};
 
 /// Layers that need no shader of their own, and why.
@@ -23,20 +23,23 @@ const NO_SHADER: &[(&str, &str)] = &[
 
 /// Shared files that are no snippets of [`SNIPPETS`], and who includes them.
 const INCLUDED: &[(&str, &str)] = &[
-    ("shaders/shared/product.wgsl", "src/kernel/matmul/text.rs"),
-    ("shaders/shared/conv2d.wgsl", "src/kernel/conv/text.rs"),
-    ("shaders/shared/conv2d_walk.wgsl", "src/kernel/conv/text.rs"),
+    ("shaders/shared/product.wgsl", "src/product/matmul/text.rs"),
+    ("shaders/shared/conv2d.wgsl", "src/product/conv/text.rs"),
+    (
+        "shaders/shared/conv2d_walk.wgsl",
+        "src/product/conv/text.rs",
+    ),
     (
         "shaders/shared/conv2d_forward.wgsl",
-        "src/kernel/conv/text.rs",
+        "src/product/conv/text.rs",
     ),
     (
         "shaders/shared/conv2d_input.wgsl",
-        "src/kernel/conv/text.rs",
+        "src/product/conv/text.rs",
     ),
     (
         "shaders/shared/conv2d_bounds.wgsl",
-        "src/kernel/conv/text.rs",
+        "src/product/conv/text.rs",
     ),
 ];
 

@@ -181,7 +181,7 @@ fn set(dispatch: &mut Dispatch, field: &str, change: impl Fn(u32) -> u32) {
 /// Splits each product whose sum is longer than `at` into two dispatches, as the planner does
 /// with sums that are too long for one.
 fn split(plan: &mut Plan, at: usize) {
-    use wavetrain::kernel::matmul::flags;
+    use wavetrain::product::matmul::flags;
     let at = at as u32;
     for ops in [&mut plan.forward, &mut plan.backward] {
         for op in std::mem::take(ops) {

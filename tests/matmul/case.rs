@@ -1,6 +1,7 @@
 //! A product's operands and what must come out of it.
 
-use wavetrain::kernel::matmul::{Form, flags, stride};
+use wavetrain::kernel::matrix::stride;
+use wavetrain::product::matmul::{Form, flags};
 
 /// What C and its surroundings hold where nothing may be written.
 pub(crate) const UNTOUCHED: f32 = 7.0;

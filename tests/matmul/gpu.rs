@@ -2,7 +2,9 @@
 
 use crate::case::{Case, Matrix, UNTOUCHED};
 use std::collections::{BTreeMap, BTreeSet};
-use wavetrain::kernel::matmul::{Class, Dims, Form, Operand, Variant, choose, flags, stride};
+use wavetrain::gpu::ClassName;
+use wavetrain::kernel::matrix::stride;
+use wavetrain::product::matmul::{Dims, Form, Operand, Variant, choose, flags};
 
 /// What a kernel reads an operand from.
 enum Bound {
@@ -53,7 +55,7 @@ impl Gpu {
 
     /// Every variant that [`choose`] gives on this adapter.
     pub(crate) fn variants(&self) -> BTreeSet<Variant> {
-        let classes = [Class::Lanes, Class::LanesPlain, Class::Tiled];
+        let classes = [ClassName::Lanes, ClassName::LanesPlain, ClassName::Tiled];
         let shapes = [
             [8, 8, 8],
             [100, 512, 512],
@@ -62,7 +64,7 @@ impl Gpu {
         ];
         classes
             .into_iter()
-            .filter(|class| self.subgroups || *class != Class::Lanes)
+            .filter(|class| self.subgroups || *class != ClassName::Lanes)
             .flat_map(|class| Form::ALL.map(|form| (class, form)))
             .flat_map(|(class, form)| {
                 shapes.map(|[m, n, k]| choose(class, self.lanes, form, m, n, k))

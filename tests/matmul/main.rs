@@ -9,7 +9,8 @@ mod gpu;
 
 use case::Case;
 use gpu::Gpu;
-use wavetrain::kernel::matmul::{Class, Form, Operand, Variant, choose, flags};
+use wavetrain::gpu::ClassName;
+use wavetrain::product::matmul::{Form, Operand, Variant, choose, flags};
 
 /// The combinations of flags that a form knows.
 fn combinations(form: Form) -> &'static [u32] {
@@ -71,7 +72,7 @@ fn the_longest_sum_of_one_dispatch_is_whole() {
     let variants = gpu.variants();
     // nt on buffers: rows of this length fit no texture.
     let longest =
-        |v: &&Variant| v.form == Form::Nt && v.a == Operand::Buffer && v.class != Class::Tiled;
+        |v: &&Variant| v.form == Form::Nt && v.a == Operand::Buffer && v.class != ClassName::Tiled;
     for variant in variants.iter().filter(longest) {
         let k = variant.max_k();
         let case = Case::new(Form::Nt, [2, 3, k]);
@@ -167,9 +168,9 @@ fn a_planted_defect_is_found() {
     let mut gpu = Gpu::new();
     for &(tiled, form, m, from, to) in DEFECTS {
         let class = match (tiled, gpu.subgroups) {
-            (true, _) => Class::Tiled,
-            (false, true) => Class::Lanes,
-            (false, false) => Class::LanesPlain,
+            (true, _) => ClassName::Tiled,
+            (false, true) => ClassName::Lanes,
+            (false, false) => ClassName::LanesPlain,
         };
         let variant = choose(class, gpu.lanes, form, m, 512, 512);
         let source = variant.source();

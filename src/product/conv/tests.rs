@@ -25,10 +25,10 @@ fn variants() -> Vec<Variant> {
         for tile_m in [32, 64, 128] {
             all.push(Variant {
                 tile_m,
-                ..choose(Class::Tiled, 32, op, &SHAPE)
+                ..choose(ClassName::Tiled, 32, op, &SHAPE)
             });
         }
-        for class in [Class::Lanes, Class::LanesPlain] {
+        for class in [ClassName::Lanes, ClassName::LanesPlain] {
             for lanes in [4, 8, 16, 32] {
                 for (tile_m, columns) in [(4, 1), (16, 1), (20, 1), (32, 1), (16, 2)] {
                     for (image, other) in operands.iter().flat_map(|a| operands.map(|b| (*a, b))) {
@@ -52,7 +52,7 @@ fn variants() -> Vec<Variant> {
         }
     }
     let fewer = |v: &Variant, channels| Variant { channels, ..*v };
-    let reads_x = |v: &&Variant| v.class != Class::Tiled && v.op != Op::InputGradient;
+    let reads_x = |v: &&Variant| v.class != ClassName::Tiled && v.op != Op::InputGradient;
     let of_few: Vec<Variant> = all
         .iter()
         .filter(reads_x)
@@ -70,8 +70,8 @@ fn every_variant_is_valid_wgsl() {
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
         let capabilities = match variant.class {
-            Class::Lanes => naga::valid::Capabilities::SUBGROUP,
-            Class::LanesPlain | Class::Tiled => naga::valid::Capabilities::empty(),
+            ClassName::Lanes => naga::valid::Capabilities::SUBGROUP,
+            ClassName::LanesPlain | ClassName::Tiled => naga::valid::Capabilities::empty(),
         };
         naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
             .validate(&module)

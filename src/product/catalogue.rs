@@ -1,13 +1,11 @@
 //! All kernels for those who want to read them: the shaders that are files, and the matrix products
 //! and convolutions as they are for an adapter with subgroups of eight.
 
-use super::conv::{ConvShape, Op};
-use super::convolution;
-use super::matmul::Form;
-use super::product;
-use super::shaders::SHADERS;
-use super::source::Shader;
+use super::conv::{self, ConvShape, Op};
+use super::matmul::{self, Form};
 use crate::gpu::{Class, ClassName};
+use crate::kernel::shaders::SHADERS;
+use crate::kernel::source::Shader;
 
 /// A kernel of the catalogue.
 #[derive(Debug, Clone)]
@@ -87,7 +85,7 @@ fn convolutions(name: ClassName) -> Vec<Kernel> {
         // Many samples and one: where their kernels differ, both are shown.
         for samples in [128, 1] {
             let shape = shape(samples);
-            let variant = convolution::variant(class(name), op, &shape);
+            let variant = conv::plan::variant(class(name), op, &shape);
             let what = match op {
                 Op::Forward => "y = x * w + b, relu on request",
                 Op::InputGradient => "the gradient of its input, gated by a relu on request",
@@ -97,7 +95,7 @@ fn convolutions(name: ClassName) -> Vec<Kernel> {
                 name: format!("{}/{}", name.as_str(), variant.name()),
                 summary: format!("convolution: {what}"),
                 file: variant.file().to_owned(),
-                shader: convolution::shader(&variant),
+                shader: conv::plan::shader(&variant),
             };
             if !convolutions.iter().any(|other| other.name == kernel.name) {
                 convolutions.push(kernel);
@@ -113,7 +111,7 @@ fn products(name: ClassName) -> Vec<Kernel> {
     for form in Form::ALL {
         // A large product and a small one: where their kernels differ, both are shown.
         for size in [1024, 64] {
-            let variant = product::variant(class, form, size, size, size);
+            let variant = matmul::plan::variant(class, form, size, size, size);
             let what = match form {
                 Form::Nt => "x w^T + b, relu on request: a linear layer's forward pass",
                 Form::Nn => "dy w, gated by a relu on request: the gradient of its input",
@@ -123,7 +121,7 @@ fn products(name: ClassName) -> Vec<Kernel> {
                 name: format!("{}/{}", name.as_str(), variant.name()),
                 summary: format!("matrix product {}: {what}", form.name()),
                 file: variant.file().to_owned(),
-                shader: product::shader(&variant),
+                shader: matmul::plan::shader(&variant),
             };
             if !products.iter().any(|other| other.name == kernel.name) {
                 products.push(kernel);

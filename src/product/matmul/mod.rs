@@ -10,8 +10,13 @@
 //! of four are stored as zero, rows from m on are not written.
 
 mod lanes;
+pub mod plan;
 mod text;
 pub(super) mod tiled;
+
+use super::class::MAX_ITERATIONS;
+pub use super::class::Operand;
+use crate::gpu::ClassName;
 
 /// Which operand lies transposed in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,26 +42,6 @@ impl Form {
             Self::Tn => "tn",
         }
     }
-}
-
-/// How a product is computed; see `shaders/lanes/matmul.wgsl` and `shaders/tiled/matmul.wgsl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
-    /// Software adapters: one subgroup, one long register block.
-    Lanes,
-    /// The same without subgroup operations.
-    LanesPlain,
-    /// GPUs: tiles in workgroup memory.
-    Tiled,
-}
-
-/// Where a kernel reads an operand from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operand {
-    /// `var<storage, read> _: array<vec4<f32>>`.
-    Buffer,
-    /// `texture_storage_2d<rgba32float, read>`, one texel per four values of a row.
-    Texture,
 }
 
 /// The uniform `dims` of a product: the twin of `Dims` in `shaders/shared/product.wgsl`.
@@ -101,7 +86,7 @@ pub struct Variant {
     /// Which operand is transposed.
     pub form: Form,
     /// How it is computed.
-    pub class: Class,
+    pub class: ClassName,
     /// Invocations per workgroup: the adapter's subgroup size (lanes), or 256 (tiled).
     pub lanes: u32,
     /// Rows of C that one workgroup computes, a multiple of 4 (of 64 in `tiled`).
@@ -116,19 +101,15 @@ pub struct Variant {
     pub gate: Operand,
 }
 
-/// Loops that one invocation may run through: one software driver leaves all loops silently after
-/// 65,535 iterations.
-const MAX_ITERATIONS: u32 = 60_000;
-
 impl Variant {
     /// A name that no other variant has, such as `matmul_nn_lanes8_16x32_ttt`: form, class and
     /// lanes, tile, where A, B and in nn the gate come from (`t` texture, `b` buffer).
     #[must_use]
     pub fn name(&self) -> String {
         let class = match self.class {
-            Class::Lanes => "lanes",
-            Class::LanesPlain => "plain",
-            Class::Tiled => "tiled",
+            ClassName::Lanes => "lanes",
+            ClassName::LanesPlain => "plain",
+            ClassName::Tiled => "tiled",
         };
         let letter = |operand| match operand {
             Operand::Buffer => 'b',
@@ -153,7 +134,7 @@ impl Variant {
     #[must_use]
     pub fn tile_n(&self) -> u32 {
         match self.class {
-            Class::Tiled => tiled::TILE_N,
+            ClassName::Tiled => tiled::TILE_N,
             _ => 4 * self.lanes * self.columns,
         }
     }
@@ -162,7 +143,7 @@ impl Variant {
     #[must_use]
     pub fn source(&self) -> String {
         match self.class {
-            Class::Tiled => tiled::source(self),
+            ClassName::Tiled => tiled::source(self),
             _ => lanes::source(self),
         }
     }
@@ -171,7 +152,7 @@ impl Variant {
     #[must_use]
     pub fn file(&self) -> &'static str {
         match self.class {
-            Class::Tiled => "shaders/tiled/matmul.wgsl",
+            ClassName::Tiled => "shaders/tiled/matmul.wgsl",
             _ => "shaders/lanes/matmul.wgsl",
         }
     }
@@ -189,7 +170,7 @@ impl Variant {
     pub fn max_k(&self) -> u32 {
         MAX_ITERATIONS
             * match self.class {
-                Class::Tiled => tiled::TILE_K,
+                ClassName::Tiled => tiled::TILE_K,
                 _ => lanes::STEP_K,
             }
     }
@@ -223,7 +204,7 @@ const MANY_TILES: u32 = 512;
 /// Few variants, because a driver compiles each at its first dispatch (lavapipe 22: 60 to 80 ms at
 /// 16 rows per tile, 110 to 120 ms at 32): a whole MLP needs three to six.
 #[must_use]
-pub fn choose(class: Class, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> Variant {
+pub fn choose(class: ClassName, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> Variant {
     let buffers = Variant {
         form,
         class,
@@ -234,7 +215,7 @@ pub fn choose(class: Class, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> V
         b: Operand::Buffer,
         gate: Operand::Buffer,
     };
-    if class == Class::Tiled {
+    if class == ClassName::Tiled {
         let many = m.div_ceil(128).saturating_mul(n.div_ceil(64)) >= MANY_TILES;
         return Variant {
             lanes: 256,
@@ -247,7 +228,7 @@ pub fn choose(class: Class, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> V
         return buffers;
     }
     Variant {
-        tile_m: if class == Class::Lanes {
+        tile_m: if class == ClassName::Lanes {
             rows_per_tile(form, m)
         } else {
             16
@@ -274,20 +255,6 @@ fn rows_per_tile(form: Form, m: u32) -> u32 {
     }
 }
 
-/// Length in floats of a row of `columns` in storage: a multiple of 64 (256 bytes, which copies to
-/// textures ask for), but no multiple of 256: rows that lie 1 KiB, 2 KiB or 4 KiB apart fall into
-/// few sets of a CPU's cache (128x512x512 nt on lavapipe 22: 69 GFLOP/s with rows of 512 floats,
-/// 80 with rows of 576).
-#[must_use]
-pub fn stride(columns: usize) -> usize {
-    let stride = columns.next_multiple_of(64);
-    if stride.is_multiple_of(256) {
-        stride + 64
-    } else {
-        stride
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,10 +266,10 @@ mod tests {
         let operands = [Operand::Buffer, Operand::Texture];
         for form in Form::ALL {
             for tile_m in [64, 128] {
-                let tiled = choose(Class::Tiled, 32, form, 512, 512, 512);
+                let tiled = choose(ClassName::Tiled, 32, form, 512, 512, 512);
                 all.push(Variant { tile_m, ..tiled });
             }
-            for class in [Class::Lanes, Class::LanesPlain] {
+            for class in [ClassName::Lanes, ClassName::LanesPlain] {
                 for lanes in [4, 8, 16, 32] {
                     for (tile_m, columns) in [(4, 1), (8, 1), (16, 1), (12, 2), (16, 2), (32, 1)] {
                         for (a, b) in operands.iter().flat_map(|a| operands.map(|b| (*a, b))) {
@@ -332,8 +299,8 @@ mod tests {
             let module = naga::front::wgsl::parse_str(&source)
                 .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
             let capabilities = match variant.class {
-                Class::Lanes => naga::valid::Capabilities::SUBGROUP,
-                Class::LanesPlain | Class::Tiled => naga::valid::Capabilities::empty(),
+                ClassName::Lanes => naga::valid::Capabilities::SUBGROUP,
+                ClassName::LanesPlain | ClassName::Tiled => naga::valid::Capabilities::empty(),
             };
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
                 .validate(&module)
@@ -361,7 +328,7 @@ mod tests {
     }
 
     /// The variants of all products of an MLP with these widths.
-    fn mlp(class: Class, batch: u32, widths: &[u32]) -> BTreeSet<Variant> {
+    fn mlp(class: ClassName, batch: u32, widths: &[u32]) -> BTreeSet<Variant> {
         let mut all = BTreeSet::new();
         for pair in widths.windows(2) {
             let (k, n) = (pair[0], pair[1]);
@@ -374,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_network_needs_few_pipelines() {
-        for class in [Class::Lanes, Class::LanesPlain, Class::Tiled] {
+        for class in [ClassName::Lanes, ClassName::LanesPlain, ClassName::Tiled] {
             for (batch, widths, most) in [
                 (128, &[784, 512, 512, 10][..], 3),
                 (128, &[784, 256, 10], 3),
@@ -389,7 +356,7 @@ mod tests {
 
     #[test]
     fn textures_are_chosen_only_where_they_fit() {
-        let variant = choose(Class::Lanes, 8, Form::Nn, 8192, 8192, 512);
+        let variant = choose(ClassName::Lanes, 8, Form::Nn, 8192, 8192, 512);
         assert_eq!(
             (variant.a, variant.b, variant.gate),
             (Operand::Texture, Operand::Texture, Operand::Texture)
@@ -400,21 +367,11 @@ mod tests {
             (512, 512, 8193),
             (8, 8, 8),
         ] {
-            let variant = choose(Class::Lanes, 8, Form::Nt, m, n, k);
+            let variant = choose(ClassName::Lanes, 8, Form::Nt, m, n, k);
             assert_eq!((variant.a, variant.b), (Operand::Buffer, Operand::Buffer));
         }
-        let variant = choose(Class::Tiled, 32, Form::Nt, 4096, 4096, 4096);
+        let variant = choose(ClassName::Tiled, 32, Form::Nt, 4096, 4096, 4096);
         assert_eq!((variant.a, variant.b), (Operand::Buffer, Operand::Buffer));
-    }
-
-    #[test]
-    fn strides_hold_a_row_and_spare_the_cache() {
-        for columns in 1..3000 {
-            let stride = stride(columns);
-            assert!(stride >= columns && stride < columns + 128);
-            assert_eq!(stride % 64, 0);
-            assert_ne!(stride % 256, 0);
-        }
     }
 
     #[test]
@@ -430,8 +387,8 @@ mod tests {
                 .map(|(_, g)| layouter[g.ty].size)
                 .sum();
             match variant.class {
-                Class::Tiled => assert!((1..=16_384).contains(&bytes), "{bytes}"),
-                Class::Lanes | Class::LanesPlain => assert_eq!(bytes, 0),
+                ClassName::Tiled => assert!((1..=16_384).contains(&bytes), "{bytes}"),
+                ClassName::Lanes | ClassName::LanesPlain => assert_eq!(bytes, 0),
             }
         }
     }
@@ -440,8 +397,8 @@ mod tests {
     fn one_dispatch_stays_below_the_iterations_that_a_driver_counts() {
         for variant in variants() {
             let steps = match variant.class {
-                Class::Tiled => tiled::TILE_K,
-                Class::Lanes | Class::LanesPlain => lanes::STEP_K,
+                ClassName::Tiled => tiled::TILE_K,
+                ClassName::Lanes | ClassName::LanesPlain => lanes::STEP_K,
             };
             // The loop over k, and in `lanes` the one over the rows to store.
             let iterations = variant.max_k().div_ceil(steps) + variant.tile_m / 4;

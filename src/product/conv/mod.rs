@@ -14,13 +14,16 @@
 mod choice;
 mod lanes;
 mod order;
+pub mod plan;
 mod shape;
 mod text;
 mod tiled;
 
-use super::matmul::{Class, Operand};
+use super::class::Operand;
+use crate::gpu::ClassName;
+use crate::kernel::matrix::Border;
 pub use choice::choose;
-pub use shape::{Border, ConvShape};
+pub use shape::ConvShape;
 
 /// The three products of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,7 +71,7 @@ pub struct Variant {
     /// Which product.
     pub op: Op,
     /// How it is computed.
-    pub class: Class,
+    pub class: ClassName,
     /// Invocations per workgroup: the adapter's subgroup size (lanes), or 256 (tiled).
     pub lanes: u32,
     /// forward, input gradient: channels of the result that one workgroup computes; weight
@@ -125,9 +128,9 @@ impl Variant {
     #[must_use]
     pub fn name(&self) -> String {
         let class = match self.class {
-            Class::Lanes => "lanes",
-            Class::LanesPlain => "plain",
-            Class::Tiled => "tiled",
+            ClassName::Lanes => "lanes",
+            ClassName::LanesPlain => "plain",
+            ClassName::Tiled => "tiled",
         };
         let letter = |operand| match operand {
             Operand::Buffer => 'b',
@@ -156,7 +159,7 @@ impl Variant {
     #[must_use]
     pub fn tile_n(&self) -> u32 {
         match self.class {
-            Class::Tiled => tiled::RESULTS / self.tile_m,
+            ClassName::Tiled => tiled::RESULTS / self.tile_m,
             _ => 4 * self.lanes * self.columns,
         }
     }
@@ -165,7 +168,7 @@ impl Variant {
     #[must_use]
     pub fn source(&self) -> String {
         match self.class {
-            Class::Tiled => tiled::source(self),
+            ClassName::Tiled => tiled::source(self),
             _ => lanes::source(self),
         }
     }
@@ -174,8 +177,8 @@ impl Variant {
     #[must_use]
     pub fn file(&self) -> &'static str {
         match (self.class, self.op) {
-            (Class::Tiled, Op::WeightGradient) => "shaders/tiled/conv2d_weight.wgsl",
-            (Class::Tiled, _) => "shaders/tiled/conv2d.wgsl",
+            (ClassName::Tiled, Op::WeightGradient) => "shaders/tiled/conv2d_weight.wgsl",
+            (ClassName::Tiled, _) => "shaders/tiled/conv2d.wgsl",
             (_, Op::WeightGradient) => "shaders/lanes/conv2d_weight.wgsl",
             (_, _) => "shaders/lanes/conv2d.wgsl",
         }
@@ -248,7 +251,7 @@ impl Variant {
     /// forward, input gradient: tiles that one workgroup takes one after the other.
     fn tiles(&self, shape: &ConvShape) -> u32 {
         match self.class {
-            Class::Tiled => 1,
+            ClassName::Tiled => 1,
             _ => (self.pixel_tiles(shape) / MANY_GROUPS).clamp(1, MOST_TILES),
         }
     }
@@ -256,7 +259,7 @@ impl Variant {
     /// forward, input gradient: how many samples are side by side in the order of results.
     fn block(&self, shape: &ConvShape) -> u32 {
         match self.class {
-            Class::Tiled => 1,
+            ClassName::Tiled => 1,
             _ => order::block(self.op, shape, self.tile_n()),
         }
     }
@@ -282,7 +285,7 @@ impl Variant {
         let rows = shape.weight_rows().div_ceil(self.tile_m);
         let tiles = rows * shape.co.div_ceil(self.tile_n());
         let few = match self.class {
-            Class::Tiled => FEW_GROUPS_TILED,
+            ClassName::Tiled => FEW_GROUPS_TILED,
             _ => FEW_GROUPS,
         };
         if shape.flops() < WORTH_PARTS || tiles >= few {

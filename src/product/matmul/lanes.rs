@@ -1,7 +1,7 @@
 //! The register block of the classes `lanes` and `lanes-plain`: too long to write by hand for each
 //! form and tile, too straight for loops (an array of accumulators would live in memory).
 
-use super::{Class, Form, Variant, text};
+use super::{ClassName, Form, Variant, text};
 use std::fmt::Write;
 
 /// Terms of the sum per loop iteration.
@@ -46,7 +46,7 @@ struct Block<'v> {
 
 impl<'v> Block<'v> {
     fn new(v: &'v Variant) -> Self {
-        let shared = v.class == Class::Lanes;
+        let shared = v.class == ClassName::Lanes;
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         Self {
             v,

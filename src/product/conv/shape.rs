@@ -1,5 +1,7 @@
 //! The shape of a convolution, how its images and weights lie, and the zeros around a texture.
 
+use crate::kernel::matrix::Border;
+
 /// A convolution of one group, without dilation, over `n` samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConvShape {
@@ -25,32 +27,6 @@ pub struct ConvShape {
     pub py: u32,
     /// Zero columns left and right of the input.
     pub px: u32,
-}
-
-/// Zero pixels around an image in a texture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Border {
-    /// Columns on the left.
-    pub left: u32,
-    /// Columns on the right.
-    pub right: u32,
-    /// Rows above.
-    pub top: u32,
-    /// Rows below.
-    pub bottom: u32,
-}
-
-impl Border {
-    /// The border that serves readers of both.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self {
-            left: self.left.max(other.left),
-            right: self.right.max(other.right),
-            top: self.top.max(other.top),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
 }
 
 impl ConvShape {

@@ -1,7 +1,7 @@
 //! Which variant computes a convolution.
 
-use super::{ConvShape, Op, Variant, lanes};
-use crate::kernel::matmul::{Class, Operand};
+use super::{ConvShape, Op, Operand, Variant, lanes};
+use crate::gpu::ClassName;
 
 /// Sides of a texture that every adapter offers.
 const TEXTURE_SIDE: u32 = 8192;
@@ -20,7 +20,7 @@ const TILES: [u32; 7] = [32, 28, 24, 20, 16, 8, 4];
 /// The variant for a convolution of this shape on an adapter of this class with subgroups of
 /// `lanes`.
 #[must_use]
-pub fn choose(class: Class, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
+pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
     let buffers = Variant {
         op,
         class,
@@ -32,7 +32,7 @@ pub fn choose(class: Class, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
         gate: Operand::Buffer,
         channels: 4,
     };
-    if class == Class::Tiled {
+    if class == ClassName::Tiled {
         // 64 x 64 results, or 128 x 32 where there are no more channels than 32.
         let narrow = match op {
             Op::Forward | Op::WeightGradient => shape.co <= 32,

@@ -2,7 +2,7 @@
 //! pixels (weight gradient: taps and channels of x), read from the image where they lie.
 
 use super::{Op, Variant, text};
-use crate::kernel::matmul::tiled::{INVOCATIONS, Side, TILE_K, multiply_add};
+use crate::product::matmul::tiled::{INVOCATIONS, Side, TILE_K, multiply_add};
 use std::fmt::Write;
 
 /// The file around the generated parts of forward and input gradient.

@@ -3,27 +3,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::builder::{Builder, Call};
-use super::matmul::{self, Operand, Variant, flags};
-use super::matrix::{Matrix, Value};
-use super::plan::{Bound, Key};
-use super::source::Shader;
+use super::{Form, Operand, Variant, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
-
-pub use super::matmul::Form;
-
-impl Value {
-    /// The value, to be bound whole.
-    #[must_use]
-    pub fn bound(&self) -> Bound {
-        Bound::Buffer {
-            buffer: self.buffer,
-            offset: 0,
-            bytes: self.matrix.bytes(),
-        }
-    }
-}
+use crate::kernel::matrix::Matrix;
+use crate::kernel::plan::{Bound, Key};
+use crate::kernel::source::Shader;
+use crate::kernel::{Builder, Call};
 
 /// A product C = A B in one of the three forms, with what is done in passing.
 #[derive(Debug, Clone)]
@@ -192,12 +178,14 @@ pub fn shader(variant: &Variant) -> Shader {
 /// The variant of the product for a class and a shape.
 #[must_use]
 pub fn variant(class: Class, form: Form, m: usize, n: usize, k: usize) -> Variant {
-    let (class, lanes) = match class {
-        Class::Tiled => (matmul::Class::Tiled, 0),
-        Class::Lanes { lanes, subgroups } if subgroups => (matmul::Class::Lanes, lanes),
-        Class::Lanes { lanes, .. } => (matmul::Class::LanesPlain, lanes),
-    };
-    matmul::choose(class, lanes, form, m as u32, n as u32, k as u32)
+    choose(
+        class.name(),
+        class.lanes(),
+        form,
+        m as u32,
+        n as u32,
+        k as u32,
+    )
 }
 
 impl Builder {

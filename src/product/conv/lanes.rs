@@ -1,7 +1,7 @@
 //! The register block of the classes `lanes` and `lanes-plain`: too long to write by hand for each
 //! direction and tile, too straight for loops (an array of accumulators would live in memory).
 
-use super::{Class, Op, Operand, Variant, text};
+use super::{ClassName, Op, Operand, Variant, text};
 use std::fmt::Write;
 
 /// The file around the register block of forward and input gradient.
@@ -74,7 +74,7 @@ struct Block<'v> {
 
 impl<'v> Block<'v> {
     fn new(v: &'v Variant) -> Self {
-        let shared = v.class == Class::Lanes;
+        let shared = v.class == ClassName::Lanes;
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         let quads = largest_divisor(v.tile_m / 4, quads);
         let terms = match v.op {

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::builder::{Builder, Call, grid};
-use super::conv::{self, Border, ConvShape, Op, Read, Run, Variant, flags};
-use super::matmul::{self, Operand};
-use super::matrix::{Geometry, Matrix, Parameter, Value};
-use super::plan::{Bound, Key};
-use super::shaders::named;
-use super::source::Shader;
+use super::{ConvShape, Op, Operand, Read, Run, Variant, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
+use crate::kernel::builder::{Builder, Call, grid};
+use crate::kernel::matrix::{Border, Geometry, Matrix, Parameter, Value};
+use crate::kernel::plan::{Bound, Key};
+use crate::kernel::shaders::named;
+use crate::kernel::source::Shader;
 
 /// Layers of a texture that every adapter offers.
 const TEXTURE_LAYERS: u32 = 256;
@@ -69,12 +68,7 @@ impl Convolution {
 /// The variant of a convolution's product for a class and a shape.
 #[must_use]
 pub fn variant(class: Class, op: Op, shape: &ConvShape) -> Variant {
-    let (class, lanes) = match class {
-        Class::Tiled => (matmul::Class::Tiled, 0),
-        Class::Lanes { lanes, subgroups } if subgroups => (matmul::Class::Lanes, lanes),
-        Class::Lanes { lanes, .. } => (matmul::Class::LanesPlain, lanes),
-    };
-    conv::choose(class, lanes, op, shape)
+    choose(class.name(), class.lanes(), op, shape)
 }
 
 /// The shader of a variant.

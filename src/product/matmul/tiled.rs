@@ -7,10 +7,10 @@ use std::fmt::Write;
 pub(super) const TILE_N: u32 = 64;
 
 /// Terms of the sum per step.
-pub(in crate::kernel) const TILE_K: u32 = 16;
+pub(in crate::product) const TILE_K: u32 = 16;
 
 /// Invocations per workgroup.
-pub(in crate::kernel) const INVOCATIONS: u32 = 256;
+pub(in crate::product) const INVOCATIONS: u32 = 256;
 
 /// The file around the generated parts.
 const FILE: &str = include_str!("../../../shaders/tiled/matmul.wgsl");
@@ -19,18 +19,18 @@ const FILE: &str = include_str!("../../../shaders/tiled/matmul.wgsl");
 const XYZW: [char; 4] = ['x', 'y', 'z', 'w'];
 
 /// One operand's step in workgroup memory.
-pub(in crate::kernel) struct Side {
+pub(in crate::product) struct Side {
     /// `a` or `b`.
-    pub(in crate::kernel) name: char,
+    pub(in crate::product) name: char,
     /// Rows of C (for a) or columns of C (for b) in the tile.
-    pub(in crate::kernel) size: u32,
+    pub(in crate::product) size: u32,
     /// Whether its rows run along k ([M][K], [N][K]).
-    pub(in crate::kernel) k_in_row: bool,
+    pub(in crate::product) k_in_row: bool,
 }
 
 impl Side {
     /// Vec4 in a step.
-    pub(in crate::kernel) fn quads(&self) -> u32 {
+    pub(in crate::product) fn quads(&self) -> u32 {
         self.size * TILE_K / 4
     }
 
@@ -44,12 +44,12 @@ impl Side {
     }
 
     /// Loads per invocation and step; of a small tile only the first [`Side::quads`] load.
-    pub(in crate::kernel) fn loads(&self) -> u32 {
+    pub(in crate::product) fn loads(&self) -> u32 {
         self.quads().div_ceil(INVOCATIONS)
     }
 
     /// Declarations: the step, and the registers in which the next one travels.
-    pub(in crate::kernel) fn declare(&self, out: &mut String) {
+    pub(in crate::product) fn declare(&self, out: &mut String) {
         let name = self.name;
         let _ = writeln!(
             out,
@@ -91,7 +91,7 @@ impl Side {
     }
 
     /// Puts the registers into workgroup memory.
-    pub(in crate::kernel) fn keep(&self, out: &mut String) {
+    pub(in crate::product) fn keep(&self, out: &mut String) {
         let name = self.name;
         for load in 0..self.loads() {
             let id = format!("t + {}u", load * INVOCATIONS);
@@ -110,7 +110,7 @@ impl Side {
 
     /// Reads quad number `quad` (an expression) of this side at four k from 4 kq:
     /// `<as_>_<i>` for k = 4 kq + i, each holding the quad's four rows (or columns).
-    pub(in crate::kernel) fn read(&self, out: &mut String, quad: &str, as_: &str, kq: u32) {
+    pub(in crate::product) fn read(&self, out: &mut String, quad: &str, as_: &str, kq: u32) {
         let name = self.name;
         if self.k_in_row {
             for q in 0..4 {
@@ -178,7 +178,7 @@ pub(super) fn source(v: &Variant) -> String {
 }
 
 /// The function that adds the terms of a step.
-pub(in crate::kernel) fn multiply_add(out: &mut String, a: &Side, b: &Side, rows: u32) {
+pub(in crate::product) fn multiply_add(out: &mut String, a: &Side, b: &Side, rows: u32) {
     out.push_str("fn multiply_add(ty: u32, tx: u32) {\n");
     for kq in 0..TILE_K / 4 {
         b.read(out, "tx", &format!("b{kq}"), kq);
