@@ -8,8 +8,9 @@ mod idx;
 mod image_folder;
 #[path = "data/safetensors.rs"]
 mod safetensors;
+#[path = "support/skip.rs"]
+mod skip;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use wavetrain::data::{Dataset, Loading, Samples, Values};
@@ -72,10 +73,8 @@ fn says(message: &str, parts: &[&str]) {
 /// The real files, below the folder that the variable WAVETRAIN_DATA names.
 fn real(name: &str) -> Option<PathBuf> {
     let Some(root) = std::env::var_os("WAVETRAIN_DATA") else {
-        // Not a print macro: the test harness hides what those say when a test passes.
-        let reason = "WAVETRAIN_DATA does not name the folder that holds it";
-        let mut stderr = std::io::stderr();
-        writeln!(stderr, "skipped: the real {name}; {reason}").unwrap();
+        let why = "WAVETRAIN_DATA does not name the folder that holds it";
+        skip::skipped(&format!("the real {name}"), why);
         return None;
     };
     Some(PathBuf::from(root).join(name))

@@ -34,29 +34,31 @@ fn main(
     sizes = dims;
     let tiles = (result_channels() + TILE_M - 1u) / TILE_M;
     let m0 = group.z % tiles * TILE_M;
-    walk = walk_of(group.z / tiles);
-    let area = u32(walk.rows * walk.cols);
-    let count = (sizes.samples + sizes.block - 1u) / sizes.block * area * sizes.block;
-    let share = sizes.tiles * PIXELS;
+    // Control flow from locals and the uniform: private variables are not uniform by definition.
+    let path = walk_of(group.z / tiles);
+    walk = path;
+    let area = u32(path.rows * path.cols);
+    let count = (dims.samples + dims.block - 1u) / dims.block * area * dims.block;
+    let share = dims.tiles * PIXELS;
     let begin = (group.y * groups.x + group.x) * share;
     let end = min(begin + share, count);
     // A group takes several tiles: to start one costs a CPU as much as a few terms of the sum.
     for (var p0 = begin; p0 < end; p0 += PIXELS) {
-        one_tile(p0, min(p0 + PIXELS, count) - 1u, area, m0, lane);
+        one_tile(path, p0, min(p0 + PIXELS, count) - 1u, area, m0, lane);
     }
 }
 
 // The tile of the results from p0 to p1.
-fn one_tile(p0: u32, p1: u32, area: u32, m0: u32, lane: u32) {
-    let cols = walk.cols;
+fn one_tile(path: Walk, p0: u32, p1: u32, area: u32, m0: u32, lane: u32) {
+    let cols = path.cols;
     // The positions of the first and the last result, in blocks of samples.
-    let first = quotient(p0, sizes.block);
-    let last = quotient(p1, sizes.block);
+    let first = quotient(p0, dims.block);
+    let last = quotient(p1, dims.block);
     let block0 = quotient(first, area);
     let position0 = first - block0 * area;
     let row0 = i32(quotient(position0, u32(cols)));
     let column0 = i32(position0) - row0 * cols;
-    var a = vec2<i32>(0, walk.rows - 1);
+    var a = vec2<i32>(0, path.rows - 1);
     var b = vec2<i32>(0, cols - 1);
     if (last < (block0 + 1u) * area) {
         let position1 = last - block0 * area;
@@ -65,9 +67,9 @@ fn one_tile(p0: u32, p1: u32, area: u32, m0: u32, lane: u32) {
             b = vec2<i32>(column0, i32(position1) - a.y * cols);
         }
     }
-    let taps_y = taps_of(a.x, a.y, walk.step_y, walk.y0, walk.taps_y, image_height());
-    let taps_x = taps_of(b.x, b.y, walk.step_x, walk.x0, walk.taps_x, image_width());
-    place(block0 * sizes.block, u32(row0), u32(column0), p0 - first * sizes.block, lane);
+    let taps_y = taps_of(a.x, a.y, path.step_y, path.y0, path.taps_y, image_height());
+    let taps_x = taps_of(b.x, b.y, path.step_x, path.x0, path.taps_x, image_width());
+    place(block0 * dims.block, u32(row0), u32(column0), p0 - first * dims.block, lane);
     reset();
 
     // Neighbouring taps are neighbours in the image and, forward, in w too: then they are one run.
@@ -83,7 +85,7 @@ fn one_tile(p0: u32, p1: u32, area: u32, m0: u32, lane: u32) {
         loop {
             var tx = runs.x;
             loop {
-                let row = walk.w0 + ty * walk.w_dy + tx * walk.w_dx;
+                let row = path.w0 + ty * path.w_dy + tx * path.w_dx;
                 var q = run.x;
                 loop {
                     multiply_add(u32(tx * quads + q), u32(ty), u32(row), u32(q), m0, lane);

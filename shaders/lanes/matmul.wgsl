@@ -27,8 +27,9 @@ fn main(
     sizes = dims;
     let m0 = group.x * TILE_M;
     let n0 = group.y * TILE_N;
-    let k_end = sizes.k_end;
-    var k = sizes.k_begin;
+    // Control flow from the uniform itself: private variables are not uniform by definition.
+    let k_end = dims.k_end;
+    var k = dims.k_begin;
     loop {
         multiply_add(k, m0, n0, lane);
         k += 4u;

@@ -24,31 +24,31 @@ fn outputs_of(first: u32, last: u32, padding: u32, stride: u32, size: u32, outpu
 
 fn bounds_of(first: u32, last: u32, part: u32) -> Bounds {
     var bounds: Bounds;
-    let kernel_row = sizes.kernel_x * sizes.ci_quads;
+    let kernel_row = dims.kernel_x * dims.ci_quads;
     let ky = vec2<u32>(first, last) / kernel_row;
-    var kx = vec2<u32>(0u, sizes.kernel_x - 1u);
+    var kx = vec2<u32>(0u, dims.kernel_x - 1u);
     if (ky.x == ky.y) {
-        kx = vec2<u32>(first, last) % kernel_row / sizes.ci_quads;
+        kx = vec2<u32>(first, last) % kernel_row / dims.ci_quads;
     }
-    let y = outputs_of(ky.x, ky.y, sizes.padding_y, sizes.stride_y, sizes.h, sizes.ho);
-    let x = outputs_of(kx.x, kx.y, sizes.padding_x, sizes.stride_x, sizes.w, sizes.wo);
+    let y = outputs_of(ky.x, ky.y, dims.padding_y, dims.stride_y, dims.h, dims.ho);
+    let x = outputs_of(kx.x, kx.y, dims.padding_x, dims.stride_x, dims.w, dims.wo);
 
     let tap = vec2<u32>(
-        min(sizes.padding_x, sizes.kernel_x - 1u),
-        min(sizes.padding_y, sizes.kernel_y - 1u),
+        min(dims.padding_x, dims.kernel_x - 1u),
+        min(dims.padding_y, dims.kernel_y - 1u),
     );
-    let quad = tap.y * kernel_row + tap.x * sizes.ci_quads;
-    bounds.with_db = (sizes.flags & DB) != 0u && first <= quad && quad <= last;
+    let quad = tap.y * kernel_row + tap.x * dims.ci_quads;
+    bounds.with_db = (dims.flags & DB) != 0u && first <= quad && quad <= last;
 
-    let fours = (sizes.samples + 3u) / 4u;
-    let part_n = part / sizes.parts_y;
-    let part_y = part % sizes.parts_y;
-    bounds.n_begin = 4u * (fours * part_n / sizes.parts_n);
-    bounds.n_end = 4u * (fours * (part_n + 1u) / sizes.parts_n);
-    let rows = vec2<u32>(sizes.ho * part_y, sizes.ho * (part_y + 1u)) / sizes.parts_y;
+    let fours = (dims.samples + 3u) / 4u;
+    let part_n = part / dims.parts_y;
+    let part_y = part % dims.parts_y;
+    bounds.n_begin = 4u * (fours * part_n / dims.parts_n);
+    bounds.n_end = 4u * (fours * (part_n + 1u) / dims.parts_n);
+    let rows = vec2<u32>(dims.ho * part_y, dims.ho * (part_y + 1u)) / dims.parts_y;
     bounds.y_begin = select(max(y.x, rows.x), rows.x, bounds.with_db);
     bounds.y_end = select(min(y.y, rows.y), rows.y, bounds.with_db);
     bounds.x_begin = select(x.x, 0u, bounds.with_db);
-    bounds.x_end = select(x.y, sizes.wo, bounds.with_db);
+    bounds.x_end = select(x.y, dims.wo, bounds.with_db);
     return bounds;
 }

@@ -4,18 +4,18 @@
 // takes t descending, which is dy ascending. A phase may have no tap at all (a stride above the
 // kernel's size): its gradient is zero.
 fn walk_of(phase: u32) -> Walk {
-    let s = vec2<u32>(sizes.stride_x, sizes.stride_y);
+    let s = vec2<u32>(dims.stride_x, dims.stride_y);
     let residue = vec2<u32>(phase % s.x, phase / s.x);
-    let kernel = vec2<u32>(sizes.kernel_x, sizes.kernel_y);
-    let shifted = residue + vec2<u32>(sizes.padding_x, sizes.padding_y);
+    let kernel = vec2<u32>(dims.kernel_x, dims.kernel_y);
+    let shifted = residue + vec2<u32>(dims.padding_x, dims.padding_y);
     let first = shifted % s;
     let taps = vec2<i32>((kernel + s - 1u - first) / s);
     let start = vec2<i32>(shifted / s) + 1 - taps;
-    let size = vec2<i32>((vec2<u32>(sizes.w, sizes.h) + s - 1u - residue) / s);
+    let size = vec2<i32>((vec2<u32>(dims.w, dims.h) + s - 1u - residue) / s);
     let step = vec2<i32>(s);
     let last = vec2<i32>(first) + (taps - 1) * step;
-    let tap_rows = 4 * i32(sizes.ci_quads);
-    let kernel_row = i32(sizes.kernel_x) * tap_rows;
+    let tap_rows = 4 * i32(dims.ci_quads);
+    let kernel_row = i32(dims.kernel_x) * tap_rows;
     var walk: Walk;
     walk.rows = size.y;
     walk.cols = size.x;

@@ -48,15 +48,17 @@ fn main(
     sizes = dims;
     let tiles = (result_channels() + TILE_B - 1u) / TILE_B;
     let n0 = group.z % tiles * TILE_B;
-    walk = walk_of(group.z / tiles);
+    // Control flow from locals and the uniform: private variables are not uniform by definition.
+    let path = walk_of(group.z / tiles);
+    walk = path;
     let m0 = (group.y * groups.x + group.x) * TILE_A;
-    if (walk.rows * walk.cols == 0) {
+    if (path.rows * path.cols == 0) {
         return;
     }
     let tx = t % (TILE_B / 4u);
     let ty = t / (TILE_B / 4u);
     place(m0, t);
-    let k_end = 4u * u32(walk.taps_y * walk.taps_x) * image_quads();
+    let k_end = 4u * u32(path.taps_y * path.taps_x) * image_quads();
     fetch(0u, k_end, n0, t);
     for (var k = 0u; k < k_end; k += TILE_K) {
         workgroupBarrier();

@@ -49,11 +49,13 @@ fn main(
     let n0 = group.y * TILE_B;
     let tx = t % (TILE_B / 4u);
     let ty = t / (TILE_B / 4u);
-    bounds = bounds_of(m0 / 4u, m0 / 4u + TILE_A / 4u - 1u, group.z);
+    // Control flow from locals and the uniform: private variables are not uniform by definition.
+    let range = bounds_of(m0 / 4u, m0 / 4u + TILE_A / 4u - 1u, group.z);
+    bounds = range;
     var k_end = 0u;
-    if (bounds.y_begin < bounds.y_end && bounds.x_begin < bounds.x_end) {
-        let samples = min(bounds.n_end, sizes.samples) - min(bounds.n_begin, sizes.samples);
-        k_end = samples * (bounds.y_end - bounds.y_begin) * (bounds.x_end - bounds.x_begin);
+    if (range.y_begin < range.y_end && range.x_begin < range.x_end) {
+        let samples = min(range.n_end, dims.samples) - min(range.n_begin, dims.samples);
+        k_end = samples * (range.y_end - range.y_begin) * (range.x_end - range.x_begin);
     }
     place(m0, t);
     fetch(0u, k_end, n0, t);
@@ -63,9 +65,9 @@ fn main(
         workgroupBarrier();
         fetch(k + TILE_K, k_end, n0, t);
         multiply_add(ty, tx);
-        if (bounds.with_db) {
+        if (range.with_db) {
             column_sums(tx);
         }
     }
-    store_tile(m0, n0, group.z, bounds.with_db, ty, tx);
+    store_tile(m0, n0, group.z, range.with_db, ty, tx);
 }

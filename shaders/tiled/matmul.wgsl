@@ -34,10 +34,11 @@ fn main(
     let n0 = group.y * TILE_N;
     let ty = t / 16u;
     let tx = t % 16u;
-    let k_end = sizes.k_end;
-    let sums = n0 == 0u && (sizes.flags & DB) != 0u;
-    fetch(sizes.k_begin, k_end, m0, n0, t);
-    for (var k = sizes.k_begin; k < k_end; k += TILE_K) {
+    // Control flow from the uniform itself: private variables are not uniform by definition.
+    let k_end = dims.k_end;
+    let sums = n0 == 0u && (dims.flags & DB) != 0u;
+    fetch(dims.k_begin, k_end, m0, n0, t);
+    for (var k = dims.k_begin; k < k_end; k += TILE_K) {
         workgroupBarrier();
         keep(t);
         workgroupBarrier();

@@ -5,7 +5,7 @@ use super::conv::{self, ConvShape, Op};
 use super::matmul::{self, Form};
 use crate::gpu::{Class, ClassName};
 use crate::kernel::shaders::SHADERS;
-use crate::kernel::source::Shader;
+use crate::kernel::source::{Composed, Shader};
 
 /// A kernel of the catalogue.
 #[derive(Debug, Clone)]
@@ -20,10 +20,16 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// The composed shader.
+    #[must_use]
+    pub fn composed(&self) -> Composed {
+        self.shader.compose()
+    }
+
     /// The composed WGSL.
     #[must_use]
     pub fn text(&self) -> String {
-        self.shader.compose().text
+        self.composed().text
     }
 }
 

@@ -1,9 +1,14 @@
 //! The adapter that the proofs run on: one device for each kernel class, opened once.
 
+#[path = "../support/skip.rs"]
+mod skip;
+
 use std::sync::{Arc, OnceLock};
 
 use wavetrain::error::Error;
 use wavetrain::gpu::{ClassName, Gpu, Selection};
+
+use skip::skipped;
 
 fn open(class: ClassName) -> Option<Arc<Gpu>> {
     let selection = Selection {
@@ -14,7 +19,9 @@ fn open(class: ClassName) -> Option<Arc<Gpu>> {
         Ok(gpu) => Some(Arc::new(gpu)),
         // Not every adapter has subgroup operations; the other classes are proved.
         Err(error @ Error::Argument { .. }) if class == ClassName::Lanes => {
-            eprintln!("class {} is not proved here: {error}", class.as_str());
+            let what = "the kernels of class `lanes`, their proofs and planted defects";
+            let why = error.to_string();
+            skipped(what, why.lines().next().unwrap_or_default());
             None
         }
         Err(error) => panic!("this test needs an adapter, a software one is enough: {error}"),

@@ -12,7 +12,7 @@ pub(crate) static PRODUCTS: &[Defect] = &[
     Defect::new("matmul_nn_lanes", "if (k >= k_end)", "if (k + 4u >= k_end)"),
     Defect::new("matmul_tn_lanes", "c0_0 += s0", "c0_0 -= s0"),
     Defect::new("matmul_tn_lanes", "d0 += ", "d0 -= "),
-    Defect::new("matmul_tn_lanes", "var k = sizes.k_begin", "var k = 0u"),
+    Defect::new("matmul_tn_lanes", "var k = dims.k_begin", "var k = 0u"),
     Defect::new("matmul_nt_plain", "c0_0 += s0", "c0_0 -= s0"),
     Defect::new("matmul_nt_plain", "k += 4u;", "k += 8u;"),
     Defect::new("matmul_nt_plain", "group.y * TILE_N", "group.x * TILE_N"),
@@ -20,7 +20,7 @@ pub(crate) static PRODUCTS: &[Defect] = &[
     Defect::new("matmul_nn_plain", "if (k >= k_end)", "if (k + 4u >= k_end)"),
     Defect::new("matmul_tn_plain", "c0_0 += s0", "c0_0 -= s0"),
     Defect::new("matmul_tn_plain", "d0 += ", "d0 -= "),
-    Defect::new("matmul_tn_plain", "var k = sizes.k_begin", "var k = 0u"),
+    Defect::new("matmul_tn_plain", "var k = dims.k_begin", "var k = 0u"),
     Defect::new(
         "matmul_nt_lanes",
         "subgroupBroadcast(a0, 1u)",

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use super::skip::skipped;
+
 /// Names of browsers that take Chromium's options.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -23,8 +25,18 @@ pub(crate) struct Look {
     pub(crate) texts: usize,
 }
 
-/// The browser of this machine: `WAVETRAIN_BROWSER`, or the first of the usual names in `PATH`.
-pub(crate) fn browser() -> Option<PathBuf> {
+/// The browser of this machine; without one, says that `what` is skipped.
+pub(crate) fn browser_or_skip(what: &str) -> Option<PathBuf> {
+    let found = browser();
+    if found.is_none() {
+        let why = "no Chromium or Chrome in PATH; install one, or name it in WAVETRAIN_BROWSER";
+        skipped(what, why);
+    }
+    found
+}
+
+/// `WAVETRAIN_BROWSER`, or the first of the usual names in `PATH`.
+fn browser() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("WAVETRAIN_BROWSER") {
         return Some(named.into());
     }
@@ -36,6 +48,16 @@ pub(crate) fn browser() -> Option<PathBuf> {
     places.into_iter().find(|place| place.is_file())
 }
 
+/// The browser without a window, with a profile of its own. Root has no sandbox, and all that is
+/// opened is our own.
+pub(crate) fn headless(browser: &Path, profile: &Path) -> Command {
+    let mut command = Command::new(browser);
+    command
+        .args(["--headless", "--no-sandbox", "--disable-dev-shm-usage"])
+        .arg(format!("--user-data-dir={}", profile.display()));
+    command
+}
+
 /// Opens a page in frames of two widths, in one colour scheme; the frames' looks, and what the
 /// browser's console said.
 pub(crate) fn look(browser: &Path, page: &Path, dark: bool) -> (Vec<Look>, Vec<String>) {
@@ -45,12 +67,8 @@ pub(crate) fn look(browser: &Path, page: &Path, dark: bool) -> (Vec<Look>, Vec<S
         .replace("{{dark}}", if dark { "true" } else { "false" });
     let file = folder.path().join("probe.html");
     std::fs::write(&file, probe).unwrap();
-    // Root has no sandbox, and all that is opened is our own.
     let options = [
-        "--headless",
-        "--no-sandbox",
         "--disable-gpu",
-        "--disable-dev-shm-usage",
         "--allow-file-access-from-files",
         "--enable-logging=stderr",
         "--window-size=1200,1000",
@@ -58,12 +76,8 @@ pub(crate) fn look(browser: &Path, page: &Path, dark: bool) -> (Vec<Look>, Vec<S
         "--dump-dom",
     ];
     let scheme = if dark { 0 } else { 1 };
-    let out = Command::new(browser)
+    let out = headless(browser, &folder.path().join("profile"))
         .args(options)
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
         .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
         .arg(format!("file://{}", file.display()))
         .stdin(Stdio::null())

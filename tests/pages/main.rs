@@ -1,12 +1,19 @@
-//! The pages in a real browser: both colour schemes, wide and as narrow as a phone. Without one
-//! (Chromium or Chrome) the tests say that they are skipped.
+//! In a real browser: the pages, in both colour schemes, wide and as narrow as a phone; and the
+//! kernels, in its WGSL compiler. Without one (Chromium or Chrome) the tests say that they are
+//! skipped.
 
 mod browser;
+mod kernels;
+#[path = "../shaders/plans.rs"]
+mod plans;
+mod server;
+#[path = "../support/skip.rs"]
+mod skip;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use browser::{Look, look};
+use browser::{Look, browser_or_skip, look};
 
 /// Runs the program in `folder`.
 fn wavetrain(folder: &Path, arguments: &[&str]) {
@@ -17,17 +24,6 @@ fn wavetrain(folder: &Path, arguments: &[&str]) {
         .unwrap();
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{arguments:?}: {words}");
-}
-
-/// The browser, or a sentence.
-fn browser_or_skip() -> Option<PathBuf> {
-    let found = browser::browser();
-    if found.is_none() {
-        eprintln!(
-            "skipped: no Chromium or Chrome in PATH; install one, or name it in WAVETRAIN_BROWSER"
-        );
-    }
-    found
 }
 
 /// A page of each kind: its folder, and the drawings and interactive charts that it has at least.
@@ -68,7 +64,7 @@ fn complaints(page: &Path, looks: &[Look], console: &[String]) -> Vec<String> {
 
 #[test]
 fn pages_are_whole_in_both_schemes_and_on_a_phone() {
-    let Some(browser) = browser_or_skip() else {
+    let Some(browser) = browser_or_skip("the pages in a browser") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -91,7 +87,7 @@ fn pages_are_whole_in_both_schemes_and_on_a_phone() {
 /// The looks of a run's page with one defect planted are not good.
 #[test]
 fn planted_defects_are_seen() {
-    let Some(browser) = browser_or_skip() else {
+    let Some(browser) = browser_or_skip("planted defects of the pages in a browser") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

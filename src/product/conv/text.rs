@@ -21,15 +21,15 @@ const WALK_INPUT: &str = include_str!("../../../shaders/shared/conv2d_input.wgsl
 /// forward: names of sizes, bias and relu.
 const FINISH_FORWARD: &str = "
 const JOIN_TAPS: bool = true;
-fn image_quads() -> u32 { return sizes.ci_quads; }
-fn image_width() -> i32 { return i32(sizes.w); }
-fn image_height() -> i32 { return i32(sizes.h); }
-fn image_left() -> u32 { return sizes.x_left; }
-fn image_top() -> u32 { return sizes.x_top; }
-fn result_quads() -> u32 { return sizes.co_quads; }
-fn result_channels() -> u32 { return sizes.co; }
-fn result_rows() -> u32 { return sizes.ho; }
-fn result_row() -> u32 { return sizes.y_row; }
+fn image_quads() -> u32 { return dims.ci_quads; }
+fn image_width() -> i32 { return i32(dims.w); }
+fn image_height() -> i32 { return i32(dims.h); }
+fn image_left() -> u32 { return dims.x_left; }
+fn image_top() -> u32 { return dims.x_top; }
+fn result_quads() -> u32 { return dims.co_quads; }
+fn result_channels() -> u32 { return dims.co; }
+fn result_rows() -> u32 { return dims.ho; }
+fn result_row() -> u32 { return dims.y_row; }
 @group(0) @binding(4) var<storage, read> bias: array<vec4<f32>>;
 fn term_of(quad: u32) -> vec4<f32> {
     var term = vec4<f32>(0.0);
@@ -77,15 +77,15 @@ fn store(at: u32, quad: u32, value: vec4<f32>, gx: u32, gy: u32, n: u32) {
 /// input gradient: names of sizes, and the gate of relu'.
 const FINISH_INPUT: &str = "
 const JOIN_TAPS: bool = false;
-fn image_quads() -> u32 { return sizes.co_quads; }
-fn image_width() -> i32 { return i32(sizes.wo); }
-fn image_height() -> i32 { return i32(sizes.ho); }
-fn image_left() -> u32 { return sizes.y_left; }
-fn image_top() -> u32 { return sizes.y_top; }
-fn result_quads() -> u32 { return sizes.ci_quads; }
-fn result_channels() -> u32 { return sizes.ci; }
-fn result_rows() -> u32 { return sizes.h; }
-fn result_row() -> u32 { return sizes.x_row; }
+fn image_quads() -> u32 { return dims.co_quads; }
+fn image_width() -> i32 { return i32(dims.wo); }
+fn image_height() -> i32 { return i32(dims.ho); }
+fn image_left() -> u32 { return dims.y_left; }
+fn image_top() -> u32 { return dims.y_top; }
+fn result_quads() -> u32 { return dims.ci_quads; }
+fn result_channels() -> u32 { return dims.ci; }
+fn result_rows() -> u32 { return dims.h; }
+fn result_row() -> u32 { return dims.x_row; }
 ";
 
 /// weight gradient: one quad of one row of dw, and the sums of dy. Parts never add: what they give

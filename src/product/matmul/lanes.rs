@@ -228,7 +228,7 @@ impl<'v> Block<'v> {
     /// tn: adds up what the lanes hold of db, in a fixed order, and stores it.
     fn store_sums(&self, out: &mut String) {
         let quads = self.quads;
-        out.push_str("    if (n0 == 0u && (sizes.flags & DB) != 0u) {\n");
+        out.push_str("    if (n0 == 0u && (dims.flags & DB) != 0u) {\n");
         for h in 0..self.v.tile_m / 4 / quads {
             let _ = write!(out, "        let sum{h} = d{h}");
             for part in 1..self.depth {
