@@ -2,11 +2,10 @@
 //! strip of examples.
 
 use super::event::Augmented;
-use super::ring::{self, StepUniform};
-use super::setup::Trainer;
+use super::feed::{Batch, Feed, Residence, Submission};
+use super::ring::StepUniform;
 use crate::data::{Augment, Values};
 use crate::error::Result;
-use crate::gpu::Gpu;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Value, plan};
 use crate::model::{GATHERED, Network, PlanRequest, gather_plan};
@@ -25,6 +24,38 @@ pub(super) struct Strip {
     changed: Program,
     plain: Program,
     x: Value,
+    request: PlanRequest,
+    /// Shape of a sample.
+    shape: Vec<usize>,
+}
+
+/// Sends the place that each turned picture of a submission comes from, where pictures of `shape`
+/// are turned.
+pub(super) fn send_places(
+    workshop: &Workshop,
+    request: &PlanRequest,
+    shape: &[usize],
+    slots: &[StepUniform],
+) -> Result<()> {
+    let &[_, height, width] = shape else {
+        return Ok(());
+    };
+    if !request.augment.is_affine() {
+        return Ok(());
+    }
+    let mut places = vec![[0.0_f32; 4]; 2 * request.batch * slots.len()];
+    for slot in slots {
+        for row in 0..slot.count {
+            let key = Key(slot.key_augment);
+            let place = request.augment.draw(key, row, height, width);
+            let at = 2 * (slot.start + row) as usize;
+            for (line, [x, y, constant]) in place.place(height, width).iter().enumerate() {
+                places[at + line] = [*x, *y, *constant, 0.0];
+            }
+        }
+    }
+    let to = plan::Key::Places(request.user());
+    workshop.write(&to, bytemuck::cast_slice(&places))
 }
 
 impl Strip {
@@ -32,122 +63,87 @@ impl Strip {
     pub(super) fn new(
         workshop: &mut Workshop,
         network: &Network,
-        gpu: &Gpu,
         request: &PlanRequest,
     ) -> Result<Option<Self>> {
         if request.augment.is_off() {
             return Ok(None);
         }
         let augment = Augment::default();
-        let (plain, _) = gather_plan(
-            network,
-            gpu,
-            &PlanRequest {
-                augment,
-                ..*request
-            },
-        )?;
-        let (changed, x) = gather_plan(network, gpu, request)?;
+        let unchanged = PlanRequest {
+            augment,
+            ..*request
+        };
+        let (plain, _) = gather_plan(network, workshop.gpu(), &unchanged)?;
+        let (changed, x) = gather_plan(network, workshop.gpu(), request)?;
         Ok(Some(Self {
             changed: workshop.realize(&changed)?,
             plain: workshop.realize(&plain)?,
             x,
+            request: *request,
+            shape: network.shapes()[0].clone(),
         }))
     }
-}
 
-impl Trainer {
-    /// Sends the place that each turned picture of a chunk comes from, where pictures are turned.
-    pub(super) fn send_places(&self, slots: &[StepUniform]) -> Result<()> {
-        let request = &self.train_request;
-        let &[_, height, width] = &self.network.shapes()[0][..] else {
-            return Ok(());
-        };
-        if !request.augment.is_affine() {
-            return Ok(());
-        }
-        let mut places = vec![[0.0_f32; 4]; 2 * request.batch * slots.len()];
-        for slot in slots {
-            for row in 0..slot.count {
-                let key = Key(slot.key_augment);
-                let place = request.augment.draw(key, row, height, width);
-                let at = 2 * (slot.start + row) as usize;
-                for (line, [x, y, constant]) in place.place(height, width).iter().enumerate() {
-                    places[at + line] = [*x, *y, *constant, 0.0];
-                }
-            }
-        }
-        self.workshop.write(
-            &plan::Key::Places(request.user()),
-            bytemuck::cast_slice(&places),
-        )
-    }
-
-    /// The first samples of the first step, each as it is and as the first steps would change it,
-    /// made by the kernel that the steps run; none where nothing is changed.
-    ///
-    /// # Errors
-    /// A device that fails.
-    pub fn augmented(&mut self) -> Result<Vec<Augmented>> {
-        let Some(strip) = self.strip.take() else {
-            return Ok(Vec::new());
-        };
-        let all = self.examples(&strip);
-        self.strip = Some(strip);
-        all
-    }
-
-    fn examples(&mut self, strip: &Strip) -> Result<Vec<Augmented>> {
-        let request = self.train_request;
-        let elements: usize = self.network.shapes()[0].iter().product();
+    /// The first samples of the first step, each as it is and as the first steps of a run with
+    /// `seed` would change it, made by the kernel that the steps run.
+    pub(super) fn examples(
+        &self,
+        workshop: &mut Workshop,
+        feed: &mut Feed,
+        seed: u64,
+    ) -> Result<Vec<Augmented>> {
+        let elements: usize = self.shape.iter().product();
         let row = elements * (1 + VARIANTS as usize);
         let samples = SAMPLES.min((LARGEST / row.max(1)).max(2));
-        let chosen = self.order.batch(0);
-        let chosen = chosen[..samples.min(chosen.len())].to_vec();
-        let mut indices = vec![0; request.batch];
-        indices[..chosen.len()].copy_from_slice(&chosen);
-        self.send_samples(&mut indices, request.user())?;
-        let originals = self.pictures(&strip.plain, strip.x, (chosen.len(), 0))?;
-        let shades = Shades::new(&self.dataset.test.values, &originals);
-        let mut all: Vec<Augmented> = (chosen.iter().zip(&originals))
-            .map(|(index, original)| Augmented {
-                index: *index as usize,
-                label: self.dataset.train.labels[*index as usize] as usize,
-                pixels: vec![shades.pixels(original)],
-            })
-            .collect();
-        for step in 0..VARIANTS {
-            let variants = self.pictures(&strip.changed, strip.x, (chosen.len(), step))?;
-            for (sample, variant) in all.iter_mut().zip(variants) {
-                sample.pixels.push(shades.pixels(&variant));
-            }
-        }
-        Ok(all)
+        let first = feed.order.batch(0).samples;
+        let chosen = first[..samples.min(first.len())].to_vec();
+        let mut pictures = |program: &Program, step: u64| {
+            let batch = Batch {
+                step,
+                epoch: 0,
+                samples: &chosen,
+            };
+            self.pictures(workshop, &feed.residence(), program, seed, &batch)
+        };
+        let originals = pictures(&self.plain, 0)?;
+        let variants: Vec<_> = (0..VARIANTS)
+            .map(|step| pictures(&self.changed, step))
+            .collect::<Result<_>>()?;
+        let shades = Shades::new(&feed.test().values, &originals);
+        let example = |(at, index): (usize, &u32)| Augmented {
+            index: *index as usize,
+            label: feed.label(*index) as usize,
+            pixels: std::iter::once(&originals)
+                .chain(&variants)
+                .map(|pictures| shades.pixels(&pictures[at]))
+                .collect(),
+        };
+        Ok(chosen.iter().enumerate().map(example).collect())
     }
 
-    /// What `program` makes of the first `count` listed samples in `step`, before normalisation.
+    /// What `program` makes of the samples of a batch, before normalisation.
     fn pictures(
-        &mut self,
+        &self,
+        workshop: &mut Workshop,
+        residence: &Residence<'_>,
         program: &Program,
-        x: Value,
-        (count, step): (usize, u64),
+        seed: u64,
+        batch: &Batch<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        let slot = StepUniform {
-            count: count as u32,
-            ..StepUniform::new(self.seed, step)
-        };
-        self.send_places(&[slot])?;
-        self.workshop.write_ring(&ring::bytes(&[slot]));
-        self.workshop.run(program, Phases::Forward, 1)?;
+        let mut submission = Submission::new(self.request.batch, seed);
+        submission.push(batch);
+        send_places(workshop, &self.request, &self.shape, &submission.slots)?;
+        residence.send(workshop, &self.request, &submission)?;
+        workshop.run(program, Phases::Forward, 1)?;
         let [values, mean, scale] = [GATHERED, plan::Key::Mean, plan::Key::Scale].map(|key| {
-            let bytes = self.workshop.read(&key);
+            let bytes = workshop.read(&key);
             bytes.map(|bytes| bytemuck::pod_collect_to_vec::<u8, f32>(&bytes))
         });
-        let (values, mean, scale) = (x.load(&values?), mean?, scale?);
+        let (values, mean, scale) = (self.x.load(&values?), mean?, scale?);
         let value = |(x, (scale, mean)): (&f32, (&f32, &f32))| x / scale + mean;
-        let pictures = values.chunks_exact(values.len() / self.train_request.batch);
+        let pictures = values.chunks_exact(values.len() / self.request.batch);
         Ok(pictures
-            .take(count)
+            .take(batch.samples.len())
             .map(|picture| {
                 picture
                     .iter()

@@ -1,19 +1,54 @@
 //! A chunk of steps: one submission.
 
+use super::augment::send_places;
 use super::event::StepRecord;
-use super::ring::{self, StepUniform};
-use super::setup::{Residence, Trainer, value_bytes};
+use super::feed::{Feed, Submission};
+use super::ring::StepUniform;
 use crate::error::Result;
-use crate::kernel::plan::{Key, Use};
-use crate::kernel::program::{Phases, Ticket};
-use crate::optim::gradient_norm;
+use crate::kernel::Plan;
+use crate::kernel::plan::Key;
+use crate::kernel::program::{Phases, Program, Ticket, Workshop};
+use crate::model::{Network, PlanRequest, plan};
+use crate::optim::{Optimizer, gradient_norm};
+use crate::schedule::Policy;
+
+/// A training step, laid out.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub(super) plan: Plan,
+    program: Program,
+    pub(super) request: PlanRequest,
+    /// Shape of a sample.
+    shape: Vec<usize>,
+    /// Sums of the gradient's norm.
+    norm_parts: usize,
+}
+
+/// What steps are told that follows from no sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates<'a> {
+    pub(super) seed: u64,
+    pub(super) schedule: &'a dyn Policy,
+    pub(super) optimizer: &'a dyn Optimizer,
+}
+
+impl Rates<'_> {
+    /// Tells a step: the rate is computed here, in f64.
+    fn tell(&self, step: u64, slot: &mut StepUniform) {
+        let rate = self.schedule.at(step);
+        let momentum = rate.momentum.or(self.optimizer.momentum()).unwrap_or(0.0);
+        slot.lr = rate.lr as f32;
+        slot.momentum = momentum as f32;
+        slot.optimizer = self.optimizer.words(step);
+    }
+}
 
 /// A chunk whose results are not read yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
     ticket: Ticket,
-    first: u64,
-    slots: Vec<StepUniform>,
+    /// Step, epoch and number of samples of each slot.
+    steps: Vec<(u64, u64, u32)>,
 }
 
 /// Sums over the rows of one step, as the loss kernel left them.
@@ -30,110 +65,97 @@ impl Sums {
     }
 }
 
-impl Trainer {
-    /// Submits the steps `first .. first + count`: fills the step ring and the list of samples
-    /// with one write each, records the plan once for each step, and asks for the results.
-    pub(super) fn submit(&mut self, first: u64, count: usize) -> Result<InFlight> {
-        let slots = self.prepare(first, count)?;
-        let mut recorder = self.workshop.recorder();
-        for slot in 0..count {
-            self.workshop
-                .encode(&mut recorder, &self.train_program, Phases::Step, slot);
-        }
-        let bytes = 8 * (count * self.train_request.results_stride()) as u64;
-        let ticket = self
-            .workshop
-            .submit_and_read(recorder, &[(Key::Results(Use::Training), bytes)])?;
-        Ok(InFlight {
-            ticket,
-            first,
-            slots,
+impl Steps {
+    pub(super) fn new(
+        workshop: &mut Workshop,
+        network: &Network,
+        request: PlanRequest,
+    ) -> Result<Self> {
+        let plan = plan(network, workshop.gpu(), &request)?;
+        Ok(Self {
+            program: workshop.realize(&plan)?,
+            plan,
+            request,
+            shape: network.shapes()[0].clone(),
+            norm_parts: gradient_norm::parts(network.floats()),
         })
     }
 
-    /// Fills the step ring and the list of samples for the steps `first .. first + count`.
-    pub(super) fn prepare(&mut self, first: u64, count: usize) -> Result<Vec<StepUniform>> {
-        let batch = self.train_request.batch;
-        let mut indices = vec![0_u32; count * batch];
-        let mut slots = Vec::with_capacity(count);
-        for (slot, list) in indices.chunks_exact_mut(batch).enumerate() {
-            let step = first + slot as u64;
-            let samples = self.order.batch(step);
-            list[..samples.len()].copy_from_slice(samples);
-            let count = samples.len();
-            slots.push(self.uniform(step, slot, count));
+    /// Submits the steps `first .. first + count`: fills the step ring and the list of samples
+    /// with one write each, records the plan once for each step, and asks for the results.
+    pub(super) fn submit(
+        &self,
+        workshop: &mut Workshop,
+        feed: &mut Feed,
+        rates: &Rates<'_>,
+        (first, count): (u64, usize),
+    ) -> Result<InFlight> {
+        let steps = self.prepare(workshop, feed, rates, (first, count))?;
+        let mut recorder = workshop.recorder();
+        for slot in 0..count {
+            workshop.encode(&mut recorder, &self.program, Phases::Step, slot);
         }
-        self.send_samples(&mut indices, self.train_request.user())?;
-        self.send_places(&slots)?;
-        self.workshop.write_ring(&ring::bytes(&slots));
-        Ok(slots)
+        let bytes = 8 * (count * self.request.results_stride()) as u64;
+        let results = Key::Results(self.request.user());
+        let ticket = workshop.submit_and_read(recorder, &[(results, bytes)])?;
+        Ok(InFlight { ticket, steps })
     }
 
-    /// What the shaders are told about one step: the rate is computed here, in f64.
-    fn uniform(&self, step: u64, slot: usize, count: usize) -> StepUniform {
-        let rate = self.schedule.at(step);
-        let optimizer = self.network.optimizer();
-        let momentum = rate.momentum.or(optimizer.momentum()).unwrap_or(0.0);
-        StepUniform {
-            lr: rate.lr as f32,
-            momentum: momentum as f32,
-            inv_count: (1.0 / count as f64) as f32,
-            count: count as u32,
-            start: (slot * self.train_request.batch) as u32,
-            slot: slot as u32,
-            optimizer: optimizer.words(step),
-            ..StepUniform::new(self.seed, step)
+    /// Fills the step ring and the list of samples for the steps `first .. first + count`; gives
+    /// step, epoch and number of samples of each slot.
+    fn prepare(
+        &self,
+        workshop: &Workshop,
+        feed: &mut Feed,
+        rates: &Rates<'_>,
+        (first, count): (u64, usize),
+    ) -> Result<Vec<(u64, u64, u32)>> {
+        let mut submission = Submission::new(self.request.batch, rates.seed);
+        let mut steps = Vec::with_capacity(count);
+        for step in (first..).take(count) {
+            let batch = feed.order.batch(step);
+            rates.tell(step, submission.push(&batch));
+            steps.push((step, batch.epoch, batch.samples.len() as u32));
         }
+        send_places(workshop, &self.request, &self.shape, &submission.slots)?;
+        feed.residence()
+            .send(workshop, &self.request, &submission)?;
+        Ok(steps)
     }
 
-    /// Sends the list of samples of a chunk; where the samples do not lie on the device, also the
-    /// samples themselves, and the list then counts through them.
-    pub(super) fn send_samples(&self, indices: &mut [u32], user: Use) -> Result<()> {
-        if self.residence == Residence::Host {
-            let parts = [&self.dataset.train, &self.dataset.test];
-            let sizes = parts.map(|samples| samples.labels.len());
-            let mut bytes = Vec::new();
-            let mut labels = Vec::with_capacity(indices.len());
-            for (at, index) in indices.iter_mut().enumerate() {
-                let i = *index as usize;
-                let (samples, i) = if i < sizes[0] {
-                    (parts[0], i)
-                } else {
-                    (parts[1], i - sizes[0])
-                };
-                let values = value_bytes(samples);
-                let width = values.len() / samples.labels.len();
-                bytes.extend_from_slice(&values[i * width..(i + 1) * width]);
-                labels.push(samples.labels[i]);
-                *index = at as u32;
-            }
-            self.workshop.write(&Key::Samples, &bytes)?;
-            self.workshop
-                .write(&Key::Targets, bytemuck::cast_slice(&labels))?;
-        }
-        self.workshop
-            .write(&Key::Indices(user), bytemuck::cast_slice(indices))
+    /// Trains one step and waits; the seconds of each command of the plan.
+    pub(super) fn time(
+        &self,
+        workshop: &mut Workshop,
+        feed: &mut Feed,
+        rates: &Rates<'_>,
+        step: u64,
+    ) -> Result<Vec<Option<f64>>> {
+        self.prepare(workshop, feed, rates, (step, 1))?;
+        workshop.time(&self.program, Phases::Step)
     }
 
     /// Waits for a chunk and reads what the device recorded.
-    pub(super) fn collect(&mut self, chunk: InFlight) -> Result<Vec<StepRecord>> {
-        let bytes = self.workshop.take(chunk.ticket)?;
+    pub(super) fn collect(
+        &self,
+        workshop: &mut Workshop,
+        chunk: InFlight,
+    ) -> Result<Vec<StepRecord>> {
+        let bytes = workshop.take(chunk.ticket)?;
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
-        let stride = self.train_request.results_stride();
-        let norm_first = self.train_request.norm_first();
-        let norm_end = norm_first + gradient_norm::parts(self.network.floats());
-        let steps_per_epoch = self.order.steps_per_epoch();
-        let records = results.chunks_exact(stride).zip(&chunk.slots).enumerate();
-        let records = records.map(|(slot, (result, uniform))| {
+        let norm_first = self.request.norm_first();
+        let norm_end = norm_first + self.norm_parts;
+        let results = results.chunks_exact(self.request.results_stride());
+        let records = results.zip(chunk.steps);
+        let records = records.map(|(result, (step, epoch, count))| {
             let sums = sums(&result[1..norm_first]);
-            let step = chunk.first + slot as u64;
             StepRecord {
                 step,
-                epoch: step / steps_per_epoch,
+                epoch,
                 lr: f64::from(result[0][0]),
                 momentum: f64::from(result[0][1]),
-                loss: sums.loss / f64::from(uniform.count),
-                accuracy: sums.right / f64::from(uniform.count),
+                loss: sums.loss / f64::from(count),
+                accuracy: sums.right / f64::from(count),
                 grad_norm: gradient_norm::norm(&result[norm_first..norm_end]),
             }
         });

@@ -5,20 +5,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::chunk::{Sums, sums};
 use super::ensemble::Ensemble;
-use super::evaluate::{EVALUATION_BATCH, EVALUATION_SLOTS, Outcome, fitting};
+use super::evaluate::{Outcome, Pass, Streams};
 use super::event::Split;
-use super::ring::{self, StepUniform};
-use super::setup::value_bytes;
+use super::feed::Residence;
 use crate::config;
 use crate::data::{self, Augment, Dataset, Samples, Values};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::kernel::Mode;
 use crate::kernel::plan::Key;
-use crate::kernel::program::{Phases, Program, Workshop};
-use crate::kernel::{Matrix, Mode};
-use crate::model::{Model, Network, OUTPUTS, PlanRequest, Storage, Weights, plan_with_outputs};
+use crate::kernel::program::Workshop;
+use crate::model::{Model, Network, PlanRequest, Storage, Weights};
 
 /// A network laid out for evaluation alone, with its normalisation.
 ///
@@ -28,8 +26,7 @@ use crate::model::{Model, Network, OUTPUTS, PlanRequest, Storage, Weights, plan_
 pub struct Evaluator {
     workshop: Workshop,
     network: Network,
-    program: Program,
-    request: PlanRequest,
+    pass: Pass,
     shape: Vec<usize>,
 }
 
@@ -85,15 +82,9 @@ fn parts<'a>(dataset: &'a Dataset, data: &config::Data) -> Result<Vec<Part<'a>>>
     Ok(parts)
 }
 
-/// Samples of a batch of the engine's own evaluations where `data.batch` is `batch`.
-#[must_use]
-pub fn evaluation_batch(batch: usize) -> usize {
-    batch.max(EVALUATION_BATCH)
-}
-
 impl Evaluator {
-    /// Lays a model out for `batch` samples at a time. In batches of [`evaluation_batch`] the
-    /// results are the engine's to the bit.
+    /// Lays a model out for `batch` samples at a time. In batches of
+    /// [`super::evaluation_batch`] the results are the engine's to the bit.
     ///
     /// # Errors
     /// An adapter that cannot hold it.
@@ -109,17 +100,15 @@ impl Evaluator {
             samples: batch,
             augment: Augment::default(),
         };
-        let (request, plan) = fitting(&gpu, request, |r| plan_with_outputs(&network, &gpu, r))?;
         let mut workshop = Workshop::new(gpu, 1);
-        let program = workshop.realize(&plan)?;
+        let pass = Pass::new(&mut workshop, &network, request, true)?;
         let normalization = &model.description.normalization;
         workshop.write(&Key::Mean, bytemuck::cast_slice(&normalization.mean))?;
         workshop.write(&Key::Scale, bytemuck::cast_slice(&normalization.scale))?;
         let mut evaluator = Self {
             workshop,
             network,
-            program,
-            request,
+            pass,
             shape: model.description.input.clone(),
         };
         evaluator.set_weights(&model.weights, &model.path)?;
@@ -140,10 +129,8 @@ impl Evaluator {
         weights.check(&self.network, file)?;
         for state in self.network.states() {
             let values = &weights.tensors[&state.name].values;
-            self.workshop.write(
-                &Key::State(state.name.clone()),
-                bytemuck::cast_slice(values),
-            )?;
+            let key = Key::State(state.name.clone());
+            self.workshop.write(&key, bytemuck::cast_slice(values))?;
         }
         let flat = weights.flat(&self.network);
         self.workshop
@@ -158,16 +145,13 @@ impl Evaluator {
     pub fn run(&mut self, samples: &Samples, indices: &[u32]) -> Result<Outputs> {
         self.check(samples, indices)?;
         let mut outputs = Outputs::default();
-        let mut total = Sums::default();
-        let batch = self.request.batch;
-        for submission in indices.chunks(batch * EVALUATION_SLOTS) {
-            // Added up in the engine's order.
-            let mut part = Sums::default();
-            for batch in submission.chunks(batch) {
-                part.add(self.batch(samples, batch, &mut outputs)?);
-            }
-            total.add(part);
-        }
+        let residence = Residence::Host(vec![samples]);
+        let (rows, streams) = (&mut outputs.rows, Streams::default());
+        let workshop = &mut self.workshop;
+        let (total, outcomes) =
+            self.pass
+                .run(workshop, &residence, indices, streams, Some(rows))?;
+        outputs.outcomes = outcomes;
         let count = indices.len() as f64;
         outputs.loss = total.loss / count;
         outputs.accuracy = total.right / count;
@@ -246,12 +230,12 @@ impl Evaluator {
             expected,
             help: "prepare the samples as those that the network was trained on".into(),
         };
-        if samples.shape != self.shape || kind != self.request.storage {
+        if samples.shape != self.shape || kind != self.pass.request().storage {
             return Err(refuse(
                 format!("{} of the shape {:?}", words(kind), samples.shape),
                 format!(
                     "{} of the shape {:?}, which the network takes",
-                    words(self.request.storage),
+                    words(self.pass.request().storage),
                     self.shape
                 ),
             ));
@@ -263,57 +247,5 @@ impl Evaluator {
             )),
             None => Ok(()),
         }
-    }
-
-    fn batch(&mut self, samples: &Samples, batch: &[u32], outputs: &mut Outputs) -> Result<Sums> {
-        let values = value_bytes(samples);
-        let width = values.len() / samples.len();
-        let mut bytes = Vec::with_capacity(batch.len() * width);
-        let mut labels = Vec::with_capacity(batch.len());
-        for i in batch.iter().map(|i| *i as usize) {
-            bytes.extend_from_slice(&values[i * width..(i + 1) * width]);
-            labels.push(samples.labels[i]);
-        }
-        let positions: Vec<u32> = (0..batch.len() as u32).collect();
-        let uniform = StepUniform {
-            inv_count: (1.0 / batch.len() as f64) as f32,
-            count: batch.len() as u32,
-            ..StepUniform::new(0, 0)
-        };
-        self.workshop.write(&Key::Samples, &bytes)?;
-        self.workshop
-            .write(&Key::Targets, bytemuck::cast_slice(&labels))?;
-        self.workshop.write(
-            &Key::Indices(self.request.user()),
-            bytemuck::cast_slice(&positions),
-        )?;
-        self.workshop.write_ring(&ring::bytes(&[uniform]));
-        let mut recorder = self.workshop.recorder();
-        self.workshop
-            .encode(&mut recorder, &self.program, Phases::Forward, 0);
-        let classes = self.network.classes();
-        let stride = Matrix::new(batch.len(), classes).stride;
-        let ticket = self.workshop.submit_and_read(
-            recorder,
-            &[
-                (
-                    Key::Results(self.request.user()),
-                    8 * self.request.results_stride() as u64,
-                ),
-                (Key::Rows(self.request.user()), 8 * batch.len() as u64),
-                (OUTPUTS, 4 * (batch.len() * stride) as u64),
-            ],
-        )?;
-        let bytes = self.workshop.take(ticket)?;
-        let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
-        let rows: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[1]);
-        let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes[2]);
-        outputs
-            .outcomes
-            .extend(rows.into_iter().map(Outcome::from_row));
-        for row in values.chunks_exact(stride) {
-            outputs.rows.extend_from_slice(&row[..classes]);
-        }
-        Ok(sums(&results[1..]))
     }
 }

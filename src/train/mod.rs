@@ -1,7 +1,9 @@
 //! The engine (floor 5): data order, step ring, chunks, evaluation; it emits events.
 //!
-//! A reader's way: [`Trainer::new`] lays everything out once, [`Trainer::run`] is the loop over
-//! chunks, `chunk` fills the step ring and submits, `evaluate` measures.
+//! A reader's way: `setup` says what follows from a configuration and a data set, [`Trainer::new`]
+//! lays it out once, [`Trainer::run`] is the loop over chunks. The parts that a trainer is put
+//! together from know nothing of it: `feed` sends batches, `chunk` fills the step ring and submits,
+//! `evaluate` measures.
 
 mod augment;
 mod chunk;
@@ -10,21 +12,20 @@ mod ensemble;
 mod evaluate;
 mod evaluator;
 pub mod event;
+mod feed;
 mod likely;
 mod low_point;
-mod order;
 mod patience;
 pub mod ring;
 mod run;
 mod setup;
-mod state;
+mod trainer;
 
 pub use describe::config_of;
 pub use ensemble::Ensemble;
-pub use evaluate::Outcome;
-pub use evaluator::{Evaluator, Measured, Outputs, Together, evaluation_batch};
+pub use evaluate::{Outcome, evaluation_batch};
+pub use evaluator::{Evaluator, Measured, Outputs, Together};
 pub use event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord, Summary};
 pub use likely::{Likely, likely};
 pub use ring::StepUniform;
-pub use setup::Trainer;
-pub use state::State;
+pub use trainer::{State, Trainer};

@@ -7,15 +7,12 @@ use super::chunk::InFlight;
 use super::event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
 use super::low_point::Members;
 use super::patience::Patience;
-use super::setup::Trainer;
+use super::trainer::{IN_FLIGHT, Trainer};
 use crate::config::Chunk;
 use crate::error::{Error, Result};
-use crate::kernel::program::Phases;
 
 /// How long a submission should take: desktop drivers reset a GPU that is busy for two seconds.
 const SUBMISSION: Duration = Duration::from_millis(50);
-/// Submissions in flight: one runs while the next is prepared.
-const IN_FLIGHT: usize = 2;
 
 /// The state of one run: what the loop has seen.
 struct Run<'a, 'b> {
@@ -44,15 +41,15 @@ impl Trainer {
     /// fails, or an observer's error; [`Error::Argument`] for a schedule that is still open.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
         self.refuse_open()?;
-        let (end, early_stop) = (self.total_steps, self.early_stop);
+        let pace = *self.pace();
         let mut run = Run {
-            steps_per_chunk: match self.chunk {
+            steps_per_chunk: match pace.chunk {
                 Chunk::Auto => 1,
                 Chunk::Fixed(steps) => steps as usize,
             },
             trainer: self,
             observers,
-            end,
+            end: pace.total_steps,
             ended: "done",
             evaluations: Vec::new(),
             best: f64::NEG_INFINITY,
@@ -60,89 +57,29 @@ impl Trainer {
             diverged: None,
             stepping: Duration::ZERO,
             members: Members::default(),
-            patience: Patience::new(early_stop),
+            patience: Patience::new(pace.early_stop),
         };
         run.train()
-    }
-}
-
-impl Trainer {
-    /// Trains `steps` steps in chunks of at most `chunk`, without evaluating anything and without
-    /// observers: for measurements and for those who write their own loop.
-    ///
-    /// # Errors
-    /// A device that fails; [`Error::Argument`] for a schedule that is still open. A loss that is
-    /// not finite is in the records.
-    pub fn advance(&mut self, steps: u64, chunk: usize) -> Result<Vec<StepRecord>> {
-        self.refuse_open()?;
-        let end = self.done.saturating_add(steps);
-        let chunk = chunk.clamp(1, self.train_request.slots);
-        let mut submitted = self.done;
-        let mut in_flight = VecDeque::new();
-        let mut records = Vec::new();
-        while self.done < end {
-            while submitted < end && in_flight.len() < IN_FLIGHT {
-                let count = (end - submitted).min(chunk as u64) as usize;
-                in_flight.push_back(self.submit(submitted, count)?);
-                submitted += count as u64;
-            }
-            let Some(chunk) = in_flight.pop_front() else {
-                break;
-            };
-            let collected = self.collect(chunk)?;
-            self.done += collected.len() as u64;
-            records.extend(collected);
-        }
-        Ok(records)
-    }
-}
-
-impl Trainer {
-    /// Trains one step and gives the seconds of each command of [`Trainer::plan`], in order, from
-    /// timestamps of the device; a copy's are `None` where the adapter times passes only. The
-    /// weights become the same bits as by [`Trainer::advance`].
-    ///
-    /// # Errors
-    /// As [`Trainer::advance`]; an adapter that cannot time passes.
-    pub fn advance_timed(&mut self) -> Result<Vec<Option<f64>>> {
-        self.refuse_open()?;
-        self.prepare(self.done, 1)?;
-        let times = self.workshop.time(&self.train_program, Phases::Step)?;
-        self.done += 1;
-        Ok(times)
-    }
-
-    /// A schedule with something left open has no rates to train with.
-    fn refuse_open(&self) -> Result<()> {
-        if !self.schedule.is_open() {
-            return Ok(());
-        }
-        Err(Error::Argument {
-            what: "schedule".into(),
-            found: format!("{}, still open", self.schedule.describe()),
-            expected: "a schedule of numbers".into(),
-            help: "settle the configuration first (Config::set_bounds, Config::settle)".into(),
-        })
     }
 }
 
 impl Run<'_, '_> {
     fn train(&mut self) -> Result<Summary> {
         let started = Instant::now();
-        let first = self.trainer.done;
+        let first = self.trainer.done();
         let info = self.trainer.info().clone();
         self.emit(&Event::Started(&info))?;
-        while self.trainer.done < self.end && self.diverged.is_none() {
+        while self.trainer.done() < self.end && self.diverged.is_none() {
             let stop = self.next_stop();
             self.train_to(stop)?;
-            let at_stop = self.trainer.done == stop;
+            let at_stop = self.trainer.done() == stop;
             if at_stop && self.diverged.is_none() && self.ended != "interrupted" {
                 self.at_stop(stop)?;
             }
         }
         // A run in which no cycle ended is one cycle.
         let complete = ["done", "stopped"].contains(&self.ended);
-        if complete && self.members.cycles() == 0 && self.trainer.done > first {
+        if complete && self.members.cycles == 0 && self.trainer.done() > first {
             self.low_point()?;
         }
         let summary = self.summary(first, started)?;
@@ -159,13 +96,13 @@ impl Run<'_, '_> {
 
     /// The next step at which something besides training happens.
     fn next_stop(&self) -> u64 {
-        let every = self.trainer.eval_every.max(1);
-        let next = (self.trainer.done / every).saturating_add(1);
+        let every = self.trainer.pace().eval_every.max(1);
+        let next = (self.trainer.done() / every).saturating_add(1);
         let next = next.saturating_mul(every).min(self.end);
-        if !self.trainer.cycle_end.is_on() {
+        if !self.trainer.pace().cycle_end.is_on() {
             return next;
         }
-        let mut steps = self.trainer.done.saturating_add(1)..next;
+        let mut steps = self.trainer.done().saturating_add(1)..next;
         steps.find(|step| self.is_low(*step)).unwrap_or(next)
     }
 
@@ -173,12 +110,12 @@ impl Run<'_, '_> {
     /// cycles do, so only the cycle of the step before counts.
     fn is_low(&self, step: u64) -> bool {
         let last = step.checked_sub(1);
-        last.is_some_and(|last| self.trainer.schedule.cycle_end(last) == Some(step))
+        last.is_some_and(|last| self.trainer.schedule().cycle_end(last) == Some(step))
     }
 
     /// What happens besides training when `stop` steps are done.
     fn at_stop(&mut self, stop: u64) -> Result<()> {
-        let regular = stop.is_multiple_of(self.trainer.eval_every.max(1));
+        let regular = stop.is_multiple_of(self.trainer.pace().eval_every.max(1));
         if regular || stop >= self.end {
             self.evaluate()?;
         }
@@ -188,7 +125,7 @@ impl Run<'_, '_> {
             (regular, self.evaluations.iter().find(|e| e.split == judge))
         {
             self.trainer.observe(evaluation.loss);
-            let (schedule, loss) = (&*self.trainer.schedule, evaluation.loss);
+            let (schedule, loss) = (self.trainer.schedule(), evaluation.loss);
             if let Some(best) = self.patience.is_over(schedule, stop, loss)
                 && stop < self.end
             {
@@ -204,7 +141,7 @@ impl Run<'_, '_> {
 
     /// Snapshot and average, where they are wanted.
     fn low_point(&mut self) -> Result<()> {
-        if !self.trainer.cycle_end.is_on() {
+        if !self.trainer.pace().cycle_end.is_on() {
             return Ok(());
         }
         let now = (self.judge(), self.stepping.as_secs_f64());
@@ -230,11 +167,11 @@ impl Run<'_, '_> {
     /// last one's results are read.
     fn train_to(&mut self, stop: u64) -> Result<()> {
         let mut in_flight: VecDeque<(InFlight, usize)> = VecDeque::new();
-        let mut submitted = self.trainer.done;
+        let mut submitted = self.trainer.done();
         let mut mark = Instant::now();
         loop {
             let end = stop.min(self.end).max(submitted);
-            let wanted = self.steps_per_chunk.min(self.trainer.train_request.slots);
+            let wanted = self.steps_per_chunk.min(self.trainer.slots());
             let count = (end - submitted).min(wanted as u64) as usize;
             if count > 0 && self.diverged.is_none() {
                 let chunk = self.trainer.submit(submitted, count)?;
@@ -253,7 +190,7 @@ impl Run<'_, '_> {
             self.stepping += took;
             self.adapt(took, count);
             if self.diverged.is_none() {
-                self.trainer.done += count as u64;
+                self.trainer.set_done(self.trainer.done() + count as u64);
                 self.report(&records)?;
             }
         }
@@ -262,12 +199,12 @@ impl Run<'_, '_> {
 
     /// Chooses the length of the next chunk; never changes a result.
     fn adapt(&mut self, took: Duration, count: usize) {
-        if self.trainer.chunk != Chunk::Auto || count == 0 {
+        if self.trainer.pace().chunk != Chunk::Auto || count == 0 {
             return;
         }
         let step = took.as_secs_f64() / count as f64;
         let fitting = (SUBMISSION.as_secs_f64() / step.max(1e-9)) as usize;
-        let most = (2 * self.steps_per_chunk).min(self.trainer.train_request.slots);
+        let most = (2 * self.steps_per_chunk).min(self.trainer.slots());
         self.steps_per_chunk = fitting.clamp(1, most.max(1));
     }
 
@@ -284,16 +221,16 @@ impl Run<'_, '_> {
         if let Some(at) = bad {
             self.diverged = Some(records[at]);
             self.ended = "diverged";
-            self.trainer.done = records[at].step + 1;
+            self.trainer.set_done(records[at].step + 1);
             return self.emit(&Event::Diverged {
                 step: records[at].step,
                 lr: records[at].lr,
             });
         }
-        let steps_per_epoch = self.trainer.order.steps_per_epoch();
+        let steps_per_epoch = self.trainer.steps_per_epoch();
         for record in records {
             let next = record.step + 1;
-            let schedule = &self.trainer.schedule;
+            let schedule = self.trainer.schedule();
             if schedule.cycle_end(record.step) == Some(next) {
                 let cycle = schedule.cycle(record.step).unwrap_or(0);
                 self.emit(&Event::CycleEnded { cycle, step: next })?;
@@ -329,7 +266,7 @@ impl Run<'_, '_> {
                 Flow::Interrupt => (0, "interrupted"),
             };
             // Steps that are done stay done.
-            let end = end.max(self.trainer.done);
+            let end = end.max(self.trainer.done());
             if end < self.end {
                 self.end = end;
                 self.ended = ended;
@@ -349,7 +286,7 @@ impl Run<'_, '_> {
         } else {
             Vec::new()
         };
-        let steps = self.trainer.done - first;
+        let steps = self.trainer.done() - first;
         let (confusion, mistakes) = if outcomes.is_empty() {
             (Vec::new(), Vec::new())
         } else {

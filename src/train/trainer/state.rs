@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::setup::Trainer;
+use super::Trainer;
 use crate::config::{Bounds, Config};
 use crate::error::{Error, Result};
 use crate::kernel::plan::{Key, Role};
@@ -39,13 +39,13 @@ impl Trainer {
     /// Steps of the whole run.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
-        self.total_steps
+        self.pace.total_steps
     }
 
     /// Steps of one pass over the training samples.
     #[must_use]
     pub fn steps_per_epoch(&self) -> u64 {
-        self.order.steps_per_epoch()
+        self.feed.order.steps_per_epoch()
     }
 
     /// The seed of initial weights, dropout and augmentation.
@@ -71,7 +71,7 @@ impl Trainer {
             .collect::<Result<_>>()?;
         Ok(State {
             seed: self.seed,
-            order_seed: self.order.seed(),
+            order_seed: self.feed.order.seed(),
             done: self.done,
             observed: self.observed.clone(),
             buffers,
@@ -102,7 +102,7 @@ impl Trainer {
             self.workshop.write(key, bytes)?;
         }
         self.seed = state.seed;
-        self.order.set_seed(state.order_seed);
+        self.feed.order.set_seed(state.order_seed);
         self.done = state.done;
         self.observed.clone_from(&state.observed);
         self.tell_all();
@@ -186,18 +186,18 @@ impl Trainer {
 
     /// Draws the order of the samples from another seed than `data.seed`; what is held out stays.
     pub fn set_order_seed(&mut self, seed: u64) {
-        self.order.set_seed(seed);
+        self.feed.order.set_seed(seed);
     }
 
     /// Trains to this step, not to the end of `train.epochs` or `train.steps`.
     pub fn set_total_steps(&mut self, steps: u64) {
-        self.total_steps = steps;
+        self.pace.total_steps = steps;
         self.info.total_steps = steps;
     }
 
     /// The buffers that training changes and a later step reads, with their lengths in bytes.
     fn changing(&self) -> impl Iterator<Item = (&Key, u64)> {
-        let buffers = self.train_plan.buffers.iter();
+        let buffers = self.steps.plan.buffers.iter();
         let changing = buffers.filter(|b| matches!(b.key.role(), Role::Parameters | Role::State));
         changing.map(|buffer| (&buffer.key, buffer.bytes))
     }

@@ -1,0 +1,143 @@
+//! What a trainer's weights are worth: evaluations, and low points of cycles.
+
+use std::path::Path;
+
+use super::Trainer;
+use crate::error::Result;
+use crate::model::Weights;
+use crate::train::evaluate::{Outcome, Streams, confusion, mistakes};
+use crate::train::event::{Evaluation, LowPoint, Mistake, Split};
+use crate::train::low_point::{Low, Members};
+
+impl Trainer {
+    /// Evaluates all parts that are evaluated: validation (where there is one) and test.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn evaluate_all(&mut self) -> Result<Vec<Evaluation>> {
+        let splits = self.feed.splits().into_iter();
+        splits.map(|split| Ok(self.evaluate(split)?.0)).collect()
+    }
+
+    /// Mean loss and accuracy over a part of the data with the weights as they are, and what came
+    /// out for each sample. An unknown part has no samples: its loss is NaN.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn evaluate(&mut self, split: Split) -> Result<(Evaluation, Vec<Outcome>)> {
+        self.evaluate_with(split, None)
+    }
+
+    /// As [`Trainer::evaluate`]; the outputs of all samples are added to `outputs`, where they are
+    /// wanted.
+    fn evaluate_with(
+        &mut self,
+        split: Split,
+        outputs: Option<&mut Vec<f32>>,
+    ) -> Result<(Evaluation, Vec<Outcome>)> {
+        let samples = self.feed.part(split);
+        let streams = Streams {
+            seed: self.seed,
+            step: self.done,
+        };
+        let residence = self.feed.residence();
+        let workshop = &mut self.workshop;
+        let (total, outcomes) = self
+            .evaluation
+            .run(workshop, &residence, samples, streams, outputs)?;
+        let count = samples.len() as f64;
+        let evaluation = Evaluation {
+            split,
+            step: self.done,
+            epoch: self.done / self.steps_per_epoch(),
+            loss: total.loss / count,
+            accuracy: total.right / count,
+        };
+        Ok((evaluation, outcomes))
+    }
+
+    /// Over the test set, rows: true class; columns: chosen class.
+    pub(in crate::train) fn confusion(&self, outcomes: &[Outcome]) -> Vec<Vec<u64>> {
+        confusion(
+            outcomes,
+            &self.feed.test().labels,
+            self.feed.classes().len(),
+        )
+    }
+
+    /// The test samples that the network gets most wrong, by falling loss.
+    pub(in crate::train) fn mistakes(&self, outcomes: &[Outcome]) -> Vec<Mistake> {
+        mistakes(outcomes, self.feed.test())
+    }
+
+    /// Whether `[cycle_end]` asks for something and no cycle of the schedule ends within the run, so
+    /// that the end of the run counts as the only low point.
+    #[must_use]
+    pub fn ends_as_one_cycle(&self) -> bool {
+        let ends = |step: u64| self.schedule.cycle_end(step - 1) == Some(step);
+        let pace = &self.pace;
+        pace.cycle_end.is_on() && !(self.done + 1..=pace.total_steps).any(ends)
+    }
+
+    /// What `[cycle_end]` asks for, with the weights as they are now at a low point; `seconds` of
+    /// training are over. Nothing where the weights are no longer finite: the next step says so.
+    pub(in crate::train) fn low_point(
+        &mut self,
+        members: &mut Members,
+        (split, seconds): (Split, f64),
+    ) -> Result<Option<Low>> {
+        let wanted = self.pace.cycle_end;
+        let weights = self.weights()?;
+        let mut values = weights.tensors.values().flat_map(|tensor| &tensor.values);
+        if values.any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        members.cycles += 1;
+        let mut outputs = Vec::new();
+        let outputs_of_all = wanted.snapshot.then_some(&mut outputs);
+        let single = self.evaluate_with(split, outputs_of_all)?.0.accuracy;
+        let mut point = LowPoint {
+            cycle: members.cycles,
+            step: self.done,
+            seconds,
+            split,
+            single,
+            ensemble: None,
+            average: None,
+        };
+        if wanted.snapshot {
+            let (classes, loss) = (self.network.classes(), self.network.loss().name());
+            members.ensemble.add(&outputs, classes, loss);
+            let samples = self.feed.part(split).iter();
+            let labels: Vec<u32> = samples.map(|at| self.feed.label(*at)).collect();
+            point.ensemble = Some(members.ensemble.accuracy(&labels));
+        }
+        let mut average = None;
+        if wanted.average {
+            let mean = members.mean_with(&self.network, &weights);
+            let (accuracy, mean) = self.averaged(&mean, split)?;
+            point.average = Some(accuracy);
+            average = Some(mean);
+        }
+        Ok(Some(Low {
+            point,
+            snapshot: wanted.snapshot.then_some(weights),
+            average,
+        }))
+    }
+
+    /// Accuracy of other weights, and these with their own running statistics; the trainer is then
+    /// as it was.
+    fn averaged(&mut self, mean: &Weights, split: Split) -> Result<(f64, Weights)> {
+        let state = self.state()?;
+        self.set_weights(mean, Path::new("average of weights"))?;
+        if let Some(statistics) = &self.statistics {
+            statistics.renew(&mut self.workshop, &mut self.feed, self.seed)?;
+        }
+        let accuracy = self.evaluate(split)?.0.accuracy;
+        let mut weights = self.weights()?;
+        weights.counters = self.network.counters(self.steps_per_epoch());
+        self.restore(&state)?;
+        Ok((accuracy, weights))
+    }
+}

@@ -1,0 +1,295 @@
+//! A network, its data and a device: what trains. Its parts own their plans and buffers; here they
+//! are put together.
+
+mod measure;
+mod state;
+
+pub use state::State;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::augment::Strip;
+use super::chunk::{InFlight, Rates, Steps};
+use super::describe::Described;
+use super::evaluate::{EVALUATION_SLOTS, Pass};
+use super::event::{Augmented, RunInfo, StepRecord};
+use super::feed::Feed;
+use super::low_point::Statistics;
+use super::setup::{self, Layout, Pace};
+use crate::config::Config;
+use crate::data::{Dataset, Normalization};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::kernel::Plan;
+use crate::kernel::plan::Key;
+use crate::kernel::program::Workshop;
+use crate::model::{Network, Tensor, Weights, plan};
+use crate::schedule::Policy;
+
+/// Submissions in flight: one runs while the next is prepared.
+pub(super) const IN_FLIGHT: usize = 2;
+
+/// A network, its data and a device: what trains.
+#[derive(Debug)]
+pub struct Trainer {
+    workshop: Workshop,
+    network: Network,
+    feed: Feed,
+    steps: Steps,
+    evaluation: Pass,
+    /// The gathering with and without random changes, where samples are changed.
+    strip: Option<Strip>,
+    /// What renews running statistics, where an average of weights needs it.
+    statistics: Option<Statistics>,
+    schedule: Box<dyn Policy>,
+    /// What the schedule was told of evaluations: steps done, and the bits of the loss.
+    observed: Vec<(u64, u64)>,
+    seed: u64,
+    done: u64,
+    pace: Pace,
+    info: RunInfo,
+    described: Described,
+}
+
+impl Trainer {
+    /// The plan of a training step, without laying anything out on the device.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], but for what the adapter cannot hold.
+    pub fn plan_of(gpu: &Gpu, config: Config, dataset: &Dataset) -> Result<Plan> {
+        let (parts, settings) = setup::take_apart(config);
+        let layout = Layout::new(gpu, parts, &settings, dataset)?;
+        plan(&layout.network, gpu, &layout.train)
+    }
+
+    /// Lays out everything that training needs: after this nothing is allocated, compiled or
+    /// decided. `config.data.source` is not read: `dataset` is what trains.
+    ///
+    /// # Errors
+    /// Layers that do not fit, a data set without a batch, an adapter that cannot hold the plan, a
+    /// schedule whose bounds were left to a range test that nobody ran ([`Config::settle`]).
+    pub fn new(gpu: impl Into<Arc<Gpu>>, mut config: Config, dataset: Dataset) -> Result<Self> {
+        let gpu = gpu.into();
+        config.settle(dataset.train.labels.len())?;
+        let (parts, settings) = setup::take_apart(config);
+        let layout = Layout::new(&gpu, parts, &settings, &dataset)?;
+        let info = setup::run_info(&gpu, &layout, &settings, &dataset);
+        let pace = layout.pace(&settings);
+        let normalization =
+            Normalization::new(settings.data.normalize, &dataset.train, &layout.split.train)?;
+        let described = Described::new(&settings.text, &settings.data, &dataset, &normalization)?;
+        let network = layout.network;
+        let slots = layout.train.slots.max(EVALUATION_SLOTS);
+        let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
+        let steps = Steps::new(&mut workshop, &network, layout.train)?;
+        let outputs = pace.cycle_end.snapshot;
+        let evaluation = Pass::new(&mut workshop, &network, layout.evaluation, outputs)?;
+        let strip = Strip::new(&mut workshop, &network, &layout.train)?;
+        let statistics = match pace.cycle_end.average {
+            true => Statistics::new(&mut workshop, &network, &layout.train)?,
+            false => None,
+        };
+        let mut feed = Feed::new(&gpu, dataset, layout.split, &settings.data);
+        feed.upload(&workshop)?;
+        let multipliers = network.multipliers();
+        let tables: [(Key, &[u8]); 3] = [
+            (Key::Mean, bytemuck::cast_slice(&normalization.mean)),
+            (Key::Scale, bytemuck::cast_slice(&normalization.scale)),
+            (Key::Multipliers, bytemuck::cast_slice(&multipliers)),
+        ];
+        for (key, bytes) in tables {
+            workshop.write(&key, bytes)?;
+        }
+        let weights = network.initial_weights(settings.seed);
+        let mut trainer = Self {
+            workshop,
+            network,
+            feed,
+            steps,
+            evaluation,
+            strip,
+            statistics,
+            schedule: settings.schedule,
+            observed: Vec::new(),
+            seed: settings.seed,
+            done: 0,
+            pace,
+            info,
+            described,
+        };
+        trainer.set_weights(&weights, Path::new("initial weights"))?;
+        Ok(trainer)
+    }
+
+    /// Everything that is known before the first step.
+    #[must_use]
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The plan of a training step.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.steps.plan
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How long a run is, and where something besides training happens.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// Most steps of a chunk.
+    pub(super) fn slots(&self) -> usize {
+        self.steps.request.slots
+    }
+
+    /// Submits the steps `first .. first + count`.
+    pub(super) fn submit(&mut self, first: u64, count: usize) -> Result<InFlight> {
+        let rates = Rates {
+            seed: self.seed,
+            schedule: &*self.schedule,
+            optimizer: self.network.optimizer(),
+        };
+        let (workshop, feed) = (&mut self.workshop, &mut self.feed);
+        self.steps.submit(workshop, feed, &rates, (first, count))
+    }
+
+    /// Waits for a chunk; what the device recorded.
+    pub(super) fn collect(&mut self, chunk: InFlight) -> Result<Vec<StepRecord>> {
+        self.steps.collect(&mut self.workshop, chunk)
+    }
+
+    /// Counts steps as done.
+    pub(super) fn set_done(&mut self, done: u64) {
+        self.done = done;
+    }
+
+    /// Trains `steps` steps in chunks of at most `chunk`, without evaluating anything and without
+    /// observers: for measurements and for those who write their own loop.
+    ///
+    /// # Errors
+    /// A device that fails; [`Error::Argument`] for a schedule that is still open. A loss that is
+    /// not finite is in the records.
+    pub fn advance(&mut self, steps: u64, chunk: usize) -> Result<Vec<StepRecord>> {
+        self.refuse_open()?;
+        let end = self.done.saturating_add(steps);
+        let chunk = chunk.clamp(1, self.slots());
+        let mut submitted = self.done;
+        let mut in_flight = VecDeque::new();
+        let mut records = Vec::new();
+        while self.done < end {
+            while submitted < end && in_flight.len() < IN_FLIGHT {
+                let count = (end - submitted).min(chunk as u64) as usize;
+                in_flight.push_back(self.submit(submitted, count)?);
+                submitted += count as u64;
+            }
+            let Some(chunk) = in_flight.pop_front() else {
+                break;
+            };
+            let collected = self.collect(chunk)?;
+            self.done += collected.len() as u64;
+            records.extend(collected);
+        }
+        Ok(records)
+    }
+
+    /// Trains one step and gives the seconds of each command of [`Trainer::plan`], in order, from
+    /// timestamps of the device; a copy's are `None` where the adapter times passes only. The
+    /// weights become the same bits as by [`Trainer::advance`].
+    ///
+    /// # Errors
+    /// As [`Trainer::advance`]; an adapter that cannot time passes.
+    pub fn advance_timed(&mut self) -> Result<Vec<Option<f64>>> {
+        self.refuse_open()?;
+        let rates = Rates {
+            seed: self.seed,
+            schedule: &*self.schedule,
+            optimizer: self.network.optimizer(),
+        };
+        let (workshop, feed) = (&mut self.workshop, &mut self.feed);
+        let times = self.steps.time(workshop, feed, &rates, self.done)?;
+        self.done += 1;
+        Ok(times)
+    }
+
+    /// A schedule with something left open has no rates to train with.
+    pub(super) fn refuse_open(&self) -> Result<()> {
+        if !self.schedule.is_open() {
+            return Ok(());
+        }
+        Err(Error::Argument {
+            what: "schedule".into(),
+            found: format!("{}, still open", self.schedule.describe()),
+            expected: "a schedule of numbers".into(),
+            help: "settle the configuration first (Config::set_bounds, Config::settle)".into(),
+        })
+    }
+
+    /// The first samples of the first step, each as it is and as the first steps would change it,
+    /// made by the kernel that the steps run; none where nothing is changed.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn augmented(&mut self) -> Result<Vec<Augmented>> {
+        match &self.strip {
+            Some(strip) => strip.examples(&mut self.workshop, &mut self.feed, self.seed),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The weights as they are on the device now.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn weights(&self) -> Result<Weights> {
+        let bytes = self.workshop.read(&Key::Parameters)?;
+        let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+        let mut weights = Weights::from_flat(&self.network, &flat);
+        for state in self.network.states() {
+            let bytes = self.workshop.read(&Key::State(state.name.clone()))?;
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+            let tensor = Tensor {
+                shape: vec![state.len],
+                values: values[..state.len].to_vec(),
+            };
+            weights.tensors.insert(state.name.clone(), tensor);
+        }
+        weights.counters = self.network.counters(self.done);
+        self.described.describe(&mut weights);
+        Ok(weights)
+    }
+
+    /// Replaces the weights; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Weights`] for a tensor that is missing, extra, misshapen or not finite.
+    pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
+        weights.check(&self.network, file)?;
+        let flat = weights.flat(&self.network);
+        for state in self.network.states() {
+            let values = &weights.tensors[&state.name].values;
+            let key = Key::State(state.name.clone());
+            self.workshop.write(&key, bytemuck::cast_slice(values))?;
+        }
+        self.workshop
+            .write(&Key::Parameters, bytemuck::cast_slice(&flat))
+    }
+
+    /// The gradients of the last step, by the parameters' names.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn gradients(&self) -> Result<Weights> {
+        let bytes = self.workshop.read(&Key::Gradients)?;
+        let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+        Ok(Weights::from_flat(&self.network, &flat))
+    }
+}
