@@ -178,16 +178,6 @@ impl Gpu {
             ))),
         }
     }
-
-    /// Copies a buffer's bytes to the host. Blocks until the device is done.
-    pub(crate) fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        let readback = super::Readback::new(self, bytes);
-        readback.copy(&mut encoder, buffer, offset, bytes);
-        self.queue.submit([encoder.finish()]);
-        readback.map(bytes);
-        readback.take(self, bytes)
-    }
 }
 
 /// Everything portable, raised to the adapter's figures where the engine can use more.

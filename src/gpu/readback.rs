@@ -49,6 +49,18 @@ pub(crate) struct Readback {
     outcome: Arc<Outcome>,
 }
 
+impl Gpu {
+    /// Copies a buffer's bytes to the host. Blocks until the device is done.
+    pub(crate) fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let readback = Readback::new(self, bytes);
+        readback.copy(&mut encoder, buffer, offset, bytes);
+        self.queue.submit([encoder.finish()]);
+        readback.map(bytes);
+        readback.take(self, bytes)
+    }
+}
+
 impl Readback {
     pub(crate) fn new(gpu: &Gpu, bytes: u64) -> Self {
         Self {

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::bind::STEP;
-use super::plan::PlannedKernel;
-use super::program::SLOT_BYTES;
+use super::plan::{PlannedKernel, SLOT_BYTES};
 use super::reflect::{Binding, EntryPoint, Kind};
 use super::source::Composed;
 use crate::error::{Error, Result};

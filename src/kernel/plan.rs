@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Composed;
 
+/// Bytes between two slots of the step ring, and between the uniforms of two dispatches: WebGPU's
+/// default alignment of dynamic offsets.
+pub const SLOT_BYTES: u64 = 256;
+
 /// A 4-byte word of a dispatch's uniform.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Word {

@@ -7,14 +7,10 @@ use std::sync::Arc;
 
 use super::bind::{self, DIMS, STEP};
 use super::pipeline::{Pipeline, Pipelines};
-use super::plan::{Bound, Dispatch, ImageSpec, Key, Op, Plan, Role};
+use super::plan::{Bound, Dispatch, ImageSpec, Key, Op, Plan, Role, SLOT_BYTES};
 use super::recorder::{self, Recorder};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Readback};
-
-/// Bytes between two slots of the step ring, and between the uniforms of two dispatches: WebGPU's
-/// default alignment of dynamic offsets.
-pub const SLOT_BYTES: u64 = 256;
 
 /// Pipelines and shared buffers of one device. All plans of a model are realised by one workshop.
 #[derive(Debug)]

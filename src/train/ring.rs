@@ -1,6 +1,6 @@
 //! What travels to the device for each step.
 
-use crate::kernel::program::SLOT_BYTES;
+use crate::kernel::plan::SLOT_BYTES;
 use crate::rng::{Key, Stream};
 
 /// One slot of the step ring: the twin of `Step` in `shaders/shared/step.wgsl`, field by field
