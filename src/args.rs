@@ -8,6 +8,8 @@
 
 mod refusal;
 mod scope;
+mod stated;
+mod values;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, IntoDeserializer};
 use toml::Spanned;
@@ -16,6 +18,8 @@ use toml::de::DeValue;
 use refusal::Refusal;
 use scope::Stretch;
 pub use scope::{Scope, Steps};
+pub use stated::{Stated, stated};
+pub use values::{MOST, choice, list, number, one_of, some_whole, whole};
 
 /// One line of a table of policies, layers, losses or optimizers (`T` is the family's trait).
 ///

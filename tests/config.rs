@@ -51,13 +51,13 @@ fn the_defaults_are_the_first_values_of_the_documented_keys() {
 #[test]
 fn a_file_stands_on_the_defaults_and_not_on_the_default_preset() {
     let file = good("[schedule]\nbase_lr = 0.01\nmax_lr = 0.1\n", &[]);
-    assert_eq!(file.train.length, Length::Epochs(1));
+    assert_eq!(file.train.length(), Length::Epochs(1));
     let preset = Config::load(None, &Overrides::default()).unwrap();
     assert_eq!(
         preset.to_toml(),
         Config::parse("x", preset_text("glyphs")).unwrap().to_toml()
     );
-    assert_ne!(preset.train.length, Length::Epochs(1));
+    assert_ne!(preset.train.length(), Length::Epochs(1));
 }
 
 fn preset_text(name: &str) -> &'static str {
@@ -204,17 +204,17 @@ fn of_two_values_of_an_argument_the_last_one_counts() {
 #[test]
 fn steps_and_epochs_replace_each_other() {
     assert_eq!(
-        good(FILE, &["train.steps=10"]).train.length,
+        good(FILE, &["train.steps=10"]).train.length(),
         Length::Steps(10)
     );
     let steps = FILE.replace("epochs = 7", "steps = 70");
-    assert_eq!(good(&steps, &[]).train.length, Length::Steps(70));
+    assert_eq!(good(&steps, &[]).train.length(), Length::Steps(70));
     assert_eq!(
-        good(&steps, &["train.epochs=2"]).train.length,
+        good(&steps, &["train.epochs=2"]).train.length(),
         Length::Epochs(2)
     );
     let both = &["train.steps=10", "train.epochs=3"];
-    assert_eq!(good(FILE, both).train.length, Length::Epochs(3));
+    assert_eq!(good(FILE, both).train.length(), Length::Epochs(3));
 }
 
 #[test]

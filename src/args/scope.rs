@@ -2,6 +2,8 @@
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use super::MOST;
+
 /// What is known about the run that an entry is made for. `"4 epochs"` and `"auto"` are read with
 /// its help ([`Args::within`](super::Args::within)).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,9 +62,6 @@ pub(super) enum Stretch {
     Steps(u64),
     Epochs(f64),
 }
-
-/// The largest whole number of TOML.
-const MOST: u64 = i64::MAX as u64;
 
 impl Stretch {
     /// `500 steps`, `4 epochs`, `0.5 epochs`; `None` for anything else.

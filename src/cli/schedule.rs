@@ -244,7 +244,7 @@ fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
 /// Makes the schedule that is meant in the run of `config`, without reading any data; gives the
 /// steps of the run, and those of an epoch where that is known.
 fn settle(config: &mut Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
-    let (per_epoch, total) = match (config.train.length, config.data.source.sizes, wanted) {
+    let (per_epoch, total) = match (config.train.length(), config.data.source.sizes, wanted) {
         (_, Some(sizes), _) => {
             let per_epoch = config.steps_per_epoch(sizes.train)?;
             (Some(per_epoch), config.total_steps(sizes.train)?)

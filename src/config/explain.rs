@@ -21,41 +21,77 @@ pub(super) fn explain<T: ?Sized>(
     if let Some(missing) = message.strip_prefix("missing field ") {
         return missing_argument(site, entry, missing.trim_matches('`'));
     }
-    let Some(span) = error.span() else {
-        let text = format!("{}: {message}", site.path);
-        return Problem::new(site.path.clone(), text).at(site.home.clone());
-    };
-    let (key, found) = locate(&site.path, site.table, &span);
-    if site.what == "policy" && found.is_some_and(is_auto) {
+    if site.what == "policy"
+        && let Some(span) = error.span()
+        && let (key, Some(found)) = locate(&site.path, site.table, &span)
+        && is_auto(found)
+    {
         return no_bounds(key, entry, entries).at(span);
     }
-    let found = found.map_or_else(|| "not readable".to_owned(), describe);
+    told(&site.path, site.table, &site.home, error).problem
+}
+
+/// A failure of serde in words.
+pub(super) struct Told<'a, 't> {
+    pub(super) problem: Problem,
+    /// The value that it is about.
+    pub(super) found: Option<&'a DeValue<'t>>,
+    /// What serde expected instead, where it is a matter of the value's type or size.
+    pub(super) expected: Option<&'a str>,
+}
+
+/// A failure of serde to read `table`, which is called `path` and stands at `home`.
+pub(super) fn told<'a, 't>(
+    path: &str,
+    table: &'a DeTable<'t>,
+    home: &Range<usize>,
+    error: &'a toml::de::Error,
+) -> Told<'a, 't> {
+    let message = error.message().trim_end();
+    let Some(span) = error.span() else {
+        let text = format!("{path}: {message}");
+        return Told {
+            problem: Problem::new(path, text).at(home.clone()),
+            found: None,
+            expected: None,
+        };
+    };
+    let (key, value) = locate(path, table, &span);
+    let found = value.map_or_else(|| "not readable".to_owned(), describe);
     let (before, expected) = message
         .split_once(", expected ")
+        .or_else(|| message.split_once("; expected "))
         .unwrap_or((message, "something else"));
-    let near = || {
-        let word = quoted(before).first().copied()?;
-        suggest::nearest(word, quoted(expected))
-    };
+    let invalid = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     let text = if message.starts_with("unknown variant ") {
         format!("{key} is {found}; expected {expected}")
     } else if message.starts_with("unknown field ") {
         format!("unknown key {key}; expected {expected}")
-    } else if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") {
+    } else if invalid {
         format!("{key} is {found}; expected {}", plain(expected))
     } else if message.ends_with("number overflowed") {
         format!("{key} is {found}; expected a number that 64 bits hold")
     } else {
         // Own deserializers follow the convention of `Invalid`: `is 0; expected ...`.
-        let colon = if message.starts_with("is ") { "" } else { ":" };
+        let follows = message.starts_with("is ") || message.starts_with("has ");
+        let colon = if follows { "" } else { ":" };
         format!("{key}{colon} {message}")
     };
-    let problem = Problem::new(key, text).at(span);
-    match near() {
-        Some(near) if message.starts_with("unknown ") => {
-            problem.help(format!("did you mean `{near}`?"))
-        }
-        _ => problem,
+    let meant = if message.starts_with("unknown ") {
+        quoted(before).first().copied()
+    } else if before.contains(", which is no ") {
+        value.and_then(|value| value.as_str())
+    } else {
+        None
+    };
+    let mut problem = Problem::new(key, text).at(span);
+    if let Some(near) = meant.and_then(|word| suggest::nearest(word, quoted(expected))) {
+        problem = problem.help(format!("did you mean `{near}`?"));
+    }
+    Told {
+        problem,
+        found: value,
+        expected: invalid.then_some(expected),
     }
 }
 
@@ -112,12 +148,18 @@ fn locate<'a, 't>(
     span: &Range<usize>,
 ) -> (String, Option<&'a DeValue<'t>>) {
     for (key, value) in table {
-        let here = format!("{path}.{}", key.get_ref());
+        let here = match path {
+            "" => key.get_ref().to_string(),
+            _ => format!("{path}.{}", key.get_ref()),
+        };
         if key.span() == *span && value.span() != *span {
             return (here, Some(value.get_ref()));
         }
         if let DeValue::Array(array) = value.get_ref() {
             for (position, element) in array.iter().enumerate() {
+                if element.span() == *span && !element.get_ref().is_table() {
+                    return (format!("{here}[{position}]"), Some(element.get_ref()));
+                }
                 if let DeValue::Table(inner) = element.get_ref() {
                     let (found, value) = locate(&format!("{here}[{position}]"), inner, span);
                     if value.is_some() {

@@ -65,6 +65,18 @@ snapshot = false
 average = false
 "#;
 
+/// The defaults of the table `name`.
+pub(super) fn defaults(name: &str) -> Option<DeTable<'static>> {
+    let mut defaults = DeTable::parse(DEFAULTS).ok()?.into_inner();
+    match name {
+        "" => Some(defaults),
+        name => match defaults.remove(name)?.into_inner() {
+            DeValue::Table(table) => Some(table),
+            _ => None,
+        },
+    }
+}
+
 /// The tables whose other keys depend on one key: naming it makes the table new.
 const SELECTORS: [(&str, &str); 4] = [
     ("data", "source"),

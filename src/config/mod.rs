@@ -4,16 +4,16 @@
 //! ```text
 //! defaults < preset or file < --set, --data, --seed     (each a text; arguments.rs, document.rs)
 //!            one table, each value with its place       (layers.rs, text.rs)
-//!            typed and checked                          (resolve.rs, entries.rs, value.rs)
+//!            typed and checked                          (resolve.rs, section.rs, entries.rs, value.rs)
 //!            settled in a known run                     (settle.rs, open.rs)
 //! Config  -> to_toml() -> the same Config               (write.rs)
 //! ```
 //!
-//! What a key may hold is decided in one place: the fixed keys in `resolve.rs`, the arguments of
-//! policies, layers, losses and optimizers where these are defined.
+//! What a key may hold is decided in one place: the fixed keys in `sections.rs`, `data::Augment` and
+//! `source::Options`, the arguments of policies, layers, losses and optimizers where these are
+//! defined.
 
 mod arguments;
-mod augment;
 mod document;
 mod entries;
 mod explain;
@@ -22,6 +22,8 @@ mod open;
 pub mod presets;
 mod problem;
 mod resolve;
+mod section;
+mod sections;
 mod settle;
 mod sources;
 mod suggest;
@@ -29,13 +31,14 @@ mod text;
 mod value;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use arguments::Overrides;
+pub use sections::{Chunk, CycleEnd, Data, Length, Train};
 pub use settle::Bounds;
 
 use crate::args::Entry;
-use crate::data::{self, Normalize};
+use crate::data;
 use crate::error::{Error, Result};
 use crate::layer::{self, Layer};
 use crate::loss::{self, Loss};
@@ -73,102 +76,6 @@ pub struct Config {
     pub train: Train,
     /// `[cycle_end]`.
     pub cycle_end: CycleEnd,
-}
-
-/// `[data]`: the samples and how they are served.
-#[derive(Debug, Clone)]
-pub struct Data {
-    /// The source, one of the table of sources.
-    pub source: &'static source::Entry,
-    /// Order, splits and the glyphs; apart from the run's seed.
-    pub seed: u64,
-    /// Part of the training set held out, in [0, 1).
-    pub validation: f64,
-    /// Where the files are, for sources made of files; relative to the current folder.
-    pub dir: Option<PathBuf>,
-    /// Samples per step; at least 1.
-    pub batch: usize,
-    /// Whether each epoch has its own order.
-    pub shuffle: bool,
-    /// Whether a last, smaller batch is left out.
-    pub drop_last: bool,
-    /// How values become the network's input.
-    pub normalize: Normalize,
-    /// The keys that only some sources have.
-    pub options: source::Options,
-}
-
-impl Data {
-    /// Steps in one pass over `samples` samples, those held out not counted; at least 1.
-    ///
-    /// # Errors
-    /// If there is no sample, or no whole batch under `drop_last`.
-    pub fn steps_per_epoch(&self, samples: usize) -> Result<u64> {
-        let (batch, drop_last) = (self.batch, self.drop_last);
-        match data::steps_per_epoch(samples, batch, drop_last) {
-            0 => Err(Error::Argument {
-                what: "data.batch".to_owned(),
-                found: format!(
-                    "{batch}, with {samples} training samples and drop_last = {drop_last}"
-                ),
-                expected: "at least one batch in an epoch".to_owned(),
-                help: "lower data.batch or data.validation, or set data.drop_last = false"
-                    .to_owned(),
-            }),
-            steps => Ok(steps),
-        }
-    }
-}
-
-/// `[train]`: how long, and when something besides training happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Train {
-    /// `epochs` or `steps`; at least 1.
-    pub length: Length,
-    /// Distance between evaluations; at least 1.
-    pub eval_every: Length,
-    /// Steps between two lines where there is no progress bar; at least 1.
-    pub log_every: u64,
-    /// Evaluations without a better loss of the held-out part after which the run ends, those in
-    /// the rising half of a cycle not counted; 0: it goes to its end.
-    pub early_stop: u64,
-    /// Steps per submission.
-    pub chunk: Chunk,
-}
-
-/// `[cycle_end]`: what is kept at the low point of each cycle. It never changes what is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CycleEnd {
-    /// The weights, as a member of an ensemble.
-    pub snapshot: bool,
-    /// The mean of the weights at all low points so far.
-    pub average: bool,
-}
-
-impl CycleEnd {
-    /// Whether anything is kept.
-    #[must_use]
-    pub fn is_on(self) -> bool {
-        self.snapshot || self.average
-    }
-}
-
-/// A stretch of training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// Passes over the training set.
-    Epochs(u64),
-    /// Optimizer updates.
-    Steps(u64),
-}
-
-/// `train.chunk`: how many steps go to the device in one submission. It never changes a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chunk {
-    /// As many as keep a submission short.
-    Auto,
-    /// This many.
-    Fixed(u32),
 }
 
 /// The tables that a configuration chooses from. A library user with own policies or layers
@@ -297,7 +204,7 @@ impl Config {
     /// As [`Config::steps_per_epoch`]; and if 64 bits cannot count the steps.
     pub fn total_steps(&self, train: usize) -> Result<u64> {
         let per_epoch = self.steps_per_epoch(train)?;
-        match self.train.length {
+        match self.train.length() {
             Length::Steps(steps) => Ok(steps),
             Length::Epochs(epochs) => {
                 epochs

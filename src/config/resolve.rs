@@ -2,63 +2,44 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::augment;
 use super::entries::{self, Family};
 use super::problem::Problem;
+use super::section;
+use super::sections::Top;
 use super::settle;
 use super::sources;
 use super::suggest;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Chunk, Config, CycleEnd, HELD_OUT, Length, Tables, Train};
+use super::{Config, CycleEnd, Data, HELD_OUT, Tables, Train};
+use crate::args::stated;
+use crate::data::Augment;
 use crate::layer::Layer;
+use crate::source::Options;
 
 pub(super) type Problems = Vec<Problem>;
 
 /// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
 /// `schedule` have their entries' arguments besides. `run` is information and not looked into.
-const SECTIONS: [(&str, &[&str]); 10] = [
-    ("seed", &[]),
-    (
-        "data",
-        &[
-            "source",
-            "dir",
-            "seed",
-            "validation",
-            "batch",
-            "shuffle",
-            "drop_last",
-            "normalize",
-            "size",
-            "resize",
-            "test_share",
-            "train",
-            "test",
-        ],
-    ),
-    ("augment", &augment::KEYS),
-    ("model", &["layers"]),
-    ("loss", &["kind"]),
-    ("optimizer", &["kind"]),
-    ("schedule", &["policy"]),
-    (
-        "train",
-        &[
-            "epochs",
-            "steps",
-            "eval_every",
-            "early_stop",
-            "log_every",
-            "chunk",
-        ],
-    ),
-    ("cycle_end", &["snapshot", "average"]),
-    ("run", &[]),
-];
-
-/// The longest chunk: a ring of so many slots is the most that is ever useful.
-const LONGEST_CHUNK: u64 = 65_536;
+fn sections() -> [(&'static str, Vec<&'static str>); 10] {
+    let data = [
+        &["source"],
+        stated::<Data>().names,
+        stated::<Options>().names,
+    ];
+    [
+        ("seed", vec![]),
+        ("data", data.concat()),
+        ("augment", stated::<Augment>().names.to_vec()),
+        ("model", vec!["layers"]),
+        ("loss", vec!["kind"]),
+        ("optimizer", vec!["kind"]),
+        ("schedule", vec!["policy"]),
+        ("train", stated::<Train>().names.to_vec()),
+        ("cycle_end", stated::<CycleEnd>().names.to_vec()),
+        ("run", vec![]),
+    ]
+}
 
 /// Reads the merged configuration; all problems of one run at once.
 pub(super) fn resolve<'t>(
@@ -67,59 +48,55 @@ pub(super) fn resolve<'t>(
     tables: &Tables,
 ) -> Result<Config, Problems> {
     keys_and_numbers(merged, tables)?;
-    let seed = seed(merged, texts);
     let of = |name| Section::of(merged, name, texts).map_err(one);
+    let mut told = Problems::new();
+    let top = keep(top(merged, texts), &mut told);
     let data = of("data").and_then(|section| sources::data_section(&section, tables));
-    let augment = of("augment").and_then(|section| augment::augment_section(&section));
+    let data = keep(data, &mut told);
+    let augment = keep(of("augment").and_then(|s| section::read(&s)), &mut told);
     let layers = of("model").and_then(|section| model_section(&section, tables));
-    let train = with_cycle_end(of("train"), of("cycle_end"));
+    let layers = keep(layers, &mut told);
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
+    let loss = keep(loss, &mut told);
     let optimizer = of("optimizer")
         .and_then(|s| entries::select(&s, OPTIMIZER, tables.optimizers, |o| o.validate()));
-    let runs = settle::runs(data.as_ref().ok(), train.as_ref().ok().map(|t| &t.0));
+    let optimizer = keep(optimizer, &mut told);
+    // Said after those of the schedule, which is tried in the run that they make.
+    let mut last = Problems::new();
+    let train = keep(of("train").and_then(|s| section::read(&s)), &mut last);
+    let cycle_end = keep(of("cycle_end").and_then(|s| section::read(&s)), &mut last);
+    let runs = settle::runs(data.as_ref(), train.as_ref());
     let schedule = of("schedule").and_then(|s| entries::policy(&s, POLICY, tables.policies, &runs));
-    match (
-        seed, data, augment, layers, loss, optimizer, schedule, train,
-    ) {
-        (
-            Ok(seed),
-            Ok(data),
-            Ok(augment),
-            Ok(layers),
-            Ok(loss),
-            Ok(optimizer),
-            Ok(schedule),
-            Ok((train, cycle_end)),
-        ) => {
-            let config = with_held_out(Config {
-                seed,
-                data,
-                augment,
-                layers,
-                loss,
-                optimizer,
-                schedule,
-                bounds: None,
-                train,
-                cycle_end,
-            });
-            across(&config, merged).map(|()| config)
-        }
-        (seed, data, augment, layers, loss, optimizer, schedule, train) => Err([
-            seed.err(),
-            data.err(),
-            augment.err(),
-            layers.err(),
-            loss.err(),
-            optimizer.err(),
-            schedule.err(),
-            train.err(),
-        ]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect()),
-    }
+    let schedule = keep(schedule, &mut told);
+    told.extend(last);
+    let (Some(Top { seed }), Some(data), Some(augment), Some(layers), Some(loss)) =
+        (top, data, augment, layers, loss)
+    else {
+        return Err(told);
+    };
+    let (Some(optimizer), Some(schedule), Some(train), Some(cycle_end)) =
+        (optimizer, schedule, train, cycle_end)
+    else {
+        return Err(told);
+    };
+    let config = with_held_out(Config {
+        seed,
+        data,
+        augment,
+        layers,
+        loss,
+        optimizer,
+        schedule,
+        bounds: None,
+        train,
+        cycle_end,
+    });
+    across(&config, merged).map(|()| config)
+}
+
+/// The value, or its problems among the others.
+pub(super) fn keep<T>(result: Result<T, Problems>, told: &mut Problems) -> Option<T> {
+    result.map_err(|problems| told.extend(problems)).ok()
 }
 
 /// What depends on evaluations is never told the test set.
@@ -159,17 +136,19 @@ fn one(problem: Problem) -> Problems {
     vec![problem]
 }
 
-fn seed(merged: &DeTable<'_>, texts: &Texts) -> Result<u64, Problems> {
-    let Some(value) = merged.get("seed") else {
-        return Err(one(Problem::new("seed", "seed is missing")));
-    };
-    let key = "seed".to_owned();
-    Value { key, value, texts }.whole(0).map_err(one)
-}
-
-/// The value, or its problem among the others.
-pub(super) fn keep<T>(result: Result<T, Problem>, problems: &mut Problems) -> Option<T> {
-    result.map_err(|problem| problems.push(problem)).ok()
+/// The keys outside the tables.
+fn top<'t>(merged: &DeTable<'t>, texts: &'t Texts) -> Result<Top, Problems> {
+    let keys = stated::<Top>().names.iter();
+    let pairs = keys.filter_map(|key| merged.get_key_value(*key));
+    let table = pairs
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    section::read(&Section {
+        name: "",
+        table: &table,
+        span: 0..0,
+        texts,
+    })
 }
 
 fn model_section(
@@ -208,101 +187,6 @@ fn model_section(
     }
 }
 
-fn train_section(section: &Section<'_, '_>) -> Result<Train, Problems> {
-    let mut problems = Problems::new();
-    let length = match section.get("steps") {
-        Some(steps) => steps.whole(1).map(Length::Steps),
-        None => section
-            .need("epochs")
-            .and_then(|epochs| epochs.whole(1))
-            .map(Length::Epochs),
-    };
-    let eval_every = section
-        .need("eval_every")
-        .and_then(|value| length_of(&value));
-    let early_stop = section.need("early_stop").and_then(|value| value.whole(0));
-    let log_every = section.need("log_every").and_then(|value| value.whole(1));
-    let chunk = section.need("chunk").and_then(|value| chunk_of(&value));
-    let all = (
-        keep(length, &mut problems),
-        keep(eval_every, &mut problems),
-        keep(early_stop, &mut problems),
-        keep(log_every, &mut problems),
-        keep(chunk, &mut problems),
-    );
-    match all {
-        (Some(length), Some(eval_every), Some(early_stop), Some(log_every), Some(chunk)) => {
-            Ok(Train {
-                length,
-                eval_every,
-                early_stop,
-                log_every,
-                chunk,
-            })
-        }
-        _ => Err(problems),
-    }
-}
-
-/// `[train]` and `[cycle_end]`, with the problems of both.
-fn with_cycle_end(
-    train: Result<Section<'_, '_>, Problems>,
-    cycle_end: Result<Section<'_, '_>, Problems>,
-) -> Result<(Train, CycleEnd), Problems> {
-    let train = train.and_then(|section| train_section(&section));
-    let cycle_end = cycle_end.and_then(|section| cycle_end_section(&section));
-    match (train, cycle_end) {
-        (Ok(train), Ok(cycle_end)) => Ok((train, cycle_end)),
-        (train, cycle_end) => Err([train.err(), cycle_end.err()]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect()),
-    }
-}
-
-fn cycle_end_section(section: &Section<'_, '_>) -> Result<CycleEnd, Problems> {
-    let mut problems = Problems::new();
-    let mut switch = |key| {
-        let value = section.need(key).and_then(|value| value.flag());
-        keep(value, &mut problems)
-    };
-    match (switch("snapshot"), switch("average")) {
-        (Some(snapshot), Some(average)) => Ok(CycleEnd { snapshot, average }),
-        _ => Err(problems),
-    }
-}
-
-/// `500`, `"500 steps"`, `"1 epoch"`.
-fn length_of(value: &Value<'_, '_>) -> Result<Length, Problem> {
-    let expected = "a number of steps (500) or a string such as \"1 epoch\" or \"500 steps\"";
-    let DeValue::String(text) = value.value.get_ref() else {
-        return match value.value.get_ref() {
-            DeValue::Integer(_) => value.whole(1).map(Length::Steps),
-            _ => Err(value.wrong(expected)),
-        };
-    };
-    let mut words = text.split_whitespace();
-    let number = words.next().and_then(|word| word.parse::<u64>().ok());
-    let number = number.filter(|n| *n >= 1 && i64::try_from(*n).is_ok());
-    match (number, words.next(), words.next()) {
-        (Some(n), Some("epoch" | "epochs"), None) => Ok(Length::Epochs(n)),
-        (Some(n), Some("step" | "steps") | None, None) => Ok(Length::Steps(n)),
-        _ => Err(value.wrong(expected)),
-    }
-}
-
-fn chunk_of(value: &Value<'_, '_>) -> Result<Chunk, Problem> {
-    match value.value.get_ref() {
-        DeValue::String(text) if text == "auto" => Ok(Chunk::Auto),
-        DeValue::Integer(_) => {
-            let steps = value.whole_to(1, LONGEST_CHUNK)?;
-            Ok(u32::try_from(steps).map_or(Chunk::Auto, Chunk::Fixed))
-        }
-        _ => Err(value.wrong("\"auto\" or a number of steps per submission")),
-    }
-}
-
 /// What concerns more than one table.
 fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
     let place = |key: &str| super::layers::get(merged, key).map(toml::Spanned::span);
@@ -329,11 +213,12 @@ fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
 /// A problem for each key outside the tables of entries that nobody reads.
 fn unknown_keys(merged: &DeTable<'_>, tables: &Tables) -> Problems {
     let mut problems = Problems::new();
-    let sections: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+    let sections = sections();
+    let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
     for (key, value) in merged {
         let name: &str = key.get_ref();
-        let Some((_, known)) = SECTIONS.iter().find(|(section, _)| *section == name) else {
-            problems.push(unknown(name, name, &sections, tables).at(key.span()));
+        let Some((_, known)) = sections.iter().find(|(section, _)| *section == name) else {
+            problems.push(unknown(name, name, &names, tables).at(key.span()));
             continue;
         };
         let entries = ["loss", "optimizer", "schedule", "run", "seed"].contains(&name);
@@ -355,7 +240,7 @@ fn unknown(path: &str, name: &str, known: &[&str], tables: &Tables) -> Problem {
     if let Some(near) = suggest::nearest(name, known.iter().copied()) {
         return problem.help(format!("did you mean `{near}`?"));
     }
-    let homes: Vec<String> = SECTIONS
+    let homes: Vec<String> = sections()
         .iter()
         .filter(|(_, keys)| keys.contains(&name))
         .map(|(section, _)| *section)

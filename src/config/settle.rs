@@ -157,7 +157,7 @@ pub(super) fn runs(data: Option<&super::Data>, train: Option<&super::Train>) -> 
     let sizes = stated.map_or_else(|| vec![10_000, 100, 1], |size| vec![size]);
     let run = |steps_per_epoch: u64| Scope {
         steps_per_epoch: Some(steps_per_epoch),
-        total_steps: match train.map(|train| train.length) {
+        total_steps: match train.map(super::Train::length) {
             Some(Length::Steps(steps)) => steps,
             Some(Length::Epochs(epochs)) => epochs.saturating_mul(steps_per_epoch),
             None => steps_per_epoch.saturating_mul(10),

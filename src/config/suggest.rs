@@ -1,5 +1,7 @@
 //! "Did you mean": one small function for every lookup of a name.
 
+pub(super) use crate::args::list;
+
 /// The candidate nearest to `word`, if one is near enough to be meant.
 ///
 /// Near is an edit distance (insertions, deletions, substitutions, neighbours swapped) of at most
@@ -28,16 +30,6 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// `` `a`, `b` or `c` ``: how a list of names is shown.
-pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
-        Some((only, _)) => only.clone(),
-        None => "none".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,13 +45,5 @@ mod tests {
         assert_eq!(nearest("gamma", names), None);
         assert_eq!(nearest("", names), None);
         assert_eq!(nearest(&"a".repeat(10_000), names), None);
-    }
-
-    #[test]
-    fn lists_read_as_sentences() {
-        assert_eq!(list(["a"], "or"), "`a`");
-        assert_eq!(list(["a", "b"], "or"), "`a` or `b`");
-        assert_eq!(list(["a", "b", "c"], "and"), "`a`, `b` and `c`");
-        assert_eq!(list([], "or"), "none");
     }
 }

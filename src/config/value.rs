@@ -8,6 +8,7 @@ use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 use super::problem::Problem;
 use super::suggest;
 use super::text::{Origin, Texts};
+use crate::args::one_of;
 
 /// A value with its dotted key.
 #[derive(Debug, Clone)]
@@ -95,71 +96,16 @@ impl<'t> Value<'_, 't> {
     /// Why a value of `--set` became a string although no quotes were typed, or something else
     /// than the string that was meant.
     fn misread(&self) -> Option<String> {
-        let span = self.value.span();
-        let (text, _) = self.texts.find(&span)?;
-        if text.origin != Origin::Argument {
-            return None;
-        }
-        let typed = self.texts.slice(&span)?;
-        let quoted = typed.starts_with(['"', '\'']);
-        (self.value.get_ref().is_str() && !quoted)
-            .then(|| format!("`{typed}` is not a TOML value, so it was read as a string"))
-    }
-
-    /// A whole number of at least `least` that TOML can hold.
-    pub(super) fn whole(&self, least: u64) -> Result<u64, Problem> {
-        let expected = || format!("a whole number, {least} or more");
-        let DeValue::Integer(number) = self.value.get_ref() else {
-            return Err(self.wrong(&expected()));
-        };
-        match integer(number) {
-            Some(n) if n < i128::from(least) => Err(self.wrong(&expected())),
-            Some(n) if n <= i128::from(i64::MAX) => {
-                u64::try_from(n).map_err(|_| self.wrong(&expected()))
-            }
-            _ => Err(self.wrong(&format!(
-                "at most {}, the largest whole number of TOML",
-                i64::MAX
-            ))),
-        }
-    }
-
-    /// A whole number from `least` to `most`.
-    pub(super) fn whole_to(&self, least: u64, most: u64) -> Result<u64, Problem> {
-        match self.whole(least)? {
-            n if n <= most => Ok(n),
-            _ => Err(self.wrong(&format!("a whole number from {least} to {most}"))),
-        }
-    }
-
-    /// A finite number.
-    pub(super) fn number(&self) -> Result<f64, Problem> {
-        let number = match self.value.get_ref() {
-            DeValue::Float(number) => float(number),
-            DeValue::Integer(number) => integer(number).map(|n| n as f64),
-            _ => None,
-        };
-        number
-            .filter(|n| n.is_finite())
-            .ok_or_else(|| self.wrong("a finite number"))
-    }
-
-    /// True or false.
-    pub(super) fn flag(&self) -> Result<bool, Problem> {
-        let value = self.value.get_ref().as_bool();
-        value.ok_or_else(|| self.wrong("true or false"))
+        misread(self.texts, &self.value.span(), self.value.get_ref())
     }
 
     /// A string.
     pub(super) fn text(&self, expected: &str) -> Result<&str, Problem> {
         self.value.get_ref().as_str().ok_or_else(|| {
-            let problem = self.wrong(expected);
-            match self.texts.slice(&self.value.span()) {
-                Some(typed) if !typed.contains(['"', '\n']) && !self.value.get_ref().is_table() => {
-                    problem.help(format!("a string stands in quotes: \"{typed}\""))
-                }
-                _ => problem,
-            }
+            let mut problem = self.wrong(expected);
+            let help = unquoted(self.texts, &self.value.span(), self.value.get_ref());
+            problem.help.extend(help);
+            problem
         })
     }
 
@@ -171,8 +117,7 @@ impl<'t> Value<'_, 't> {
         what: &str,
     ) -> Result<&'e E, Problem> {
         let names: Vec<&str> = all.iter().map(&name).collect();
-        let one_of = if names.len() > 1 { "one of " } else { "" };
-        let expected = format!("{one_of}{}", suggest::list(names.iter().copied(), "or"));
+        let expected = one_of(names.iter().copied());
         let word = self.text(&expected)?;
         let found = all.iter().find(|one| name(one) == word);
         found.ok_or_else(|| {
@@ -185,6 +130,25 @@ impl<'t> Value<'_, 't> {
             }
         })
     }
+}
+
+/// Why a value of `--set` at `span` became a string although no quotes were typed.
+pub(super) fn misread(texts: &Texts, span: &Range<usize>, found: &DeValue<'_>) -> Option<String> {
+    let (text, _) = texts.find(span)?;
+    if text.origin != Origin::Argument {
+        return None;
+    }
+    let typed = texts.slice(span)?;
+    let quoted = typed.starts_with(['"', '\'']);
+    (found.is_str() && !quoted)
+        .then(|| format!("`{typed}` is not a TOML value, so it was read as a string"))
+}
+
+/// How a value at `span` would be a string.
+pub(super) fn unquoted(texts: &Texts, span: &Range<usize>, found: &DeValue<'_>) -> Option<String> {
+    let typed = texts.slice(span)?;
+    (!typed.contains(['"', '\n']) && !found.is_table())
+        .then(|| format!("a string stands in quotes: \"{typed}\""))
 }
 
 /// What a value is, for a sentence: `0`, `the string "abc"`, `a table`.

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::augment::padding_name;
-use super::sources::{normalize_name, resize_name};
-use super::{Chunk, Config, Length};
+use super::sections::Top;
+use super::{Config, Data};
 use crate::layer::{LAYERS, Layer};
 use crate::loss::LOSSES;
 use crate::optim::OPTIMIZERS;
@@ -18,9 +19,11 @@ impl Config {
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut out = String::new();
-        line(&mut out, "seed", &whole(self.seed));
-        self.write_data(&mut out);
-        self.write_augment(&mut out);
+        lines(&mut out, &pairs(&Top { seed: self.seed }));
+        out.push_str("\n[data]\n");
+        lines(&mut out, &self.data.pairs());
+        out.push_str("\n[augment]\n");
+        lines(&mut out, &pairs(&self.augment));
 
         out.push_str("\n[model]\nlayers = [\n");
         for layer in &self.layers {
@@ -54,11 +57,10 @@ impl Config {
             &policy.arguments(),
             order(known.map(|e| e.arguments)),
         );
-        self.write_train(&mut out);
+        out.push_str("\n[train]\n");
+        lines(&mut out, &pairs(&self.train));
         out.push_str("\n[cycle_end]\n");
-        let cycle_end = self.cycle_end;
-        line(&mut out, "snapshot", &Value::Boolean(cycle_end.snapshot));
-        line(&mut out, "average", &Value::Boolean(cycle_end.average));
+        lines(&mut out, &pairs(&self.cycle_end));
         out
     }
 
@@ -70,85 +72,6 @@ impl Config {
         out.push_str("\n[run]  # about the run that wrote this file; ignored when read\n");
         arguments(&mut out, run, &[]);
         out
-    }
-
-    fn write_data(&self, out: &mut String) {
-        let data = &self.data;
-        section(out, "data", "source", data.source.name);
-        if let Some(dir) = &data.dir {
-            line(
-                out,
-                "dir",
-                &Value::String(dir.to_string_lossy().into_owned()),
-            );
-        }
-        line(out, "seed", &whole(data.seed));
-        line(out, "validation", &Value::Float(data.validation));
-        line(out, "batch", &whole(data.batch as u64));
-        line(out, "shuffle", &Value::Boolean(data.shuffle));
-        line(out, "drop_last", &Value::Boolean(data.drop_last));
-        line(out, "normalize", &normalize_name(data.normalize).into());
-        self.write_options(out);
-    }
-
-    /// The keys that only some sources have, those of this one.
-    fn write_options(&self, out: &mut String) {
-        let options = &self.data.options;
-        let path = |path: &std::path::Path| Value::String(path.to_string_lossy().into_owned());
-        for key in self.data.source.keys {
-            let value = match *key {
-                "size" => options.size.map(|[height, width]| {
-                    Value::Array(vec![whole(height as u64), whole(width as u64)])
-                }),
-                "resize" => Some(resize_name(options.resize).into()),
-                "test_share" => Some(Value::Float(options.test_share)),
-                "train" => options.train.as_deref().map(path),
-                "test" => options.test.as_deref().map(path),
-                _ => None,
-            };
-            if let Some(value) = value {
-                line(out, key, &value);
-            }
-        }
-    }
-
-    fn write_augment(&self, out: &mut String) {
-        let augment = &self.augment;
-        out.push_str("\n[augment]\n");
-        let padding = padding_name(augment.padding);
-        line(
-            out,
-            "horizontal_flip",
-            &Value::Float(augment.horizontal_flip),
-        );
-        line(out, "shift", &whole(augment.shift as u64));
-        line(out, "padding", &padding.into());
-        line(out, "rotation", &Value::Float(augment.rotation));
-        let scale = augment.scale.map(Value::Float).to_vec();
-        line(out, "scale", &Value::Array(scale));
-        line(out, "shear", &Value::Float(augment.shear));
-        line(out, "cutout", &whole(augment.cutout as u64));
-    }
-
-    fn write_train(&self, out: &mut String) {
-        out.push_str("\n[train]\n");
-        match self.train.length {
-            Length::Epochs(epochs) => line(out, "epochs", &whole(epochs)),
-            Length::Steps(steps) => line(out, "steps", &whole(steps)),
-        }
-        let eval_every = match self.train.eval_every {
-            Length::Epochs(1) => "1 epoch".into(),
-            Length::Epochs(epochs) => format!("{epochs} epochs").into(),
-            Length::Steps(steps) => whole(steps),
-        };
-        line(out, "eval_every", &eval_every);
-        line(out, "early_stop", &whole(self.train.early_stop));
-        line(out, "log_every", &whole(self.train.log_every));
-        let chunk = match self.train.chunk {
-            Chunk::Auto => "auto".into(),
-            Chunk::Fixed(steps) => whole(u64::from(steps)),
-        };
-        line(out, "chunk", &chunk);
     }
 }
 
@@ -193,9 +116,51 @@ fn line(out: &mut String, key: &str, value: &Value) {
     let _ = writeln!(out, "{} = {}", key_text(key), inline(value));
 }
 
-/// Seeds and counts are at most `i64::MAX` when they were read; others are cut, never wrapped.
-fn whole(number: u64) -> Value {
-    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+impl Data {
+    /// The keys of `[data]` with their values, those of other sources left out.
+    fn pairs(&self) -> Vec<(String, Value)> {
+        let mut all = pairs(self);
+        let own = pairs(&self.options).into_iter();
+        all.extend(own.filter(|(key, _)| self.source.keys.contains(&key.as_str())));
+        all
+    }
+}
+
+/// The keys of a fixed section with their values, in the order of the struct's fields.
+fn pairs(section: &impl Serialize) -> Vec<(String, Value)> {
+    // TOML's own tables would be sorted by name, and refuse numbers above 2^63 - 1.
+    match serde_json::to_value(section) {
+        Ok(Json::Object(pairs)) => {
+            let pairs = pairs.into_iter();
+            pairs
+                .filter_map(|(key, value)| Some((key, plain(value)?)))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A value of a section in TOML; seeds and counts are at most `i64::MAX` when they were read, and
+/// others are cut, never wrapped.
+fn plain(value: Json) -> Option<Value> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Bool(flag) => Value::Boolean(flag),
+        Json::String(text) => Value::String(text),
+        Json::Number(number) if number.is_f64() => Value::Float(number.as_f64()?),
+        Json::Number(number) => Value::Integer(number.as_i64().unwrap_or(i64::MAX)),
+        Json::Array(array) => Value::Array(array.into_iter().filter_map(plain).collect()),
+        Json::Object(table) => {
+            let pairs = table.into_iter();
+            Value::Table(pairs.filter_map(|(k, v)| Some((k, plain(v)?))).collect())
+        }
+    })
+}
+
+fn lines(out: &mut String, pairs: &[(String, Value)]) {
+    for (key, value) in pairs {
+        line(out, key, value);
+    }
 }
 
 /// A value on one line. Floats are written as short as they can be read back (`1e-5`, not

@@ -1,14 +1,20 @@
 //! Augmentation of pictures while they train: what is drawn for each sample, and what it does.
 //! The shader is `shaders/data/augment.wgsl`.
 
+use std::fmt;
+
 use glam::{Affine2, Mat2, Vec2};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::Normalization;
+use crate::args::{choice, number, whole};
 use crate::error::{Error, Result};
 use crate::rng::{Key, uniform};
 
 /// What a shift brings in at the edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename = "padding")]
 pub enum Padding {
     /// The picture mirrored, the edge itself not repeated (PyTorch's `reflect`).
     #[default]
@@ -24,24 +30,95 @@ pub enum Padding {
 /// normalisation), the shift, the flip, normalisation, the cut-out. Each has its own random numbers, a
 /// function of the run's seed, the step and the sample's place in its batch, so neither the chunk nor where
 /// the samples lie nor the class of kernels changes them.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Augment {
     /// Probability that a picture is mirrored left to right, in [0, 1].
+    #[serde(deserialize_with = "probability")]
     pub horizontal_flip: f64,
     /// Most pixels that a picture moves, up or down and left or right, each evenly from -shift to
     /// shift: padding by so many and a random crop.
+    #[serde(deserialize_with = "whole::<_, _, 0, MOST_PIXELS>")]
     pub shift: usize,
     /// What a shift brings in.
+    #[serde(deserialize_with = "choice")]
     pub padding: Padding,
-    /// Largest angle in degrees, either way, about the middle.
+    /// Largest angle in degrees, either way, about the middle; from 0 to 180.
+    #[serde(deserialize_with = "rotation")]
     pub rotation: f64,
-    /// Lowest and highest factor that a picture grows by.
+    /// Lowest and highest factor that a picture grows by, from 0.01 to 100.
+    #[serde(deserialize_with = "scale")]
     pub scale: [f64; 2],
-    /// Largest angle in degrees, either way, by which upright lines lean.
+    /// Largest angle in degrees, either way, by which upright lines lean; below 90.
+    #[serde(deserialize_with = "shear")]
     pub shear: f64,
     /// Side of a square, wholly within the picture, that becomes 0 after normalisation; 0 cuts
     /// nothing.
+    #[serde(deserialize_with = "whole::<_, _, 0, MOST_PIXELS>")]
     pub cutout: usize,
+}
+
+/// Most pixels of a shift or a cut-out: no picture is larger.
+const MOST_PIXELS: u64 = 16_384;
+
+fn probability<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "a probability, from 0 to 1";
+    number(from, expected, expected, |p| (0.0..=1.0).contains(&p))
+}
+
+fn rotation<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "the largest angle in degrees, from 0 to 180";
+    number(from, expected, expected, |a| (0.0..=180.0).contains(&a))
+}
+
+fn shear<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "the largest angle in degrees, from 0, below 90";
+    number(from, expected, expected, |a| (0.0..90.0).contains(&a))
+}
+
+/// One factor of `scale`.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Factor(#[serde(deserialize_with = "factor")] f64);
+
+fn factor<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "a factor from 0.01 to 100";
+    number(from, expected, expected, |f| (0.01..=100.0).contains(&f))
+}
+
+/// `[0.9, 1.1]`: lowest and highest factor.
+fn scale<'de, D: Deserializer<'de>>(from: D) -> Result<[f64; 2], D::Error> {
+    let factors = from.deserialize_any(Factors)?;
+    match factors[..] {
+        [low, high] if low <= high => Ok([low, high]),
+        [low, high] => Err(D::Error::custom(format!(
+            "is [{low}, {high}]; expected the lowest factor first"
+        ))),
+        _ => Err(D::Error::custom(format!(
+            "has {} elements; expected {FACTORS}",
+            factors.len()
+        ))),
+    }
+}
+
+const FACTORS: &str = "the lowest and the highest factor, such as [0.9, 1.1], from 0.01 to 100";
+
+struct Factors;
+
+impl<'de> Visitor<'de> for Factors {
+    type Value = Vec<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(FACTORS)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<f64>, A::Error> {
+        let mut factors = Vec::new();
+        while let Some(Factor(factor)) = array.next_element()? {
+            factors.push(factor);
+        }
+        Ok(factors)
+    }
 }
 
 impl Default for Augment {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// `data.normalize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", rename = "normalization")]
 pub enum Normalize {
     /// Bytes: value / 255. Floats are left as they are.
     #[default]

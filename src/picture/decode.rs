@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
 /// How pictures come to one size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", rename = "way to resize")]
 pub enum Resize {
     /// Not at all: another size is an error.
     #[default]

@@ -13,7 +13,7 @@ mod mnist;
 mod request;
 mod safetensors;
 
-pub use request::{Options, Request};
+pub use request::{Options, Request, folder, path};
 
 use crate::data::{Dataset, Watcher};
 use crate::error::Result;

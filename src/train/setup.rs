@@ -98,7 +98,7 @@ impl Layout {
     pub(super) fn pace(&self, settings: &Settings) -> Pace {
         let train = &settings.train;
         Pace {
-            total_steps: self.steps(train.length),
+            total_steps: self.steps(train.length()),
             eval_every: self.steps(train.eval_every),
             early_stop: train.early_stop,
             chunk: train.chunk,
@@ -191,7 +191,7 @@ pub(super) fn run_info(
         period: settings.schedule.period(),
         batch: settings.data.batch,
         steps_per_epoch: layout.steps_per_epoch,
-        total_steps: layout.steps(settings.train.length),
+        total_steps: layout.steps(settings.train.length()),
         config: format!("{}\n[run]\n{run}", settings.text),
     }
 }

@@ -1,0 +1,273 @@
+//! The sections whose keys are fixed: each is a serde struct, whose fields are the only list of its
+//! keys. What a value may be stands at its field; what holds when nobody says anything, in
+//! `layers.rs`.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::value::{I64Deserializer, I128Deserializer, U64Deserializer};
+use serde::de::{Deserializer, Unexpected, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::args::{MOST, choice, number, some_whole, whole};
+use crate::data::{self, Normalize};
+use crate::error::{Error, Result};
+use crate::source;
+
+/// The keys outside the tables.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Top {
+    #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]
+    pub(super) seed: u64,
+}
+
+/// `[data]`: the samples and how they are served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The source, one of the table of sources.
+    #[serde(skip_deserializing, default = "glyphs", serialize_with = "source_name")]
+    pub source: &'static source::Entry,
+    /// Where the files are, for sources made of files; relative to the current folder.
+    #[serde(
+        default,
+        deserialize_with = "source::folder",
+        serialize_with = "source::path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dir: Option<PathBuf>,
+    /// Order, splits and the glyphs; apart from the run's seed.
+    #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]
+    pub seed: u64,
+    /// Part of the training set held out, in [0, 1).
+    #[serde(deserialize_with = "part")]
+    pub validation: f64,
+    /// Samples per step; at least 1.
+    #[serde(deserialize_with = "whole::<_, _, 1, LARGEST_BATCH>")]
+    pub batch: usize,
+    /// Whether each epoch has its own order.
+    pub shuffle: bool,
+    /// Whether a last, smaller batch is left out.
+    pub drop_last: bool,
+    /// How values become the network's input.
+    #[serde(deserialize_with = "choice")]
+    pub normalize: Normalize,
+    /// The keys that only some sources have.
+    #[serde(skip)]
+    pub options: source::Options,
+}
+
+const LARGEST_BATCH: u64 = u32::MAX as u64;
+
+/// Stands in until the source's name is looked up in the table.
+fn glyphs() -> &'static source::Entry {
+    &source::SOURCES[0]
+}
+
+fn source_name<S: Serializer>(source: &source::Entry, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(source.name)
+}
+
+fn part<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "a part of the training set: 0 or more, below 1";
+    number(from, "a finite number", expected, |part| {
+        (0.0..1.0).contains(&part)
+    })
+}
+
+impl Data {
+    /// Steps in one pass over `samples` samples, those held out not counted; at least 1.
+    ///
+    /// # Errors
+    /// If there is no sample, or no whole batch under `drop_last`.
+    pub fn steps_per_epoch(&self, samples: usize) -> Result<u64> {
+        let (batch, drop_last) = (self.batch, self.drop_last);
+        match data::steps_per_epoch(samples, batch, drop_last) {
+            0 => Err(Error::Argument {
+                what: "data.batch".to_owned(),
+                found: format!(
+                    "{batch}, with {samples} training samples and drop_last = {drop_last}"
+                ),
+                expected: "at least one batch in an epoch".to_owned(),
+                help: "lower data.batch or data.validation, or set data.drop_last = false"
+                    .to_owned(),
+            }),
+            steps => Ok(steps),
+        }
+    }
+}
+
+/// `[train]`: how long, and when something besides training happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Passes over the training set; at least 1. `None` where `steps` says how long it takes.
+    #[serde(
+        default,
+        deserialize_with = "some_whole::<_, _, 1, MOST>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub epochs: Option<u64>,
+    /// Optimizer updates; at least 1.
+    #[serde(
+        default,
+        deserialize_with = "some_whole::<_, _, 1, MOST>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub steps: Option<u64>,
+    /// Distance between evaluations; at least 1.
+    pub eval_every: Length,
+    /// Evaluations without a better loss of the held-out part after which the run ends, those in
+    /// the rising half of a cycle not counted; 0: it goes to its end.
+    #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]
+    pub early_stop: u64,
+    /// Steps between two lines where there is no progress bar; at least 1.
+    #[serde(deserialize_with = "whole::<_, _, 1, MOST>")]
+    pub log_every: u64,
+    /// Steps per submission.
+    pub chunk: Chunk,
+}
+
+impl Train {
+    /// How long: `steps` where they are given, or else `epochs`.
+    #[must_use]
+    pub fn length(&self) -> Length {
+        match (self.steps, self.epochs) {
+            (Some(steps), _) => Length::Steps(steps),
+            (None, epochs) => Length::Epochs(epochs.unwrap_or(1)),
+        }
+    }
+}
+
+/// `[cycle_end]`: what is kept at the low point of each cycle. It never changes what is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CycleEnd {
+    /// The weights, as a member of an ensemble.
+    pub snapshot: bool,
+    /// The mean of the weights at all low points so far.
+    pub average: bool,
+}
+
+impl CycleEnd {
+    /// Whether anything is kept.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.snapshot || self.average
+    }
+}
+
+/// A stretch of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// Passes over the training set.
+    Epochs(u64),
+    /// Optimizer updates.
+    Steps(u64),
+}
+
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Epochs(1) => to.serialize_str("1 epoch"),
+            Self::Epochs(epochs) => to.serialize_str(&format!("{epochs} epochs")),
+            Self::Steps(steps) => to.serialize_u64(*steps),
+        }
+    }
+}
+
+/// `500`, `"500 steps"`, `"1 epoch"`.
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(LengthReader)
+    }
+}
+
+struct LengthReader;
+
+impl Visitor<'_> for LengthReader {
+    type Value = Length;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of steps (500) or a string such as \"1 epoch\" or \"500 steps\"")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, steps: i64) -> Result<Length, E> {
+        whole::<_, _, 1, MOST>(I64Deserializer::new(steps)).map(Length::Steps)
+    }
+
+    fn visit_i128<E: serde::de::Error>(self, steps: i128) -> Result<Length, E> {
+        whole::<_, _, 1, MOST>(I128Deserializer::new(steps)).map(Length::Steps)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, steps: u64) -> Result<Length, E> {
+        whole::<_, _, 1, MOST>(U64Deserializer::new(steps)).map(Length::Steps)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Length, E> {
+        let mut words = text.split_whitespace();
+        let number = words.next().and_then(|word| word.parse::<u64>().ok());
+        let number = number.filter(|n| (1..=MOST).contains(n));
+        match (number, words.next(), words.next()) {
+            (Some(n), Some("epoch" | "epochs"), None) => Ok(Length::Epochs(n)),
+            (Some(n), Some("step" | "steps") | None, None) => Ok(Length::Steps(n)),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+}
+
+/// `train.chunk`: how many steps go to the device in one submission. It never changes a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chunk {
+    /// As many as keep a submission short.
+    Auto,
+    /// This many.
+    Fixed(u32),
+}
+
+/// The longest chunk: a ring of so many slots is the most that is ever useful.
+const LONGEST_CHUNK: u64 = 65_536;
+
+impl Serialize for Chunk {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => to.serialize_str("auto"),
+            Self::Fixed(steps) => to.serialize_u32(*steps),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Chunk {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ChunkReader)
+    }
+}
+
+struct ChunkReader;
+
+impl Visitor<'_> for ChunkReader {
+    type Value = Chunk;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"auto\" or a number of steps per submission")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, steps: i64) -> Result<Chunk, E> {
+        whole::<_, _, 1, LONGEST_CHUNK>(I64Deserializer::new(steps)).map(Chunk::Fixed)
+    }
+
+    fn visit_i128<E: serde::de::Error>(self, steps: i128) -> Result<Chunk, E> {
+        whole::<_, _, 1, LONGEST_CHUNK>(I128Deserializer::new(steps)).map(Chunk::Fixed)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, steps: u64) -> Result<Chunk, E> {
+        whole::<_, _, 1, LONGEST_CHUNK>(U64Deserializer::new(steps)).map(Chunk::Fixed)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Chunk, E> {
+        match text {
+            "auto" => Ok(Chunk::Auto),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+}
