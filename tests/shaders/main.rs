@@ -3,11 +3,8 @@
 //! SPIR-V, MSL and HLSL, and its loops are bounded.
 #![allow(missing_docs)]
 
-#[path = "shaders/loops.rs"]
 mod loops;
-#[path = "shaders/plans.rs"]
 mod plans;
-#[path = "shaders/translate.rs"]
 mod translate;
 
 use std::mem::offset_of;

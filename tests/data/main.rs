@@ -1,14 +1,13 @@
-//! Data sets: the drawn digits, files good and bad, own samples.
+//! Data sets: the drawn digits, files good and bad, own samples, downloads.
+#![allow(missing_docs)]
 
-#[path = "data/cifar10.rs"]
 mod cifar10;
-#[path = "data/idx.rs"]
+#[cfg(feature = "download")]
+mod download;
 mod idx;
-#[path = "data/image_folder.rs"]
 mod image_folder;
-#[path = "data/safetensors.rs"]
 mod safetensors;
-#[path = "support/skip.rs"]
+#[path = "../support/skip.rs"]
 mod skip;
 
 use std::path::{Path, PathBuf};

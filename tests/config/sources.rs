@@ -1,5 +1,4 @@
 //! The keys of `[data]` that only some sources have.
-#![allow(missing_docs)]
 
 use wavetrain::config::{Config, Overrides, Tables};
 use wavetrain::error::Error;

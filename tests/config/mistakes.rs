@@ -1,5 +1,4 @@
 //! Mistakes in a configuration, with the text that a person sees.
-#![allow(missing_docs)]
 
 use std::path::Path;
 

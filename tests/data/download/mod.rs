@@ -1,7 +1,5 @@
 //! `wavetrain data get` against a server on this machine, with archives and hashes made up here.
-#![allow(missing_docs)]
 
-#[path = "download/server.rs"]
 mod server;
 
 use std::fs;

@@ -1,5 +1,4 @@
 //! The table `[augment]`: what it takes, what it refuses, and that it is written back.
-#![allow(missing_docs)]
 
 use wavetrain::config::presets::PRESETS;
 use wavetrain::config::{Config, Overrides, Tables};

@@ -1,6 +1,5 @@
 //! The configuration from outside: every key, layers and how they replace each other, presets, and
-//! writing back. Mistakes are in `config_mistakes.rs`.
-#![allow(missing_docs)]
+//! writing back. Mistakes are in `mistakes.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -42,10 +41,7 @@ fn mistake(text: &str, all: &[&str]) -> String {
 
 #[test]
 fn the_defaults_are_the_first_values_of_the_documented_keys() {
-    assert_eq!(
-        good(LEAST, &[]).to_toml(),
-        include_str!("config/defaults.toml")
-    );
+    assert_eq!(good(LEAST, &[]).to_toml(), include_str!("defaults.toml"));
 }
 
 #[test]

@@ -2,15 +2,10 @@
 //! crates, tables, sizes, names. A rule that is broken fails with file and line.
 #![allow(missing_docs)]
 
-#[path = "architecture/imports.rs"]
 mod imports;
-#[path = "architecture/page.rs"]
 mod page;
-#[path = "architecture/sizes.rs"]
 mod sizes;
-#[path = "architecture/source.rs"]
 mod source;
-#[path = "architecture/tables.rs"]
 mod tables;
 
 use std::path::{Path, PathBuf};

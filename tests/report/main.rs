@@ -1,0 +1,8 @@
+//! The report room: charts, metrics file, run folder, page, terminal.
+
+mod charts;
+mod files;
+mod fixture;
+mod page;
+mod tensorboard;
+mod terminal;
