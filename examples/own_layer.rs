@@ -4,7 +4,6 @@
 //! cargo run --release --example own_layer
 //! ```
 
-use wavetrain::data::Values;
 use wavetrain::kernel::builder::grid;
 use wavetrain::kernel::source::INDEX;
 use wavetrain::kernel::{Builder, Call, Shader, Value};
@@ -122,10 +121,9 @@ fn disc(side: u16, shift: f32) -> Result<Samples> {
 /// with.
 fn reference(trainer: &Trainer, samples: &Samples) -> Result<f64> {
     let (network, weights) = (trainer.network(), trainer.weights()?);
-    let Values::Floats(values) = &samples.values else {
-        return Ok(f64::NAN);
-    };
-    let mut x: Vec<f64> = values.iter().copied().map(f64::from).collect();
+    let all: Vec<u32> = (0..samples.len() as u32).collect();
+    let values = samples.values(&all)?;
+    let mut x: Vec<f64> = values.into_iter().map(f64::from).collect();
     for (position, layer) in network.layers().iter().enumerate() {
         let own = network.parameters().iter().filter(|p| p.layer == position);
         let own = own.map(|p| &weights.tensors[&p.name].values);
@@ -144,7 +142,10 @@ fn reference(trainer: &Trainer, samples: &Samples) -> Result<f64> {
         });
     }
     let chosen = x.chunks_exact(2).map(|y| u32::from(y[1] > y[0]));
-    let right = chosen.zip(&samples.labels).filter(|(a, b)| a == *b).count();
+    let right = chosen
+        .zip(samples.labels())
+        .filter(|(a, b)| a == *b)
+        .count();
     Ok(right as f64 / samples.len() as f64)
 }
 

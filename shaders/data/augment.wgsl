@@ -10,7 +10,7 @@
 // i / quads, with quads = ceil(cols / 4). x has rows of `stride` vec4s; padding stays 0.
 // `samples` are bytes, four to a word, the lowest first, or the bits of floats. `places` has two vec4s
 // for each listed sample: what column and row of a turned pixel come from; unused if nothing turns.
-// The random words are T(step.key_augment; row of the batch, draw): draw 0 flips, 1 shifts, 2 cuts out.
+// The random words are T(step.key_augment; place in the update, draw): draw 0 flips, 1 shifts, 2 cuts out.
 // Rust twin: `Augment` in src/data/augment.rs.
 
 struct Dims {
@@ -53,18 +53,19 @@ struct Draw {
 
 fn draw(sample: u32) -> Draw {
     let listed = step.start + sample;
+    let place = step.first_sample + sample;
     let first = indices[listed] * dims.channels * dims.height * dims.width;
     var drawn = Draw(false, vec2<i32>(0), vec2<u32>(0u), first, listed);
     if dims.flip > 0.0 {
-        let word = threefry(step.key_augment, vec2<u32>(sample, 0u)).x;
+        let word = threefry(step.key_augment, vec2<u32>(place, 0u)).x;
         drawn.flip = threefry_uniform(word) < dims.flip;
     }
     if dims.shift > 0u {
-        let words = threefry(step.key_augment, vec2<u32>(sample, 1u));
+        let words = threefry(step.key_augment, vec2<u32>(place, 1u));
         drawn.shift = vec2<i32>(words % (2u * dims.shift + 1u)) - i32(dims.shift);
     }
     if dims.cutout > 0u {
-        let words = threefry(step.key_augment, vec2<u32>(sample, 2u));
+        let words = threefry(step.key_augment, vec2<u32>(place, 2u));
         drawn.cutout = words % (vec2<u32>(dims.height, dims.width) + 1u - dims.cutout);
     }
     return drawn;

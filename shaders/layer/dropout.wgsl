@@ -32,9 +32,10 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
 
 // Zero or scale for the four channels of a quad. The counter is the element's number in the logical
-// order (sample, channel, row, column), so the mask does not depend on the stored layout.
+// order (sample of the update, channel, row, column), so the mask does not depend on the stored layout
+// nor on the batches that an update takes its samples in.
 fn mask(row: u32, quad: u32) -> vec4<f32> {
-    let sample = row / dims.height;
+    let sample = step.first_sample + row / dims.height;
     let pixel = row % dims.height * dims.width + quad / dims.channel_quads;
     let channel = sample * dims.channels + 4u * (quad % dims.channel_quads);
     let plane = dims.height * dims.width;

@@ -3,12 +3,7 @@
 // loss = sum_j (x_j - t_j)^2 / cols with t_j = [j = label]; dx = 2 (x - t) / (cols count).
 // The chosen class is the largest output.
 //
-// Rows from `step.count` on are idle: their gradient is 0 and they count nothing.
-//
-// Invocation r of the grid owns row r (one sample). A workgroup of 64 rows adds up its losses and
-// its right answers in a fixed tree and writes the two sums to its own place of the step's results,
-// which the host adds up in f64. `rows` keeps each sample's loss and chosen class (the first of
-// equal largest ones) for those who look at single samples.
+// Stands in front of `shaders/loss/rows.wgsl`, which has the other bindings and the entry point.
 // Rust twin: src/loss/mse.rs.
 
 struct Dims {
@@ -24,18 +19,8 @@ struct Dims {
 }
 
 @group(0) @binding(0) var<uniform> dims: Dims;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> labels: array<u32>;
-@group(0) @binding(3) var<storage, read> indices: array<u32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> rows: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read_write> results: array<vec2<f32>>;
-@group(1) @binding(0) var<uniform> step: Step;
 
-var<workgroup> sums: array<vec2<f32>, 64>;
-
-// (loss, chosen class) of the row; writes the row's gradient. The class is -1 where an output is NaN
-// or infinite: arithmetic on such values is not portable, so the bits are looked at.
+// (loss, chosen class) of the row, -1 where an output is not finite; writes the row's gradient.
 fn row_loss(row: u32, label: u32) -> vec2<f32> {
     let base = row * dims.stride;
     var largest = -3.4028234e38;
@@ -59,36 +44,4 @@ fn row_loss(row: u32, label: u32) -> vec2<f32> {
         dx[base + quad] = d * (2.0 * dims.inv_cols * step.inv_count);
     }
     return vec2<f32>(total * dims.inv_cols, f32(chosen));
-}
-
-@compute @workgroup_size(64)
-fn loss(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let block = group.y * groups.x + group.x;
-    let row = block * 64u + local;
-    sums[local] = vec2<f32>(0.0);
-    if row < step.count {
-        let label = labels[indices[step.start + row]];
-        let result = row_loss(row, label);
-        rows[step.start + row] = result;
-        let right = select(0.0, 1.0, result.y == f32(label));
-        // A number of right answers below zero says that an output was not finite.
-        sums[local] = vec2<f32>(result.x, select(right, -16777216.0, result.y < 0.0));
-    } else if row < dims.rows {
-        for (var quad = 0u; quad < (dims.cols + 3u) / 4u; quad++) {
-            dx[row * dims.stride + quad] = vec4<f32>(0.0);
-        }
-    }
-    for (var half = 32u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            sums[local] += sums[local + half];
-        }
-    }
-    if local == 0u && block * 64u < dims.rows {
-        results[step.slot * dims.results_stride + dims.results_first + block] = sums[0];
-    }
 }

@@ -4,7 +4,7 @@ struct Step {
     // The learning rate and the momentum of this step.
     lr: f32,
     momentum: f32,
-    // 1 / samples of the whole step: what turns sums over samples into means.
+    // 1 / samples of the whole update: what turns sums over samples into means.
     inv_count: f32,
     // Samples in this batch; the rows from here on are idle.
     count: u32,
@@ -19,7 +19,10 @@ struct Step {
     key_dropout: vec2<u32>,
     key_augment: vec2<u32>,
     key_user: vec2<u32>,
-    key_spare: vec2<u32>,
+    // The place of the batch's first sample among all samples of the update: random numbers belong to
+    // a sample's place there, whatever batches they come in.
+    first_sample: u32,
+    spare: u32,
     // Four words of the optimizer's own, computed on the host.
     optimizer: vec4<f32>,
 }

@@ -46,7 +46,7 @@ impl Memory {
     pub(super) fn rate(&mut self) -> Result<f64> {
         let mut best: f64 = 0.0;
         for program in &self.forms {
-            let times = self.workshop.time(program, Phases::Step)?;
+            let times = self.workshop.time(program, Phases::Step, 0)?;
             let seconds: f64 = times.into_iter().flatten().sum();
             best = best.max(2.0 * BYTES as f64 / seconds / 1e9);
         }

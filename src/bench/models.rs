@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{StepFigure, median, seconds};
 use crate::config::Config;
-use crate::data::{Dataset, Samples, Values};
+use crate::data::{Dataset, Samples};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::rng::{Key, Stream};
@@ -128,15 +128,12 @@ pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static Model>> {
     names.iter().map(|name| named(name)).collect()
 }
 
-fn made_up(shape: &[usize], count: usize, stream: u64) -> Samples {
+fn made_up(shape: &[usize], count: usize, stream: u64) -> Result<Samples> {
     let width: usize = shape.iter().product();
     let key = Key::new(0, Stream::Bench, stream);
     let bytes = (0..count * width).map(|i| key.words(i as u32, 1)[0] as u8);
-    Samples {
-        shape: shape.to_vec(),
-        values: Values::Bytes(bytes.collect()),
-        labels: (0..count).map(|i| key.words(i as u32, 2)[0] % 10).collect(),
-    }
+    let labels = (0..count).map(|i| key.words(i as u32, 2)[0] % 10);
+    Samples::from_bytes(shape, bytes.collect(), labels.collect())
 }
 
 /// A trainer of a model on made-up data.
@@ -147,12 +144,9 @@ pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
         model.batch, model.layers, model.chunk
     );
     let config = Config::parse(model.name, &config)?;
-    let dataset = Dataset {
-        name: "made up".into(),
-        train: made_up(model.shape, SAMPLES, 10),
-        test: made_up(model.shape, 256, 11),
-        classes: (0..10).map(|class| class.to_string()).collect(),
-    };
+    let train = made_up(model.shape, SAMPLES, 10)?;
+    let test = made_up(model.shape, 256, 11)?;
+    let dataset = Dataset::new("made up", train, test, 10)?;
     Trainer::new(Arc::clone(gpu), config, dataset)
 }
 

@@ -70,7 +70,7 @@ pub(super) fn run(
     let mut base = load(arguments, &[])?;
     let dataset = loading::load(&base)?;
     let range = range_test(arguments, globals, &mut base, &dataset)?;
-    let train = dataset.train.labels.len();
+    let train = dataset.train.len();
     base.settle(train)?;
     let steps = match &arguments.vary {
         Some(_) => arguments
@@ -202,7 +202,7 @@ fn policies(
     steps: u64,
 ) -> Result<Vec<Variant>> {
     let [base_lr, max_lr] = bounds(base).unwrap_or([0.0, 1.0]);
-    let train = dataset.train.labels.len();
+    let train = dataset.train.len();
     let takes = Takes {
         base_lr,
         max_lr,
@@ -242,7 +242,7 @@ fn varied(
             true => loading::load(&config)?,
             false => dataset.clone(),
         };
-        config.settle(dataset.train.labels.len())?;
+        config.settle(dataset.train.len())?;
         Ok(Variant {
             takes: config.schedule.describe(),
             name: set,

@@ -125,13 +125,13 @@ fn config(arguments: &Arguments, model: &Model) -> Result<Config> {
 fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
     let description = &model.description;
     let (shape, classes) = (&description.input, &description.classes);
-    if dataset.train.shape != *shape || dataset.classes.len() != classes.len() {
+    if dataset.train.shape() != *shape || dataset.classes().len() != classes.len() {
         return Err(Error::Argument {
             what: format!("the data of {}", dataset.name),
             found: format!(
                 "samples of the shape {:?} in {} classes",
-                dataset.train.shape,
-                dataset.classes.len()
+                dataset.train.shape(),
+                dataset.classes().len()
             ),
             expected: format!(
                 "the shape {shape:?} and {} classes, which {} was trained for",
@@ -141,10 +141,10 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
             help: "name the data of the training with --data and --set data.source=NAME".into(),
         });
     }
-    if dataset.classes != *classes {
+    if dataset.classes() != *classes {
         output::note(&[format!(
             "the classes have other names: {} in the data, {} in the model",
-            dataset.classes.join(", "),
+            dataset.classes().join(", "),
             classes.join(", ")
         )]);
     }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::output::Output;
+use crate::data::Storage;
 use crate::error::Result;
 use crate::export;
 use crate::kernel::program::mebibytes;
-use crate::model::{Model, Storage};
+use crate::model::Model;
 use crate::report::folder::model_file;
 
 /// Writes a trained network as an ONNX model

@@ -41,12 +41,16 @@ pub(super) fn run(
 }
 
 /// The phases with their names.
-fn phases(plan: &Plan) -> [(&'static str, &[Op]); 3] {
-    [
+fn phases(plan: &Plan) -> Vec<(&'static str, &[Op])> {
+    let mut phases: Vec<(&str, &[Op])> = vec![
         ("forward", &plan.forward),
         ("backward", &plan.backward),
+        ("accumulate", &plan.accumulate),
         ("update", &plan.update),
-    ]
+    ];
+    // Only an update of several batches has sums to add.
+    phases.retain(|(name, ops)| *name != "accumulate" || !ops.is_empty());
+    phases
 }
 
 /// Bytes of global memory for each operation: what decides whether a kernel waits for memory.

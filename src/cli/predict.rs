@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::options::Globals;
 use super::output::{self, Output};
-use crate::data::Samples;
+use crate::data::{Samples, Storage};
 use crate::error::{Error, Result};
-use crate::model::{Model, Storage};
+use crate::model::Model;
 use crate::picture::Resize;
 use crate::picture::{Photo, Wish, pictures_in};
 use crate::report::folder::model_file;
@@ -74,7 +74,7 @@ pub(super) fn run(
     let rows = outputs.rows.chunks_exact(model.description.classes.len());
     let mut predictions = Vec::new();
     for ((path, photo), row) in photos.iter().zip(rows) {
-        let likely = likely(row, evaluator.network().loss().name());
+        let likely = likely(row, evaluator.network().loss());
         let likely = likely.map_err(|problem| Error::Data {
             file: path.clone(),
             problem,
@@ -100,10 +100,7 @@ fn wish(arguments: &Arguments, model: &Model) -> Result<Wish> {
             [channels, height, width]
         }
         _ => {
-            let kind = match description.values {
-                Storage::Bytes => "bytes",
-                Storage::Floats => "floats",
-            };
+            let kind = description.values.name();
             return Err(Error::Argument {
                 what: model.path.display().to_string(),
                 found: format!("takes {kind} of the shape {:?}", description.input),

@@ -55,6 +55,7 @@ policy = "triangular"
 
 [train]
 epochs = 1
+accumulate = 1
 eval_every = "1 epoch"
 early_stop = 0
 log_every = 100

@@ -192,10 +192,11 @@ impl Config {
     /// Steps in one pass over `train` training samples, of which `data.validation` is still part.
     ///
     /// # Errors
-    /// If no sample is left to train on, or no whole batch under `drop_last`.
+    /// As [`Data::steps_per_epoch`], and if no sample is left to train on.
     pub fn steps_per_epoch(&self, train: usize) -> Result<u64> {
         let split = data::Split::new(train, self.data.validation, self.data.seed)?;
-        self.data.steps_per_epoch(split.train.len())
+        self.data
+            .steps_per_epoch(split.train.len(), self.train.accumulate)
     }
 
     /// Steps of the whole run with `train` training samples (see [`Config::steps_per_epoch`]).

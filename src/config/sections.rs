@@ -42,7 +42,7 @@ pub struct Data {
     /// Part of the training set held out, in [0, 1).
     #[serde(deserialize_with = "part")]
     pub validation: f64,
-    /// Samples per step; at least 1.
+    /// Samples of a batch; at least 1.
     #[serde(deserialize_with = "whole::<_, _, 1, LARGEST_BATCH>")]
     pub batch: usize,
     /// Whether each epoch has its own order.
@@ -76,11 +76,13 @@ fn part<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 }
 
 impl Data {
-    /// Steps in one pass over `samples` samples, those held out not counted; at least 1.
+    /// Steps of `accumulate` batches in one pass over `samples` samples, those held out not counted;
+    /// at least 1.
     ///
     /// # Errors
-    /// If there is no sample, or no whole batch under `drop_last`.
-    pub fn steps_per_epoch(&self, samples: usize) -> Result<u64> {
+    /// If there is no sample, no whole batch under `drop_last`, or if an epoch has fewer batches than
+    /// a step.
+    pub fn steps_per_epoch(&self, samples: usize, accumulate: usize) -> Result<u64> {
         let (batch, drop_last) = (self.batch, self.drop_last);
         match data::steps_per_epoch(samples, batch, drop_last) {
             0 => Err(Error::Argument {
@@ -92,7 +94,18 @@ impl Data {
                 help: "lower data.batch or data.validation, or set data.drop_last = false"
                     .to_owned(),
             }),
-            steps => Ok(steps),
+            batches if batches < accumulate as u64 => Err(Error::Argument {
+                what: "train.accumulate".to_owned(),
+                found: format!(
+                    "{accumulate}, with {samples} training samples in batches of {batch}"
+                ),
+                expected: format!("at most {batches}, the batches of an epoch"),
+                help: "lower train.accumulate or data.batch".to_owned(),
+            }),
+            _ => {
+                let samples_per_step = batch.saturating_mul(accumulate);
+                Ok(data::steps_per_epoch(samples, samples_per_step, drop_last))
+            }
         }
     }
 }
@@ -115,6 +128,10 @@ pub struct Train {
         skip_serializing_if = "Option::is_none"
     )]
     pub steps: Option<u64>,
+    /// Batches whose gradients one step takes, at least 1: a step is an update, and the last of an
+    /// epoch may have fewer.
+    #[serde(deserialize_with = "whole::<_, _, 1, LARGEST_BATCH>")]
+    pub accumulate: usize,
     /// Distance between evaluations; at least 1.
     pub eval_every: Length,
     /// Evaluations without a better loss of the held-out part after which the run ends, those in

@@ -152,7 +152,8 @@ pub(super) fn runs(data: Option<&super::Data>, train: Option<&super::Train>) -> 
     let stated = data.and_then(|data| {
         let sizes = data.source.sizes?;
         let split = crate::data::Split::new(sizes.train, data.validation, data.seed).ok()?;
-        data.steps_per_epoch(split.train.len()).ok()
+        let accumulate = train.map_or(1, |train| train.accumulate);
+        data.steps_per_epoch(split.train.len(), accumulate).ok()
     });
     let sizes = stated.map_or_else(|| vec![10_000, 100, 1], |size| vec![size]);
     let run = |steps_per_epoch: u64| Scope {

@@ -28,8 +28,8 @@ pub enum Padding {
 ///
 /// They follow each other: the affine map (bilinear; what it brings in from outside is 0 before
 /// normalisation), the shift, the flip, normalisation, the cut-out. Each has its own random numbers, a
-/// function of the run's seed, the step and the sample's place in its batch, so neither the chunk nor where
-/// the samples lie nor the class of kernels changes them.
+/// function of the run's seed, the step and the sample's place in the update, so neither the chunk nor the
+/// batches that an update takes its samples in nor where the samples lie nor the class of kernels changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
@@ -136,7 +136,7 @@ impl Default for Augment {
 }
 
 /// What a random number is for: the `draw` of the generator's counter, whose `element` is the
-/// sample's place in its batch. The shader has the same numbers.
+/// sample's place in the update. The shader has the same numbers.
 #[repr(u32)]
 enum Purpose {
     Flip = 0,

@@ -1,6 +1,7 @@
 //! How values become the network's input.
 
-use super::{Samples, Values};
+use super::samples::BLOCK;
+use super::{Samples, Storage};
 use crate::error::{Error, Result};
 
 /// `data.normalize`.
@@ -33,7 +34,8 @@ impl Normalization {
     /// Measures the samples that are trained on, those at `indices`.
     ///
     /// # Errors
-    /// If `indices` is empty or holds one that is not below the number of samples.
+    /// If `indices` is empty or holds one that is not below the number of samples; samples that cannot
+    /// be read.
     pub fn new(kind: Normalize, samples: &Samples, indices: &[u32]) -> Result<Self> {
         let count = samples.len();
         let outside = indices.iter().find(|&&index| index as usize >= count);
@@ -50,111 +52,116 @@ impl Normalization {
             mean: vec![0.0; elements],
             scale: vec![scale; elements],
         };
-        Ok(match (kind, &samples.values) {
-            (Normalize::Unit, Values::Bytes(_)) => constant(1.0 / 255.0),
-            (Normalize::Unit, Values::Floats(_)) | (Normalize::None, _) => constant(1.0),
-            (Normalize::MeanImage, Values::Bytes(values)) => mean_image(values, elements, indices),
-            (Normalize::MeanImage, Values::Floats(values)) => mean_image(values, elements, indices),
-            (Normalize::Standard, Values::Bytes(values)) => {
-                standard(values, &samples.shape, indices)
-            }
-            (Normalize::Standard, Values::Floats(values)) => {
-                standard(values, &samples.shape, indices)
-            }
-        })
+        match (kind, samples.storage()) {
+            (Normalize::Unit, Storage::Bytes) => Ok(constant(1.0 / 255.0)),
+            (Normalize::Unit, Storage::Floats) | (Normalize::None, _) => Ok(constant(1.0)),
+            (Normalize::MeanImage, _) => mean_image(samples, indices),
+            (Normalize::Standard, _) => standard(samples, indices),
+        }
     }
 
     /// The input that a sample becomes: what the GPU computes, for checks and references.
     ///
-    /// # Panics
-    /// If `index` is not below the number of samples.
-    #[must_use]
-    pub fn input(&self, samples: &Samples, index: usize) -> Vec<f32> {
-        let elements = samples.elements();
-        let range = index * elements..(index + 1) * elements;
-        let values: Vec<f32> = match &samples.values {
-            Values::Bytes(values) => values[range].iter().map(|&v| f32::from(v)).collect(),
-            Values::Floats(values) => values[range].to_vec(),
-        };
+    /// # Errors
+    /// If `index` is not below the number of samples, or a sample that cannot be read.
+    pub fn input(&self, samples: &Samples, index: u32) -> Result<Vec<f32>> {
+        let values = samples.values(&[index])?;
         let statistics = self.mean.iter().zip(&self.scale);
         let pairs = values.iter().zip(statistics);
-        pairs.map(|(v, (mean, scale))| (v - mean) * scale).collect()
+        Ok(pairs.map(|(v, (mean, scale))| (v - mean) * scale).collect())
     }
 }
 
-/// The samples at `indices`, one slice each.
-fn chosen<'a, T>(
-    values: &'a [T],
-    elements: usize,
-    indices: &'a [u32],
-) -> impl Iterator<Item = &'a [T]> {
-    indices.iter().map(move |&index| {
-        let start = index as usize * elements;
-        &values[start..start + elements]
+/// Calls `each` with every sample at `indices`, in their order.
+fn for_each(samples: &Samples, indices: &[u32], mut each: impl FnMut(&[f32])) -> Result<()> {
+    for block in indices.chunks(BLOCK) {
+        let values = samples.values(block)?;
+        values.chunks_exact(samples.elements()).for_each(&mut each);
+    }
+    Ok(())
+}
+
+fn mean_image(samples: &Samples, indices: &[u32]) -> Result<Normalization> {
+    let mut sums = vec![0.0_f64; samples.elements()];
+    for_each(samples, indices, |sample| {
+        for (sum, &value) in sums.iter_mut().zip(sample) {
+            *sum += f64::from(value);
+        }
+    })?;
+    let count = indices.len() as f64;
+    Ok(Normalization {
+        mean: sums.iter().map(|sum| (sum / count) as f32).collect(),
+        scale: vec![1.0; samples.elements()],
     })
 }
 
-fn mean_image<T: Copy + Into<f64>>(
-    values: &[T],
-    elements: usize,
-    indices: &[u32],
-) -> Normalization {
-    let mut sums = vec![0.0_f64; elements];
-    for sample in chosen(values, elements, indices) {
-        for (sum, &value) in sums.iter_mut().zip(sample) {
-            *sum += value.into();
-        }
-    }
-    let count = indices.len() as f64;
-    Normalization {
-        mean: sums.iter().map(|sum| (sum / count) as f32).collect(),
-        scale: vec![1.0; elements],
-    }
+/// What is known of the values of a channel.
+#[derive(Debug, Clone, Copy)]
+struct Channel {
+    sum: f64,
+    low: f64,
+    high: f64,
+    /// Sum of the squared distances to the mean.
+    squares: f64,
 }
 
-fn standard<T: Copy + Into<f64>>(values: &[T], shape: &[usize], indices: &[u32]) -> Normalization {
-    let elements: usize = shape.iter().product();
+/// Mean and 1 / deviation of each channel, in f64 and in two passes: the textbook's single pass
+/// loses all digits where the mean is large against the deviation.
+fn standard(samples: &Samples, indices: &[u32]) -> Result<Normalization> {
     // Every shape has a first dimension that is not 0 (`Samples`); 1 is the harmless answer.
-    let size = shape.iter().skip(1).product::<usize>().max(1);
-    let mut result = Normalization {
-        mean: Vec::with_capacity(elements),
-        scale: Vec::with_capacity(elements),
+    let size = samples.shape().iter().skip(1).product::<usize>().max(1);
+    let nothing = Channel {
+        sum: 0.0,
+        low: f64::INFINITY,
+        high: f64::NEG_INFINITY,
+        squares: 0.0,
     };
-    for start in (0..elements).step_by(size) {
-        let channel = || {
-            chosen(values, elements, indices)
-                .flat_map(|sample| &sample[start..start + size])
-                .map(|&value| value.into())
-        };
-        let (mean, scale) = moments(channel, (indices.len() * size) as f64);
+    let mut channels = vec![nothing; samples.elements() / size];
+    for_each(samples, indices, |sample| {
+        for (channel, values) in channels.iter_mut().zip(sample.chunks_exact(size)) {
+            for value in values.iter().copied().map(f64::from) {
+                channel.sum += value;
+                channel.low = channel.low.min(value);
+                channel.high = channel.high.max(value);
+            }
+        }
+    })?;
+    let count = (indices.len() * size) as f64;
+    for_each(samples, indices, |sample| {
+        for (channel, values) in channels.iter_mut().zip(sample.chunks_exact(size)) {
+            let mean = channel.sum / count;
+            for value in values.iter().copied().map(f64::from) {
+                channel.squares += (value - mean) * (value - mean);
+            }
+        }
+    })?;
+    let mut result = Normalization {
+        mean: Vec::with_capacity(samples.elements()),
+        scale: Vec::with_capacity(samples.elements()),
+    };
+    for channel in channels {
+        let (mean, scale) = channel.moments(count);
         result.mean.extend(std::iter::repeat_n(mean, size));
         result.scale.extend(std::iter::repeat_n(scale, size));
     }
-    result
+    Ok(result)
 }
 
-/// Mean and 1 / deviation of `count` values, in f64 and in two passes: the textbook's single pass
-/// loses all digits where the mean is large against the deviation.
-fn moments<I: Iterator<Item = f64>>(values: impl Fn() -> I, count: f64) -> (f32, f32) {
-    let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
-    for value in values() {
-        sum += value;
-        low = low.min(value);
-        high = high.max(value);
+impl Channel {
+    /// Mean and 1 / deviation of `count` values.
+    fn moments(self, count: f64) -> (f32, f32) {
+        if self.low == self.high {
+            return (self.low as f32, 1.0);
+        }
+        let scale = 1.0 / (self.squares / count).sqrt();
+        // A deviation below f32's normal range is as good as none.
+        let scale = if scale <= f64::from(f32::MAX) {
+            scale as f32
+        } else {
+            1.0
+        };
+        ((self.sum / count) as f32, scale)
     }
-    if low == high {
-        return (low as f32, 1.0);
-    }
-    let mean = sum / count;
-    let squares: f64 = values().map(|value| (value - mean) * (value - mean)).sum();
-    let scale = 1.0 / (squares / count).sqrt();
-    // A deviation below f32's normal range is as good as none.
-    let scale = if scale <= f64::from(f32::MAX) {
-        scale as f32
-    } else {
-        1.0
-    };
-    (mean as f32, scale)
 }
 
 #[cfg(test)]
@@ -169,7 +176,7 @@ mod tests {
         let normalization = Normalization::new(kind, samples, indices).unwrap();
         let chosen = indices.iter();
         chosen
-            .map(|&i| normalization.input(samples, i as usize))
+            .map(|&i| normalization.input(samples, i).unwrap())
             .collect()
     }
 
@@ -207,7 +214,7 @@ mod tests {
         // Deviations -15, -5, 5, 15: variance 125.
         let scale = (1.0 / 125.0_f64.sqrt()) as f32;
         assert_eq!(measured.scale, [scale, scale, 1.0, 1.0]);
-        assert_eq!(measured.input(&samples, 1)[2..], [0.0, 0.0]);
+        assert_eq!(measured.input(&samples, 1).unwrap()[2..], [0.0, 0.0]);
     }
 
     #[test]
@@ -218,7 +225,7 @@ mod tests {
         assert_eq!(inputs(Normalize::None, &samples, &every)[2][0], 255.0);
         let mean = Normalization::new(Normalize::MeanImage, &samples, &[0, 1]).unwrap();
         assert_eq!(mean.mean, [10.0, 20.0, 7.0, 7.0]);
-        assert_eq!(mean.input(&samples, 2), [245.0, -20.0, 2.0, 2.0]);
+        assert_eq!(mean.input(&samples, 2).unwrap(), [245.0, -20.0, 2.0, 2.0]);
     }
 
     #[test]

@@ -52,6 +52,15 @@ pub fn things(number: u64, thing: &str) -> String {
     format!("{} {thing}{plural}", count(number))
 }
 
+/// The samples of a step of `batches` batches: `128 samples`, `4 x 32 samples`.
+pub fn batches_of(batches: usize, batch: usize) -> String {
+    let batch = things(batch as u64, "sample");
+    match batches {
+        1 => batch,
+        _ => format!("{} x {batch}", count(batches as u64)),
+    }
+}
+
 /// A shape: `1 × 28 × 28` with `by` = ` × `.
 pub fn shape(shape: &[usize], by: &str) -> String {
     let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();

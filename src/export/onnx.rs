@@ -14,8 +14,8 @@ use crate::onnx::{Graph, IR_VERSION, OPSET};
 pub const INPUT: &str = "input";
 /// The output with the last layer's values.
 pub const LOGITS: &str = "logits";
-/// The output with a probability for each class: the softmax of the logits, or under `mse` the
-/// logits cut to 0 to 1.
+/// The output with a probability for each class, as the loss reads the logits
+/// ([`crate::loss::Loss::probabilities`]).
 pub const PROBABILITIES: &str = "probabilities";
 
 /// The largest file: readers of its format count bytes in 31 bits.
@@ -38,14 +38,9 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
     let logits = logits.map_err(|problem| wrong(model, problem, "give the layer an `onnx`"))?;
     let classes = [network.classes()];
     graph.output(LOGITS, &classes, "Identity", &[&logits], &[]);
-    match network.loss().name() {
-        "mse" => {
-            let bounds = [0.0, 1.0].map(|bound| graph.number("bound", bound));
-            let inputs = [LOGITS, &bounds[0], &bounds[1]];
-            graph.output(PROBABILITIES, &classes, "Clip", &inputs, &[]);
-        }
-        _ => graph.output(PROBABILITIES, &classes, "Softmax", &[LOGITS], &[]),
-    }
+    network
+        .loss()
+        .onnx_head(&mut graph, LOGITS, PROBABILITIES, &classes);
     let classes = serde_json::to_string(&description.classes).unwrap_or_default();
     let proto = ModelProto {
         ir_version: IR_VERSION,

@@ -40,6 +40,8 @@ pub enum Phase {
     Forward,
     /// From the loss to the gradients.
     Backward,
+    /// From the gradients of several batches to their sum.
+    Accumulate,
     /// From the gradients to the parameters.
     Update,
 }
@@ -430,6 +432,7 @@ impl Builder {
         match self.phase {
             Phase::Forward => self.plan.forward.push(op),
             Phase::Backward => self.plan.backward.push(op),
+            Phase::Accumulate => self.plan.accumulate.push(op),
             Phase::Update => self.plan.update.push(op),
         }
     }

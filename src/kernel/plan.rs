@@ -95,6 +95,8 @@ pub enum Key {
     Parameters,
     /// All gradients, with the parameters' offsets.
     Gradients,
+    /// The sum of the gradients of so many batches of an update.
+    GradientSum(usize),
     /// A state of the optimizer by its name, with the parameters' offsets.
     Optimizer(&'static str),
     /// A state of a layer by its full name (`3.running_mean`).
@@ -118,7 +120,7 @@ impl Key {
             Self::Rows(_) | Self::Results(_) => Role::Results,
             Self::Mean | Self::Scale | Self::Multipliers | Self::Nothing => Role::Table,
             Self::Parameters => Role::Parameters,
-            Self::Gradients => Role::Gradients,
+            Self::Gradients | Self::GradientSum(_) => Role::Gradients,
             Self::Optimizer(_) | Self::State(_) => Role::State,
             Self::Value(_) => Role::Value,
         }
@@ -148,6 +150,8 @@ impl fmt::Display for Key {
             Self::Multipliers => f.write_str("multipliers"),
             Self::Parameters => f.write_str("parameters"),
             Self::Gradients => f.write_str("gradients"),
+            Self::GradientSum(1) => f.write_str("gradients of a batch"),
+            Self::GradientSum(batches) => write!(f, "gradients of {batches} batches"),
             Self::Optimizer(name) | Self::Kept(name) => f.write_str(name),
             Self::State(name) | Self::Value(name) => f.write_str(name),
             Self::Nothing => f.write_str("nothing"),
@@ -283,7 +287,7 @@ pub struct PlannedKernel {
 /// A step as data.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// Samples per step.
+    /// Samples of a batch.
     pub batch: usize,
     /// Kernel class (`lanes`).
     pub class: String,
@@ -297,6 +301,9 @@ pub struct Plan {
     pub forward: Vec<Op>,
     /// From the loss to the gradients.
     pub backward: Vec<Op>,
+    /// Where an update takes several batches: two commands for each level of the tree of their
+    /// gradients, one that adds a sum to the gradients and one that keeps them as such a sum.
+    pub accumulate: Vec<Op>,
     /// From the gradients to the parameters.
     pub update: Vec<Op>,
 }
@@ -307,6 +314,7 @@ impl Plan {
         self.forward
             .iter()
             .chain(&self.backward)
+            .chain(&self.accumulate)
             .chain(&self.update)
     }
 
@@ -318,7 +326,7 @@ impl Plan {
         })
     }
 
-    /// Floating-point operations of a step.
+    /// Floating-point operations of all commands, each run once.
     #[must_use]
     pub fn flops(&self) -> u64 {
         self.dispatches().map(|dispatch| dispatch.flops).sum()

@@ -3,6 +3,7 @@
 mod timing;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::bind::{self, DIMS, STEP};
@@ -71,7 +72,13 @@ pub enum Phases {
     Forward,
     /// Forward and backward.
     Gradients,
-    /// A whole training step.
+    /// Adds the sum of this level to the gradients.
+    Add(usize),
+    /// Keeps the gradients as the sum of this level.
+    Keep(usize),
+    /// The update alone.
+    Update,
+    /// All commands of a plan, in order: a whole training step of one batch.
     Step,
 }
 
@@ -79,19 +86,32 @@ pub enum Phases {
 #[derive(Debug)]
 pub struct Program {
     commands: Vec<Command>,
-    forward: usize,
-    backward: usize,
+    /// Where forward, backward and the sums of gradients end.
+    ends: [usize; 3],
 }
 
 impl Program {
+    /// Where the commands of some phases lie among all.
+    pub(crate) fn range(&self, phases: Phases) -> Range<usize> {
+        let [forward, backward, sums] = self.ends;
+        match phases {
+            Phases::Forward => 0..forward,
+            Phases::Gradients => 0..backward,
+            Phases::Add(level) => backward + 2 * level..backward + 2 * level + 1,
+            Phases::Keep(level) => backward + 2 * level + 1..backward + 2 * level + 2,
+            Phases::Update => sums..self.commands.len(),
+            Phases::Step => 0..self.commands.len(),
+        }
+    }
+
     /// The commands of some phases.
     fn commands(&self, phases: Phases) -> &[Command] {
-        let end = match phases {
-            Phases::Forward => self.forward,
-            Phases::Gradients => self.backward,
-            Phases::Step => self.commands.len(),
-        };
-        &self.commands[..end]
+        &self.commands[self.range(phases)]
+    }
+
+    /// Number of all commands.
+    pub(crate) fn len(&self) -> usize {
+        self.commands.len()
     }
 }
 
@@ -154,9 +174,16 @@ impl Workshop {
     /// # Errors
     /// If no plan has that buffer.
     pub fn write(&self, key: &Key, bytes: &[u8]) -> Result<()> {
-        self.gpu
-            .queue
-            .write_buffer(self.shared(key)?, 0, &padded(bytes));
+        self.write_at(key, 0, bytes)
+    }
+
+    /// Fills a shared buffer from byte `at` on, a multiple of four.
+    ///
+    /// # Errors
+    /// If no plan has that buffer.
+    pub(crate) fn write_at(&self, key: &Key, at: u64, bytes: &[u8]) -> Result<()> {
+        let buffer = self.shared(key)?;
+        self.gpu.queue.write_buffer(buffer, at, &padded(bytes));
         Ok(())
     }
 
@@ -209,10 +236,11 @@ impl Workshop {
             });
         }
         self.gpu.check()?;
+        let backward = plan.forward.len() + plan.backward.len();
+        let sums = backward + plan.accumulate.len();
         Ok(Program {
             commands,
-            forward: plan.forward.len(),
-            backward: plan.forward.len() + plan.backward.len(),
+            ends: [plan.forward.len(), backward, sums],
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::source::{INDEX, NUMERIC, STEP, Shader, Snippet, THREEFRY};
+use super::source::{INDEX, NUMERIC, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY};
 
 /// One line of the table.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Entry {
     pub summary: &'static str,
     snippets: &'static [&'static Snippet],
     text: &'static str,
+    skeleton: Option<&'static Skeleton>,
 }
 
 impl Entry {
@@ -25,18 +26,22 @@ impl Entry {
             summary: Cow::Borrowed(self.summary),
             snippets: self.snippets.to_vec(),
             text: Cow::Borrowed(self.text),
+            skeleton: self.skeleton,
         }
     }
 }
 
 macro_rules! shaders {
-    ($($name:literal: $summary:literal, [$($snippet:ident),*];)*) => {
+    (@on) => { None };
+    (@on $skeleton:ident) => { Some(&$skeleton) };
+    ($($name:literal: $summary:literal, [$($snippet:ident),*] $(on $skeleton:ident)?;)*) => {
         /// All shaders that are files.
         pub static SHADERS: &[Entry] = &[$(Entry {
             name: $name,
             summary: $summary,
             snippets: &[$(&$snippet),*],
             text: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            skeleton: shaders!(@on $($skeleton)?),
         }),*];
     };
 }
@@ -66,8 +71,9 @@ shaders! {
     "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];
     "layer/conv2d_parts": "the weight gradient of a convolution from the parts of its sum", [INDEX];
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
-    "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC];
-    "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC];
+    "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
+    "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
+    "optim/accumulate": "the gradients of several batches, added up pairwise", [INDEX];
     "optim/gradient_norm": "the sum of the squares of all gradients, in parts", [STEP];
     "optim/sgd": "one update of all parameters by SGD with momentum", [STEP, INDEX];
 }

@@ -119,7 +119,12 @@ fn renumber(
     }
     let buffer_of = |buffer: usize| new_buffers[value_slots.get(&buffer).unwrap_or(&buffer)];
     let image_of = |image: usize| new_images[&image_slots[&image]];
-    let phases = [&mut plan.forward, &mut plan.backward, &mut plan.update];
+    let phases = [
+        &mut plan.forward,
+        &mut plan.backward,
+        &mut plan.accumulate,
+        &mut plan.update,
+    ];
     for op in phases.into_iter().flatten() {
         match op {
             Op::Dispatch(dispatch) => {

@@ -35,6 +35,31 @@ snippet!(NUMERIC, "numeric");
 /// All snippets.
 pub static SNIPPETS: &[&Snippet] = &[&STEP, &THREEFRY, &INDEX, &NUMERIC];
 
+/// WGSL that several shaders end with: bindings and entry points around functions that the shader's
+/// own file holds.
+#[derive(Debug)]
+pub struct Skeleton {
+    /// The name (`loss/rows`): the file is `shaders/NAME.wgsl`.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! skeleton {
+    ($name:ident, $file:literal) => {
+        #[doc = concat!("The skeleton `shaders/", $file, ".wgsl`.")]
+        pub static $name: Skeleton = Skeleton {
+            name: $file,
+            text: include_str!(concat!("../../shaders/", $file, ".wgsl")),
+        };
+    };
+}
+
+skeleton!(ROWS, "loss/rows");
+
+/// All skeletons.
+pub static SKELETONS: &[&Skeleton] = &[&ROWS];
+
 /// A shader: one file, with the snippets that it uses. An own layer makes one from its own WGSL.
 #[derive(Debug, Clone)]
 pub struct Shader {
@@ -46,6 +71,8 @@ pub struct Shader {
     pub snippets: Vec<&'static Snippet>,
     /// Its text.
     pub text: Cow<'static, str>,
+    /// What stands behind it, where several shaders share that.
+    pub skeleton: Option<&'static Skeleton>,
 }
 
 /// Where a stretch of composed lines comes from.
@@ -78,10 +105,20 @@ impl Shader {
             summary: Cow::Borrowed(""),
             snippets: snippets.to_vec(),
             text: text.into(),
+            skeleton: None,
         }
     }
 
-    /// Concatenates the snippets and the file.
+    /// The same shader in front of a skeleton.
+    #[must_use]
+    pub fn on(self, skeleton: &'static Skeleton) -> Self {
+        Self {
+            skeleton: Some(skeleton),
+            ..self
+        }
+    }
+
+    /// Concatenates the snippets, the file and the skeleton.
     #[must_use]
     pub fn compose(&self) -> Composed {
         let mut composed = Composed {
@@ -96,6 +133,9 @@ impl Shader {
             );
         }
         composed.push(&format!("shaders/{}.wgsl", self.name), &self.text);
+        if let Some(skeleton) = self.skeleton {
+            composed.push(&format!("shaders/{}.wgsl", skeleton.name), skeleton.text);
+        }
         composed
     }
 }

@@ -2,9 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, Loss, LossReference, LossSite, dispatch, first_largest};
+use super::{Entry, Invalid, Loss, LossReference, LossSite, dispatch, first_largest};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
+use crate::onnx::Graph;
+
+pub(super) const ENTRY: Entry<dyn Loss> = Entry {
+    name: "cross_entropy",
+    summary: "cross entropy of softmax (torch.nn.CrossEntropyLoss)",
+    arguments: &["label_smoothing"],
+    short: None,
+    example: "label_smoothing = 0.1",
+    parse: |args| Ok(Box::new(args.read::<CrossEntropy>()?)),
+};
 
 /// -sum_j t_j log p_j with p = softmax(x) and t_j = (1 - s) [j = label] + s / classes, the mean
 /// over the samples, as torch.nn.CrossEntropyLoss (label smoothing: Szegedy et al. 2016).
@@ -45,6 +55,18 @@ impl Loss for CrossEntropy {
             call.f32("smoothing", self.label_smoothing)
                 .f32("uniform_share", share)
         })
+    }
+
+    /// Their softmax.
+    fn probabilities(&self, row: &[f32]) -> Vec<f64> {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let power = |output: &f32| (f64::from(*output) - f64::from(largest)).exp();
+        let total: f64 = row.iter().map(power).sum();
+        row.iter().map(|output| power(output) / total).collect()
+    }
+
+    fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]) {
+        graph.output(name, shape, "Softmax", &[logits], &[]);
     }
 
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Value, shaders};
+use crate::onnx::Graph;
 
 /// Rows that one workgroup of a loss kernel owns, and whose sums share a place in the results.
 pub const BLOCK: usize = 64;
@@ -68,6 +69,13 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     /// If the adapter cannot run it at this size.
     fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value>;
 
+    /// The probability of each class that a row of the network's outputs stands for.
+    fn probabilities(&self, row: &[f32]) -> Vec<f64>;
+
+    /// Appends the operators that make such probabilities of the outputs called `logits`; they become
+    /// the graph's output `name` of `shape`.
+    fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]);
+
     /// Losses, choices and gradient in f64 from the definition; used by the proofs only. `x` has a
     /// row of `classes` outputs for each of `labels`.
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
@@ -121,7 +129,7 @@ fn dispatch(
 }
 
 /// The first of the largest values.
-fn first_largest(row: &[f64]) -> usize {
+pub(crate) fn first_largest(row: &[f64]) -> usize {
     let mut best = 0;
     for (i, value) in row.iter().enumerate() {
         if *value > row[best] {
@@ -132,21 +140,4 @@ fn first_largest(row: &[f64]) -> usize {
 }
 
 /// The table of losses: the only place that lists them.
-pub static LOSSES: &[Entry<dyn Loss>] = &[
-    Entry {
-        name: "cross_entropy",
-        summary: "cross entropy of softmax (torch.nn.CrossEntropyLoss)",
-        arguments: &["label_smoothing"],
-        short: None,
-        example: "label_smoothing = 0.1",
-        parse: |args| Ok(Box::new(args.read::<CrossEntropy>()?)),
-    },
-    Entry {
-        name: "mse",
-        summary: "mean squared error against one-hot rows (torch.nn.MSELoss)",
-        arguments: &[],
-        short: None,
-        example: "",
-        parse: |args| Ok(Box::new(args.read::<Mse>()?)),
-    },
-];
+pub static LOSSES: &[Entry<dyn Loss>] = &[cross_entropy::ENTRY, mse::ENTRY];

@@ -2,9 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Loss, LossReference, LossSite, dispatch, first_largest};
+use super::{Entry, Loss, LossReference, LossSite, dispatch, first_largest};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
+use crate::onnx::Graph;
+
+pub(super) const ENTRY: Entry<dyn Loss> = Entry {
+    name: "mse",
+    summary: "mean squared error against one-hot rows (torch.nn.MSELoss)",
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Mse>()?)),
+};
 
 /// (x - t)^2 against one-hot rows t, the mean over all elements, as torch.nn.MSELoss.
 ///
@@ -26,6 +36,18 @@ impl Loss for Mse {
         dispatch(b, "loss/mse", site, |call| {
             call.f32("inv_cols", 1.0 / site.x.matrix.cols as f64)
         })
+    }
+
+    /// The outputs themselves, which were fitted to 0 and 1 and so estimate probabilities, cut to
+    /// that range.
+    fn probabilities(&self, row: &[f32]) -> Vec<f64> {
+        let cut = |output: &f32| f64::from(*output).clamp(0.0, 1.0);
+        row.iter().map(cut).collect()
+    }
+
+    fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]) {
+        let [low, high] = [0.0, 1.0].map(|bound| graph.number("bound", bound));
+        graph.output(name, shape, "Clip", &[logits, &low, &high], &[]);
     }
 
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference {

@@ -1,10 +1,8 @@
 //! The plan of a network: gather, forward, loss, backward, update.
 
-use serde::{Deserialize, Serialize};
-
 use super::Network;
 use super::gather::gather;
-use crate::data::Augment;
+use crate::data::{Augment, Storage};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::builder::Phase;
@@ -12,26 +10,18 @@ use crate::kernel::plan::{Bound, Key, Use};
 use crate::kernel::{Builder, Mode, Parameter, Plan, Value};
 use crate::layer::chain::Chain;
 use crate::loss::{BLOCK, LossSite};
-use crate::optim::{UpdateSite, gradient_norm};
-
-/// How samples lie on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Storage {
-    /// Bytes, 0 to 255.
-    Bytes,
-    /// Floats.
-    Floats,
-}
+use crate::optim::{UpdateSite, accumulate, gradient_norm};
 
 /// What a plan is made for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanRequest {
     /// Training or evaluation.
     pub mode: Mode,
-    /// Samples per step.
+    /// Samples of a batch.
     pub batch: usize,
-    /// Most steps of one chunk.
+    /// Batches of a training step, at most.
+    pub accumulate: usize,
+    /// Most batches of one chunk.
     pub slots: usize,
     /// How samples lie on the device.
     pub storage: Storage,
@@ -42,7 +32,7 @@ pub struct PlanRequest {
 }
 
 impl PlanRequest {
-    /// Places (pairs of floats) between the results of two steps: the optimizer's, one for each
+    /// Places (pairs of floats) between the results of two batches: the optimizer's, one for each
     /// block of rows, and in training those of the gradient's norm.
     #[must_use]
     pub fn results_stride(&self) -> usize {
@@ -53,7 +43,7 @@ impl PlanRequest {
         self.norm_first() + norm
     }
 
-    /// The first place of the gradient's norm in the results of a step.
+    /// The first place of the gradient's norm in the results of a step's last batch.
     #[must_use]
     pub fn norm_first(&self) -> usize {
         1 + self.batch.div_ceil(BLOCK)
@@ -148,6 +138,9 @@ fn build(network: &Network, gpu: &Gpu, request: &PlanRequest, outputs: bool) -> 
     if request.mode == Mode::Train {
         b.set_phase(Phase::Backward);
         chain.backward(&mut b, &values, dy, false)?;
+        b.set_phase(Phase::Accumulate);
+        let gradients = b.shared(Key::Gradients, 0);
+        accumulate::accumulate(&mut b, gradients, network.floats(), request.accumulate)?;
         b.set_phase(Phase::Update);
         update(&mut b, network, request, &shared)?;
     }
@@ -168,12 +161,9 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(b: &mut Builder, network: &Network, request: &PlanRequest) -> Self {
         let elements: usize = network.shapes()[0].iter().product();
-        let element_bytes = match request.storage {
-            Storage::Bytes => 1,
-            Storage::Floats => 4,
-        };
         // A load of four elements may reach beyond the last sample.
-        let sample_bytes = (request.samples * elements * element_bytes + 16).next_multiple_of(16);
+        let sample_bytes =
+            (request.samples * elements * request.storage.size() + 16).next_multiple_of(16);
         let listed = request.slots * request.batch;
         let table = 4 * elements.next_multiple_of(4) as u64;
         let results = 8 * request.slots * request.results_stride();

@@ -9,9 +9,9 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{Network, Storage};
+use super::Network;
 use crate::args::Args;
-use crate::data::{Normalization, Normalize};
+use crate::data::{Normalization, Normalize, Storage};
 use crate::error::{Error, Result};
 use crate::layer::Layers;
 use crate::loss::{LOSSES, Loss};

@@ -1,8 +1,8 @@
 //! The first dispatch of a plan: the batch from the samples.
 
-use super::build::{PlanRequest, Shared, Storage};
+use super::build::{PlanRequest, Shared};
 use super::{Network, plan_builder};
-use crate::data::Padding;
+use crate::data::{Padding, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::builder::grid;
@@ -79,10 +79,7 @@ pub(super) fn gather(
 
 /// A gathering that changes nothing.
 fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
-    let storage = match request.storage {
-        Storage::Bytes => "bytes",
-        Storage::Floats => "floats",
-    };
+    let storage = request.storage.name();
     match x.geometry {
         Some(geometry) => {
             let call = call

@@ -7,7 +7,7 @@ mod gather;
 mod weights;
 
 use build::plan_builder;
-pub use build::{OUTPUTS, PlanRequest, Storage, plan, plan_with_outputs};
+pub use build::{OUTPUTS, PlanRequest, plan, plan_with_outputs};
 pub use description::{Description, MEAN_IMAGE};
 pub use file::Model;
 pub use gather::{GATHERED, gather_plan};
@@ -240,12 +240,12 @@ impl Network {
     }
 
     /// Counters that PyTorch keeps beside running statistics (`num_batches_tracked`): the number of
-    /// steps done.
+    /// batches trained on.
     #[must_use]
-    pub fn counters(&self, steps: u64) -> BTreeMap<String, i64> {
+    pub fn counters(&self, batches: u64) -> BTreeMap<String, i64> {
         let of = |state: &StateSpec| {
             let layer = state.name.strip_suffix("running_mean")?;
-            Some((format!("{layer}num_batches_tracked"), steps as i64))
+            Some((format!("{layer}num_batches_tracked"), batches as i64))
         };
         self.states.iter().filter_map(of).collect()
     }

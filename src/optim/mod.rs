@@ -1,6 +1,7 @@
 //! Optimizers (floor 3): one file each, with its dispatch and its f64 reference; the shader carries
 //! the same name.
 
+pub mod accumulate;
 pub mod gradient_norm;
 mod sgd;
 

@@ -6,7 +6,7 @@
 //! JSON array of strings.
 
 use super::{Entry, Request};
-use crate::data::{Dataset, Samples, Values};
+use crate::data::{Dataset, Samples, Storage, Task};
 use crate::error::{Error, Result};
 use ::safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::path::{Path, PathBuf};
@@ -44,12 +44,12 @@ fn load(request: &Request) -> Result<Dataset> {
     let classes = match names {
         Some(names) => names,
         None => {
-            let largest = train.samples.labels.iter().max().copied().unwrap_or(0);
+            let largest = train.samples.labels().iter().max().copied().unwrap_or(0);
             (0..=largest).map(|class| class.to_string()).collect()
         }
     };
     for (file, samples) in [(&train_file, &train.samples), (&test_file, &test.samples)] {
-        let labels = samples.labels.iter();
+        let labels = samples.labels().iter();
         let outside = labels
             .zip(0_usize..)
             .find(|(label, _)| **label as usize >= classes.len());
@@ -65,12 +65,8 @@ fn load(request: &Request) -> Result<Dataset> {
             ));
         }
     }
-    Ok(Dataset {
-        name: ENTRY.name.into(),
-        train: train.samples,
-        test: test.samples,
-        classes,
-    })
+    let task = Task::Classes(classes);
+    Dataset::of(ENTRY.name, train.samples, test.samples, task)
 }
 
 /// The path of one of the two files.
@@ -101,11 +97,11 @@ struct Arrays {
 /// Both files must hold samples of one kind.
 fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -> Result<()> {
     let kind = |arrays: &Arrays| {
-        let name = match arrays.samples.values {
-            Values::Bytes(_) => "u8",
-            Values::Floats(_) => "f32",
+        let name = match arrays.samples.storage() {
+            Storage::Bytes => "u8",
+            Storage::Floats => "f32",
         };
-        format!("{name} of shape {:?}", arrays.samples.shape)
+        format!("{name} of shape {:?}", arrays.samples.shape())
     };
     let (a, b) = (kind(train), kind(test));
     if a != b {
@@ -170,25 +166,24 @@ fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
     let labels = labels(&y, shape[0])?;
     // The offsets count from the end of the header, and the file was checked to hold them.
     let start = 8 + header + metadata.info("x").map_or(0, |info| info.data_offsets.0);
-    let values = match x.dtype() {
+    let samples = match x.dtype() {
         Dtype::U8 => {
             let count = x.data().len();
             // The file's own memory becomes the samples'.
             let mut bytes = bytes;
             bytes.drain(..start);
             bytes.truncate(count);
-            Values::Bytes(bytes)
+            Samples::from_bytes(&shape[1..], bytes, labels)
         }
-        Dtype::F32 => Values::Floats(floats(x.data(), &shape)?),
+        Dtype::F32 => {
+            let values = floats(x.data(), &shape)?;
+            Samples::from_floats(&shape[1..], values, labels)
+        }
         other => {
             return Err(format!("x has the type {other:?}; expected U8 or F32"));
         }
     };
-    let samples = Samples {
-        shape: shape[1..].to_vec(),
-        values,
-        labels,
-    };
+    let samples = samples.map_err(|error| error.to_string())?;
     Ok(Arrays { samples, names })
 }
 
@@ -386,12 +381,8 @@ mod tests {
                 _ => raw(&header, &bytes),
             };
             if let Ok(arrays) = decode(file) {
-                let elements = arrays.samples.elements() * arrays.samples.labels.len();
-                let found = match &arrays.samples.values {
-                    Values::Bytes(values) => values.len(),
-                    Values::Floats(values) => values.len(),
-                };
-                prop_assert_eq!(found, elements);
+                let bytes = arrays.samples.sample_bytes() * arrays.samples.labels().len();
+                prop_assert_eq!(arrays.samples.read_all().unwrap().len(), bytes);
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::event::Augmented;
 use super::feed::{Batch, Feed, Residence, Submission};
 use super::ring::StepUniform;
-use crate::data::{Augment, Values};
+use crate::data::{Augment, Storage};
 use crate::error::Result;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Value, plan};
@@ -47,7 +47,9 @@ pub(super) fn send_places(
     for slot in slots {
         for row in 0..slot.count {
             let key = Key(slot.key_augment);
-            let place = request.augment.draw(key, row, height, width);
+            let place = request
+                .augment
+                .draw(key, slot.first_sample + row, height, width);
             let at = 2 * (slot.start + row) as usize;
             for (line, [x, y, constant]) in place.place(height, width).iter().enumerate() {
                 places[at + line] = [*x, *y, *constant, 0.0];
@@ -95,21 +97,18 @@ impl Strip {
         let elements: usize = self.shape.iter().product();
         let row = elements * (1 + VARIANTS as usize);
         let samples = SAMPLES.min((LARGEST / row.max(1)).max(2));
-        let first = feed.order.batch(0).samples;
+        let first = feed.order.update(0).batches().next();
+        let first = first.map_or(&[][..], |batch| batch.samples);
         let chosen = first[..samples.min(first.len())].to_vec();
         let mut pictures = |program: &Program, step: u64| {
-            let batch = Batch {
-                step,
-                epoch: 0,
-                samples: &chosen,
-            };
+            let batch = Batch::alone(step, &chosen);
             self.pictures(workshop, &feed.residence(), program, seed, &batch)
         };
         let originals = pictures(&self.plain, 0)?;
         let variants: Vec<_> = (0..VARIANTS)
             .map(|step| pictures(&self.changed, step))
             .collect::<Result<_>>()?;
-        let shades = Shades::new(&feed.test().values, &originals);
+        let shades = Shades::new(feed.test().storage(), &originals);
         let example = |(at, index): (usize, &u32)| Augmented {
             index: *index as usize,
             label: feed.label(*index) as usize,
@@ -162,13 +161,13 @@ struct Shades {
 }
 
 impl Shades {
-    fn new(values: &Values, originals: &[Vec<f32>]) -> Self {
-        match values {
-            Values::Bytes(_) => Self {
+    fn new(storage: Storage, originals: &[Vec<f32>]) -> Self {
+        match storage {
+            Storage::Bytes => Self {
                 low: 0.0,
                 high: 255.0,
             },
-            Values::Floats(_) => {
+            Storage::Floats => {
                 let all = || originals.iter().flatten().copied();
                 Self {
                     low: all().fold(f32::INFINITY, f32::min),

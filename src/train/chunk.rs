@@ -9,7 +9,7 @@ use crate::kernel::Plan;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Ticket, Workshop};
 use crate::model::{Network, PlanRequest, plan};
-use crate::optim::{Optimizer, gradient_norm};
+use crate::optim::{Optimizer, accumulate, gradient_norm};
 use crate::schedule::Policy;
 
 /// A training step, laid out.
@@ -43,15 +43,25 @@ impl Rates<'_> {
     }
 }
 
+/// A step as it lies in the ring.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    step: u64,
+    epoch: u64,
+    /// Slots of its batches, one after the other.
+    batches: usize,
+    /// Samples of all its batches.
+    samples: usize,
+}
+
 /// A chunk whose results are not read yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
     ticket: Ticket,
-    /// Step, epoch and number of samples of each slot.
-    steps: Vec<(u64, u64, u32)>,
+    steps: Vec<Slots>,
 }
 
-/// Sums over the rows of one step, as the loss kernel left them.
+/// Sums over the rows of one batch, as the loss kernel left them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Sums {
     pub(super) loss: f64,
@@ -82,40 +92,59 @@ impl Steps {
     }
 
     /// Submits the steps `first .. first + count`: fills the step ring and the list of samples
-    /// with one write each, records the plan once for each step, and asks for the results.
+    /// with one write each, records the plan once for each batch, the update once for each step, and
+    /// asks for the results. No submission has more than `most` batches.
     pub(super) fn submit(
         &self,
         workshop: &mut Workshop,
         feed: &mut Feed,
         rates: &Rates<'_>,
-        (first, count): (u64, usize),
+        (first, count, most): (u64, usize, usize),
     ) -> Result<InFlight> {
         let steps = self.prepare(workshop, feed, rates, (first, count))?;
         let mut recorder = workshop.recorder();
-        for slot in 0..count {
-            workshop.encode(&mut recorder, &self.program, Phases::Step, slot);
+        let mut slot = 0;
+        for batches in steps.iter().map(|step| step.batches) {
+            for place in 0..batches {
+                if slot > 0 && slot % most == 0 {
+                    workshop.submit_and_read(recorder, &[])?;
+                    recorder = workshop.recorder();
+                }
+                for phases in of_batch(place, batches) {
+                    workshop.encode(&mut recorder, &self.program, phases, slot);
+                }
+                slot += 1;
+            }
         }
-        let bytes = 8 * (count * self.request.results_stride()) as u64;
+        let bytes = 8 * (slot * self.request.results_stride()) as u64;
         let results = Key::Results(self.request.user());
         let ticket = workshop.submit_and_read(recorder, &[(results, bytes)])?;
         Ok(InFlight { ticket, steps })
     }
 
     /// Fills the step ring and the list of samples for the steps `first .. first + count`; gives
-    /// step, epoch and number of samples of each slot.
+    /// how they lie there.
     fn prepare(
         &self,
         workshop: &Workshop,
         feed: &mut Feed,
         rates: &Rates<'_>,
         (first, count): (u64, usize),
-    ) -> Result<Vec<(u64, u64, u32)>> {
+    ) -> Result<Vec<Slots>> {
         let mut submission = Submission::new(self.request.batch, rates.seed);
         let mut steps = Vec::with_capacity(count);
         for step in (first..).take(count) {
-            let batch = feed.order.batch(step);
-            rates.tell(step, submission.push(&batch));
-            steps.push((step, batch.epoch, batch.samples.len() as u32));
+            let update = feed.order.update(step);
+            let before = submission.slots.len();
+            for batch in update.batches() {
+                rates.tell(step, submission.push(&batch));
+            }
+            steps.push(Slots {
+                step,
+                epoch: update.epoch,
+                batches: submission.slots.len() - before,
+                samples: update.samples(),
+            });
         }
         send_places(workshop, &self.request, &self.shape, &submission.slots)?;
         feed.residence()
@@ -123,7 +152,7 @@ impl Steps {
         Ok(steps)
     }
 
-    /// Trains one step and waits; the seconds of each command of the plan.
+    /// Trains one step and waits; the seconds of each command of the plan, in all batches together.
     pub(super) fn time(
         &self,
         workshop: &mut Workshop,
@@ -131,8 +160,20 @@ impl Steps {
         rates: &Rates<'_>,
         step: u64,
     ) -> Result<Vec<Option<f64>>> {
-        self.prepare(workshop, feed, rates, (step, 1))?;
-        workshop.time(&self.program, Phases::Step)
+        let steps = self.prepare(workshop, feed, rates, (step, 1))?;
+        let mut all = vec![None; self.program.len()];
+        for (slot, batches) in steps
+            .iter()
+            .flat_map(|step| (0..step.batches).map(|place| (place, step.batches)))
+        {
+            for phases in of_batch(slot, batches) {
+                let times = workshop.time(&self.program, phases, slot)?;
+                for (sum, time) in all[self.program.range(phases)].iter_mut().zip(times) {
+                    *sum = time.map(|time| sum.unwrap_or(0.0) + time);
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Waits for a chunk and reads what the device recorded.
@@ -145,25 +186,48 @@ impl Steps {
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
         let norm_first = self.request.norm_first();
         let norm_end = norm_first + self.norm_parts;
-        let results = results.chunks_exact(self.request.results_stride());
-        let records = results.zip(chunk.steps);
-        let records = records.map(|(result, (step, epoch, count))| {
-            let sums = sums(&result[1..norm_first]);
-            StepRecord {
-                step,
-                epoch,
-                lr: f64::from(result[0][0]),
-                momentum: f64::from(result[0][1]),
-                loss: sums.loss / f64::from(count),
-                accuracy: sums.right / f64::from(count),
-                grad_norm: gradient_norm::norm(&result[norm_first..norm_end]),
+        let stride = self.request.results_stride();
+        let mut records = Vec::with_capacity(chunk.steps.len());
+        let mut rest = &results[..];
+        for step in chunk.steps {
+            let batches;
+            (batches, rest) = rest.split_at(step.batches * stride);
+            let mut total = Sums::default();
+            for batch in batches.chunks_exact(stride) {
+                total.add(sums(&batch[1..norm_first]));
             }
-        });
-        Ok(records.collect())
+            // The update's own results lie with those of its last batch.
+            let Some(last) = batches.chunks_exact(stride).last() else {
+                continue;
+            };
+            let samples = step.samples as f64;
+            records.push(StepRecord {
+                step: step.step,
+                epoch: step.epoch,
+                lr: f64::from(last[0][0]),
+                momentum: f64::from(last[0][1]),
+                loss: total.loss / samples,
+                accuracy: total.right / samples,
+                grad_norm: gradient_norm::norm(&last[norm_first..norm_end]),
+            });
+        }
+        Ok(records)
     }
 }
 
-/// Adds the partial sums of a step up, in f64. A negative number of right answers says that an
+/// What is recorded for the batch at `place` of a step of `batches`: forward and backward, the sums
+/// of gradients that it completes, and after the last batch the update.
+fn of_batch(place: usize, batches: usize) -> Vec<Phases> {
+    let after = accumulate::after(place, batches);
+    let end = after.kept.map_or(Phases::Update, Phases::Keep);
+    let added = after.added.into_iter().map(Phases::Add);
+    std::iter::once(Phases::Gradients)
+        .chain(added)
+        .chain([end])
+        .collect()
+}
+
+/// Adds the partial sums of a batch up, in f64. A negative number of right answers says that an
 /// output of the network was not finite.
 pub(super) fn sums(blocks: &[[f32; 2]]) -> Sums {
     let mut sums = Sums::default();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::config::{self, Config, Overrides, Tables};
-use crate::data::{Dataset, Normalization, Values};
+use crate::data::{Dataset, Normalization};
 use crate::error::Result;
-use crate::model::{Description, Model, Storage, Weights};
+use crate::model::{Description, Model, Weights};
 
 /// Keys of `[data]` that hold paths, which are no part of a network.
 const PATHS: [&str; 3] = ["dir", "train", "test"];
@@ -38,18 +38,15 @@ impl Described {
         // A library user's own samples come from no source.
         written.insert("source".into(), dataset.name.clone().into());
         let description = Description {
-            input: dataset.train.shape.clone(),
-            values: match dataset.train.values {
-                Values::Bytes(_) => Storage::Bytes,
-                Values::Floats(_) => Storage::Floats,
-            },
+            input: dataset.train.shape().to_vec(),
+            values: dataset.train.storage(),
             normalize: data.normalize,
             normalization: normalization.clone(),
             layers: model
                 .remove("layers")
                 .unwrap_or_else(|| toml::Value::Array(Vec::new())),
             loss,
-            classes: dataset.classes.clone(),
+            classes: dataset.classes().to_vec(),
             data: written,
         };
         let (text, beside) = description.write()?;

@@ -1,6 +1,6 @@
 //! Several networks that answer together: the mean of their probabilities.
 
-use super::likely::probabilities;
+use crate::loss::{Loss, first_largest};
 
 /// The probabilities of an ensemble for some samples, added up member by member: the members
 /// themselves need not be kept (Huang et al., "Snapshot ensembles", arXiv 1704.00109).
@@ -13,13 +13,13 @@ pub struct Ensemble {
 
 impl Ensemble {
     /// Adds a member: its outputs, rows of `classes` numbers for the same samples each time. What
-    /// probabilities they stand for depends on the loss, as in [`super::likely()`].
-    pub fn add(&mut self, outputs: &[f32], classes: usize, loss: &str) {
+    /// probabilities they stand for depends on the loss, see [`Loss::probabilities`].
+    pub fn add(&mut self, outputs: &[f32], classes: usize, loss: &dyn Loss) {
         self.members += 1;
         self.sums.resize(outputs.len(), 0.0);
         let rows = outputs.chunks_exact(classes.max(1));
         for (sums, row) in self.sums.chunks_exact_mut(classes.max(1)).zip(rows) {
-            for (sum, probability) in sums.iter_mut().zip(probabilities(row, loss)) {
+            for (sum, probability) in sums.iter_mut().zip(loss.probabilities(row)) {
                 *sum += probability;
             }
         }
@@ -42,16 +42,6 @@ impl Ensemble {
     }
 }
 
-fn first_largest(row: &[f64]) -> usize {
-    let mut best = 0;
-    for (class, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = class;
-        }
-    }
-    best
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,7 +51,7 @@ mod tests {
     fn probabilities_are_averaged_not_votes() {
         let mut ensemble = Ensemble::default();
         for outputs in [[0.1, 0.0], [0.1, 0.0], [0.0, 5.0]] {
-            ensemble.add(&outputs, 2, "cross_entropy");
+            ensemble.add(&outputs, 2, &crate::loss::CrossEntropy::default());
         }
         assert_eq!(ensemble.members(), 3);
         assert_eq!(ensemble.accuracy(&[1]), 1.0);

@@ -3,7 +3,7 @@
 use super::chunk::{Sums, sums};
 use super::event::Mistake;
 use super::feed::{Batch, Residence, Submission};
-use crate::data::{Samples, Values};
+use crate::data::{Samples, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::{Key, Role};
@@ -133,11 +133,7 @@ impl Pass {
         let request = &self.request;
         let mut submission = Submission::new(request.batch, streams.seed);
         for samples in samples.chunks(request.batch) {
-            submission.push(&Batch {
-                step: streams.step,
-                epoch: 0,
-                samples,
-            });
+            submission.push(&Batch::alone(streams.step, samples));
         }
         residence.send(workshop, request, &submission)?;
         let mut recorder = workshop.recorder();
@@ -205,25 +201,25 @@ pub(super) fn confusion(outcomes: &[Outcome], labels: &[u32], classes: usize) ->
 }
 
 /// The samples that the network gets most wrong, by falling loss.
-pub(super) fn mistakes(outcomes: &[Outcome], samples: &Samples) -> Vec<Mistake> {
-    let width: usize = samples.shape.iter().product();
-    let mut wrong: Vec<usize> = (0..outcomes.len())
-        .filter(|i| outcomes[*i].chosen != samples.labels[*i] as usize)
+pub(super) fn mistakes(outcomes: &[Outcome], samples: &Samples) -> Result<Vec<Mistake>> {
+    let labels = samples.labels();
+    let mut wrong: Vec<usize> = (0..outcomes.len().min(labels.len()))
+        .filter(|i| outcomes[*i].chosen != labels[*i] as usize)
         .collect();
     wrong.sort_by(|a, b| outcomes[*b].loss.total_cmp(&outcomes[*a].loss));
     wrong.truncate(MISTAKES);
-    let pixels = |i: usize| match &samples.values {
-        Values::Bytes(bytes) if samples.shape.len() == 3 => {
-            bytes[i * width..(i + 1) * width].to_vec()
-        }
-        _ => Vec::new(),
-    };
-    let mistake = |i: usize| Mistake {
-        index: i,
-        label: samples.labels[i] as usize,
-        predicted: outcomes[i].chosen,
-        loss: outcomes[i].loss,
-        pixels: pixels(i),
+    let is_picture = samples.storage() == Storage::Bytes && samples.shape().len() == 3;
+    let mistake = |i: usize| {
+        Ok(Mistake {
+            index: i,
+            label: labels[i] as usize,
+            predicted: outcomes[i].chosen,
+            loss: outcomes[i].loss,
+            pixels: match is_picture {
+                true => samples.read(&[i as u32])?,
+                false => Vec::new(),
+            },
+        })
     };
     wrong.into_iter().map(mistake).collect()
 }

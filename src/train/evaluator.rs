@@ -10,13 +10,13 @@ use super::evaluate::{Outcome, Pass, Streams};
 use super::event::Split;
 use super::feed::Residence;
 use crate::config;
-use crate::data::{self, Augment, Dataset, Samples, Values};
+use crate::data::{self, Augment, Dataset, Samples};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
 use crate::kernel::plan::Key;
 use crate::kernel::program::Workshop;
-use crate::model::{Model, Network, PlanRequest, Storage, Weights};
+use crate::model::{Model, Network, PlanRequest, Weights};
 
 /// A network laid out for evaluation alone, with its normalisation.
 ///
@@ -95,6 +95,7 @@ impl Evaluator {
         let request = PlanRequest {
             mode: Mode::Evaluate,
             batch,
+            accumulate: 1,
             slots: 1,
             storage: model.description.values,
             samples: batch,
@@ -194,18 +195,19 @@ impl Evaluator {
         }
         let parts = parts(dataset, data)?;
         let mut all = vec![Ensemble::default(); parts.len()];
-        let (classes, loss) = (self.network.classes(), self.network.loss().name());
+        let classes = self.network.classes();
         for file in members {
             self.set_weights(&Weights::read(file)?, file)?;
             for ((_, samples, part), ensemble) in parts.iter().zip(&mut all) {
-                ensemble.add(&self.run(samples, part)?.rows, classes, loss);
+                let outputs = self.run(samples, part)?;
+                ensemble.add(&outputs.rows, classes, self.network.loss());
             }
         }
         let measured = parts
             .iter()
             .zip(&all)
             .map(|((split, samples, part), ensemble)| {
-                let labels: Vec<u32> = part.iter().map(|i| samples.labels[*i as usize]).collect();
+                let labels: Vec<u32> = part.iter().map(|i| samples.labels()[*i as usize]).collect();
                 Together {
                     split: *split,
                     samples: part.len(),
@@ -216,26 +218,19 @@ impl Evaluator {
     }
 
     fn check(&self, samples: &Samples, indices: &[u32]) -> Result<()> {
-        let kind = match samples.values {
-            Values::Bytes(_) => Storage::Bytes,
-            Values::Floats(_) => Storage::Floats,
-        };
-        let words = |kind| match kind {
-            Storage::Bytes => "bytes",
-            Storage::Floats => "floats",
-        };
+        let (kind, wanted) = (samples.storage(), self.pass.request().storage);
         let refuse = |found: String, expected: String| Error::Argument {
             what: "samples".into(),
             found,
             expected,
             help: "prepare the samples as those that the network was trained on".into(),
         };
-        if samples.shape != self.shape || kind != self.pass.request().storage {
+        if samples.shape() != self.shape || kind != wanted {
             return Err(refuse(
-                format!("{} of the shape {:?}", words(kind), samples.shape),
+                format!("{} of the shape {:?}", kind.name(), samples.shape()),
                 format!(
                     "{} of the shape {:?}, which the network takes",
-                    words(self.pass.request().storage),
+                    wanted.name(),
                     self.shape
                 ),
             ));

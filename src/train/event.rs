@@ -16,6 +16,18 @@ fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
+fn one() -> usize {
+    1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_one(number: &usize) -> bool {
+    *number == 1
+}
+
 fn not_known() -> f64 {
     f64::NAN
 }
@@ -83,14 +95,25 @@ pub struct RunInfo {
     pub schedule: String,
     /// Length of a cycle in steps, where the policy has cycles.
     pub period: Option<u64>,
-    /// Samples per step.
+    /// Samples of a batch.
     pub batch: usize,
+    /// Batches of a step, at most (`train.accumulate`).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// Steps in an epoch.
     pub steps_per_epoch: u64,
     /// Steps that the run will do.
     pub total_steps: u64,
     /// The whole configuration, resolved, as TOML.
     pub config: String,
+}
+
+impl RunInfo {
+    /// Samples of a step, but for the last of an epoch.
+    #[must_use]
+    pub fn samples_per_step(&self) -> usize {
+        self.batch.saturating_mul(self.accumulate)
+    }
 }
 
 /// What one step did, as recorded by the GPU.
@@ -104,10 +127,10 @@ pub struct StepRecord {
     pub lr: f64,
     /// The momentum that it read.
     pub momentum: f64,
-    /// Mean loss of the batch, before the update.
+    /// Mean loss of the step's samples, before the update.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Share of the batch that was classified rightly, before the update.
+    /// Share of the step's samples that was classified rightly, before the update.
     pub accuracy: f64,
     /// Length (2-norm) of the gradient of the mean loss by all parameters, weight decay not
     /// included; NaN in the records of versions that did not measure it.

@@ -4,7 +4,7 @@
 use super::event::Split;
 use super::ring::{self, StepUniform};
 use crate::config;
-use crate::data::{self, Dataset, Samples, Values, batch_at, epoch_order};
+use crate::data::{self, Dataset, Samples, Targets, Task, batch_at, epoch_order};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
@@ -16,10 +16,53 @@ use crate::model::PlanRequest;
 pub(super) struct Batch<'a> {
     /// The step that trains on them, or that is evaluated.
     pub(super) step: u64,
-    /// The epoch that the first of them belongs to, from 0.
-    pub(super) epoch: u64,
     /// Positions in the list of all samples: the training set, then the test set.
     pub(super) samples: &'a [u32],
+    /// The place of the first of them among all samples of the step.
+    pub(super) first: usize,
+    /// Number of all samples of the step: what its loss is the mean over.
+    pub(super) whole: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// A batch that is all of its step.
+    pub(super) fn alone(step: u64, samples: &'a [u32]) -> Self {
+        Self {
+            step,
+            samples,
+            first: 0,
+            whole: samples.len(),
+        }
+    }
+}
+
+/// The samples of one training step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Update<'a> {
+    /// The step.
+    pub(super) step: u64,
+    /// The epoch that its samples belong to, from 0.
+    pub(super) epoch: u64,
+    samples: &'a [u32],
+    batch: usize,
+}
+
+impl<'a> Update<'a> {
+    /// Number of its samples.
+    pub(super) fn samples(self) -> usize {
+        self.samples.len()
+    }
+
+    /// Its batches: whole ones, but for the last of an epoch.
+    pub(super) fn batches(self) -> impl Iterator<Item = Batch<'a>> {
+        let batches = self.samples.chunks(self.batch).enumerate();
+        batches.map(move |(at, samples)| Batch {
+            step: self.step,
+            samples,
+            first: at * self.batch,
+            whole: self.samples.len(),
+        })
+    }
 }
 
 /// The order of the training samples: a function of the step, so that nothing is replayed to resume.
@@ -30,6 +73,8 @@ pub(super) struct Order {
     shuffle: bool,
     seed: u64,
     batch: usize,
+    /// Batches of a step, at most.
+    accumulate: usize,
     drop_last: bool,
     /// The epoch whose order is at hand.
     epoch: Option<u64>,
@@ -37,12 +82,13 @@ pub(super) struct Order {
 }
 
 impl Order {
-    fn new(samples: Vec<u32>, data: &config::Data) -> Self {
+    fn new(samples: Vec<u32>, data: &config::Data, accumulate: usize) -> Self {
         Self {
             samples,
             shuffle: data.shuffle,
             seed: data.seed,
             batch: data.batch,
+            accumulate,
             drop_last: data.drop_last,
             epoch: None,
             order: Vec::new(),
@@ -60,29 +106,48 @@ impl Order {
         self.epoch = None;
     }
 
-    /// Steps of an epoch.
-    pub(super) fn steps_per_epoch(&self) -> u64 {
-        data::steps_per_epoch(self.samples.len(), self.batch, self.drop_last)
+    /// Samples of a step, but for the last of an epoch.
+    fn whole(&self) -> usize {
+        self.batch.saturating_mul(self.accumulate)
     }
 
-    /// The batch of `step`: a whole one, or what is left at the end of an epoch.
-    pub(super) fn batch(&mut self, step: u64) -> Batch<'_> {
-        let at = batch_at(step, self.samples.len(), self.batch, self.drop_last);
+    /// Steps of an epoch.
+    pub(super) fn steps_per_epoch(&self) -> u64 {
+        data::steps_per_epoch(self.samples.len(), self.whole(), self.drop_last)
+    }
+
+    /// Batches that `steps` steps from the first on take.
+    pub(super) fn batches(&self, steps: u64) -> u64 {
+        let (per_epoch, k) = (self.steps_per_epoch().max(1), self.accumulate as u64);
+        let epoch = match self.drop_last {
+            true => per_epoch * k,
+            false => data::steps_per_epoch(self.samples.len(), self.batch, false),
+        };
+        (steps / per_epoch)
+            .saturating_mul(epoch)
+            .saturating_add(steps % per_epoch * k)
+    }
+
+    /// The samples of `step`: as many as a step has, or what is left at the end of an epoch.
+    pub(super) fn update(&mut self, step: u64) -> Update<'_> {
+        let at = batch_at(step, self.samples.len(), self.whole(), self.drop_last);
         let Some(data::Batch { epoch, start, len }) = at else {
-            return Batch {
+            return Update {
                 step,
                 epoch: 0,
                 samples: &[],
+                batch: self.batch,
             };
         };
         if self.epoch != Some(epoch) {
             self.order = epoch_order(&self.samples, self.shuffle, self.seed, epoch);
             self.epoch = Some(epoch);
         }
-        Batch {
+        Update {
             step,
             epoch,
             samples: &self.order[start..start + len],
+            batch: self.batch,
         }
     }
 }
@@ -114,10 +179,11 @@ impl Submission {
         self.indices.resize(start + self.batch, 0);
         let count = batch.samples.len();
         self.slots.push(StepUniform {
-            inv_count: (1.0 / count as f64) as f32,
+            inv_count: (1.0 / batch.whole as f64) as f32,
             count: count as u32,
             start: start as u32,
             slot: slot as u32,
+            first_sample: batch.first as u32,
             ..StepUniform::new(self.seed, batch.step)
         });
         &mut self.slots[slot]
@@ -134,7 +200,7 @@ impl Submission {
 pub(super) enum Residence<'a> {
     /// All lie on the device.
     Device,
-    /// Those of each submission are gathered from these sets, one behind the other, and sent.
+    /// Those of each submission are read from these sets, one behind the other, and sent.
     Host(Vec<&'a Samples>),
 }
 
@@ -150,7 +216,7 @@ impl Residence<'_> {
         let mut list = &submission.indices;
         let counted: Vec<u32>;
         if let Self::Host(sets) = self {
-            let (bytes, labels) = gathered(sets, submission);
+            let (bytes, labels) = gathered(sets, submission)?;
             workshop.write(&Key::Samples, &bytes)?;
             workshop.write(&Key::Targets, bytemuck::cast_slice(&labels))?;
             counted = (0..list.len() as u32).collect();
@@ -165,73 +231,96 @@ impl Residence<'_> {
 
 /// The bytes and the labels of a submission's samples, each at its place in the list; `sets` lie one
 /// behind the other.
-fn gathered(sets: &[&Samples], submission: &Submission) -> (Vec<u8>, Vec<u32>) {
+fn gathered(sets: &[&Samples], submission: &Submission) -> Result<(Vec<u8>, Vec<u32>)> {
+    let width = sets.first().map_or(0, |set| set.sample_bytes());
     let mut labels = vec![0; submission.indices.len()];
-    let mut bytes = Vec::new();
+    let mut bytes = vec![0; submission.indices.len() * width];
     for slot in &submission.slots {
-        for place in (slot.start..slot.start + slot.count).map(|place| place as usize) {
-            let mut at = submission.indices[place] as usize;
-            let mut sets = sets.iter();
-            let Some(set) = sets.find(|set| match at.checked_sub(set.len()) {
-                Some(rest) => {
-                    at = rest;
-                    false
-                }
-                None => true,
-            }) else {
-                continue;
-            };
-            let values = value_bytes(set);
-            let width = values.len() / set.len();
-            bytes.resize(place * width, 0);
-            bytes.extend_from_slice(&values[at * width..(at + 1) * width]);
-            labels[place] = set.labels[at];
+        let places = slot.start as usize..(slot.start + slot.count) as usize;
+        let list = &submission.indices[places.clone()];
+        let mut bytes = &mut bytes[places.start * width..places.end * width];
+        let mut labels = &mut labels[places];
+        // Neighbours of one set are read together.
+        for run in list.chunk_by(|a, b| place(sets, *a).0 == place(sets, *b).0) {
+            let (into, rest) = bytes.split_at_mut(run.len() * width);
+            let (classes, others) = labels.split_at_mut(run.len());
+            (bytes, labels) = (rest, others);
+            let (set, _) = place(sets, run[0]);
+            let within: Vec<u32> = run.iter().map(|at| place(sets, *at).1).collect();
+            sets[set].inputs().read(&within, into)?;
+            for (class, at) in classes.iter_mut().zip(within) {
+                *class = sets[set].labels()[at as usize];
+            }
         }
     }
-    (bytes, labels)
+    Ok((bytes, labels))
+}
+
+/// The set that a position in the list of all samples belongs to, and the place in it.
+fn place(sets: &[&Samples], at: u32) -> (usize, u32) {
+    let mut rest = at;
+    for (position, set) in sets.iter().enumerate() {
+        match rest.checked_sub(set.len() as u32) {
+            Some(behind) if position + 1 < sets.len() => rest = behind,
+            _ => return (position, rest),
+        }
+    }
+    (0, at)
 }
 
 /// The samples of a run: the data set, which part of it trains in which order, and which parts are
 /// evaluated.
 #[derive(Debug)]
 pub(super) struct Feed {
-    dataset: Dataset,
-    resident: bool,
+    /// The training set, where it does not lie on the device.
+    train: Option<Samples>,
+    /// What is to be learned about the training set.
+    targets: Targets,
+    test: Samples,
+    task: Task,
     pub(super) order: Order,
     parts: Vec<(Split, Vec<u32>)>,
 }
 
 impl Feed {
+    /// Puts all samples on the device where they fit, the test set behind the training set; then the
+    /// host's copy of the training set is forgotten.
     pub(super) fn new(
-        gpu: &Gpu,
+        workshop: &Workshop,
         dataset: Dataset,
         split: data::Split,
-        data: &config::Data,
-    ) -> Self {
-        Self {
-            resident: is_resident(gpu, &dataset),
-            parts: parts_to_evaluate(&split, &dataset),
-            order: Order::new(split.train, data),
-            dataset,
+        (data, accumulate): (&config::Data, usize),
+    ) -> Result<Self> {
+        let resident = is_resident(workshop.gpu(), &dataset);
+        if resident {
+            upload(workshop, &[&dataset.train, &dataset.test])?;
         }
+        Ok(Self {
+            parts: parts_to_evaluate(&split, &dataset),
+            order: Order::new(split.train, data, accumulate),
+            targets: dataset.train.targets().clone(),
+            train: (!resident).then_some(dataset.train),
+            test: dataset.test,
+            task: dataset.task,
+        })
     }
 
     /// Where the samples are.
     pub(super) fn residence(&self) -> Residence<'_> {
-        match self.resident {
-            true => Residence::Device,
-            false => Residence::Host(vec![&self.dataset.train, &self.dataset.test]),
+        match &self.train {
+            None => Residence::Device,
+            Some(train) => Residence::Host(vec![train, &self.test]),
         }
     }
 
     /// The test set.
     pub(super) fn test(&self) -> &Samples {
-        &self.dataset.test
+        &self.test
     }
 
-    /// Names of the classes.
-    pub(super) fn classes(&self) -> &[String] {
-        &self.dataset.classes
+    /// What is learned.
+    pub(super) fn task(&self) -> &Task {
+        &self.task
     }
 
     /// The parts that are evaluated.
@@ -247,31 +336,32 @@ impl Feed {
 
     /// The class of a sample by its position in the list of all samples.
     pub(super) fn label(&self, at: u32) -> u32 {
-        let [train, test] = [&self.dataset.train.labels, &self.dataset.test.labels];
         let at = at as usize;
-        match at.checked_sub(train.len()) {
-            None => train[at],
-            Some(at) => test[at],
+        match at.checked_sub(self.targets.len()) {
+            None => self.targets.classes()[at],
+            Some(at) => self.test.labels()[at],
         }
     }
+}
 
-    /// Puts all samples on the device where they fit, the test set behind the training set; then the
-    /// host's copy of the training set is forgotten.
-    pub(super) fn upload(&mut self, workshop: &Workshop) -> Result<()> {
-        if !self.resident {
-            return Ok(());
-        }
-        let mut labels = self.dataset.train.labels.clone();
-        labels.extend_from_slice(&self.dataset.test.labels);
-        workshop.write(&Key::Targets, bytemuck::cast_slice(&labels))?;
-        let mut bytes = Vec::new();
-        for samples in [&self.dataset.train, &self.dataset.test] {
-            bytes.extend_from_slice(value_bytes(samples));
-        }
-        workshop.write(&Key::Samples, &bytes)?;
-        self.dataset.train.values = Values::Bytes(Vec::new());
-        Ok(())
+/// Puts sets on the device, one behind the other, block after block.
+fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
+    let labels: Vec<u32> = sets.iter().flat_map(|set| set.labels()).copied().collect();
+    workshop.write(&Key::Targets, bytemuck::cast_slice(&labels))?;
+    let mut at = 0;
+    // Writes begin at multiples of four bytes; a set may end within one.
+    let mut rest = Vec::new();
+    for set in sets {
+        set.for_each_block(|bytes| {
+            rest.extend_from_slice(&bytes);
+            let whole = rest.len() / 4 * 4;
+            workshop.write_at(&Key::Samples, at, &rest[..whole])?;
+            at += whole as u64;
+            rest.drain(..whole);
+            Ok(())
+        })?;
     }
+    workshop.write_at(&Key::Samples, at, &rest)
 }
 
 /// The parts of the data that are evaluated, as positions in the list of all samples.
@@ -286,17 +376,10 @@ fn parts_to_evaluate(split: &data::Split, dataset: &Dataset) -> Vec<(Split, Vec<
     parts
 }
 
-/// The values of samples as the device gets them.
-fn value_bytes(samples: &Samples) -> &[u8] {
-    match &samples.values {
-        Values::Bytes(bytes) => bytes,
-        Values::Floats(floats) => bytemuck::cast_slice(floats),
-    }
-}
-
 /// Whether all samples fit into one binding of the device.
 pub(super) fn is_resident(gpu: &Gpu, dataset: &Dataset) -> bool {
-    let bytes = value_bytes(&dataset.train).len() + value_bytes(&dataset.test).len();
+    let bytes = |samples: &Samples| samples.len() * samples.sample_bytes();
+    let bytes = bytes(&dataset.train) + bytes(&dataset.test);
     let most = gpu.max_binding_bytes().min(gpu.max_buffer_bytes());
     let fits = bytes as u64 + 64 <= most;
     if !fits {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::loss::Loss;
+
 /// A class with its probability.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Likely {
@@ -13,20 +15,19 @@ pub struct Likely {
     pub output: f32,
 }
 
-/// All classes, the most probable first, from the outputs of one sample: their softmax, or under
-/// `mse` the outputs themselves, which were fitted to 0 and 1 and so estimate probabilities (cut to
-/// that range).
+/// All classes, the most probable first, from the outputs of one sample: what they stand for depends on
+/// the loss that they were trained under ([`Loss::probabilities`]).
 ///
 /// # Errors
 /// A sentence if an output is not finite.
-pub fn likely(outputs: &[f32], loss: &str) -> Result<Vec<Likely>, String> {
+pub fn likely(outputs: &[f32], loss: &dyn Loss) -> Result<Vec<Likely>, String> {
     if let Some(class) = outputs.iter().position(|output| !output.is_finite()) {
         return Err(format!(
             "the network's output for class {class} is {}",
             outputs[class]
         ));
     }
-    let each = probabilities(outputs, loss).into_iter().zip(outputs);
+    let each = loss.probabilities(outputs).into_iter().zip(outputs);
     let each = each
         .enumerate()
         .map(|(class, (probability, output))| Likely {
@@ -40,36 +41,25 @@ pub fn likely(outputs: &[f32], loss: &str) -> Result<Vec<Likely>, String> {
     Ok(all)
 }
 
-/// The probability of each class, in the classes' order.
-pub(super) fn probabilities(outputs: &[f32], loss: &str) -> Vec<f64> {
-    let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let power = |output: f32| (f64::from(output) - f64::from(largest)).exp();
-    let total: f64 = outputs.iter().copied().map(power).sum();
-    let probability = |output: &f32| match loss {
-        "mse" => f64::from(*output).clamp(0.0, 1.0),
-        _ => power(*output) / total,
-    };
-    outputs.iter().map(probability).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::{CrossEntropy, Mse};
 
     #[test]
     fn probabilities_are_the_softmax_in_falling_order() {
-        let all = likely(&[0.0, 1000.0, 1000.0, -5.0], "cross_entropy").unwrap();
+        let all = likely(&[0.0, 1000.0, 1000.0, -5.0], &CrossEntropy::default()).unwrap();
         let classes: Vec<usize> = all.iter().map(|likely| likely.class).collect();
         assert_eq!(classes, [1, 2, 0, 3]);
         assert_eq!(all[0].probability, 0.5);
-        let all = likely(&[1.0, 2.0], "cross_entropy").unwrap();
+        let all = likely(&[1.0, 2.0], &CrossEntropy::default()).unwrap();
         assert!((all[0].probability - 1.0 / (1.0 + (-1.0_f64).exp())).abs() < 1e-15);
-        assert!(likely(&[f32::NAN, 0.0], "cross_entropy").is_err());
+        assert!(likely(&[f32::NAN, 0.0], &CrossEntropy::default()).is_err());
     }
 
     #[test]
     fn under_mse_outputs_are_probabilities_already() {
-        let all = likely(&[-0.1, 0.75, 1.25], "mse").unwrap();
+        let all = likely(&[-0.1, 0.75, 1.25], &Mse {}).unwrap();
         let shares: Vec<f64> = all.iter().map(|likely| likely.probability).collect();
         assert_eq!(shares, [1.0, 0.75, 0.0]);
     }

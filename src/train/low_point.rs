@@ -101,14 +101,14 @@ impl Statistics {
     pub(super) fn renew(&self, workshop: &mut Workshop, feed: &mut Feed, seed: u64) -> Result<()> {
         let states = self.states.iter();
         let mut sums: Vec<Vec<f64>> = states.map(|(_, len)| vec![0.0; *len]).collect();
-        let batches = feed.order.steps_per_epoch();
-        for step in 0..batches {
-            for (sum, values) in sums
-                .iter_mut()
-                .zip(self.of_step(workshop, feed, seed, step)?)
-            {
-                for (sum, value) in sum.iter_mut().zip(values) {
-                    *sum += f64::from(value);
+        let steps = feed.order.steps_per_epoch();
+        let batches = feed.order.batches(steps);
+        for step in 0..steps {
+            for batch in self.of_step(workshop, feed, seed, step)? {
+                for (sum, values) in sums.iter_mut().zip(batch) {
+                    for (sum, value) in sum.iter_mut().zip(values) {
+                        *sum += f64::from(value);
+                    }
                 }
             }
         }
@@ -119,21 +119,29 @@ impl Statistics {
         Ok(())
     }
 
-    /// The statistics of the samples of one step.
+    /// The statistics of each batch of one step.
     fn of_step(
         &self,
         workshop: &mut Workshop,
         feed: &mut Feed,
         seed: u64,
         step: u64,
-    ) -> Result<Vec<Vec<f32>>> {
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
         let mut submission = Submission::new(self.request.batch, seed);
-        submission.push(&feed.order.batch(step));
+        for batch in feed.order.update(step).batches() {
+            submission.push(&batch);
+        }
         send_places(workshop, &self.request, &self.shape, &submission.slots)?;
         feed.residence()
             .send(workshop, &self.request, &submission)?;
+        let slots = 0..submission.slots.len();
+        slots.map(|slot| self.of_batch(workshop, slot)).collect()
+    }
+
+    /// The statistics of the batch in `slot`.
+    fn of_batch(&self, workshop: &mut Workshop, slot: usize) -> Result<Vec<Vec<f32>>> {
         let mut recorder = workshop.recorder();
-        workshop.encode(&mut recorder, &self.program, Phases::Forward, 0);
+        workshop.encode(&mut recorder, &self.program, Phases::Forward, slot);
         let states = self.states.iter();
         let wanted: Vec<(Key, u64)> = states
             .map(|(key, len)| (key.clone(), 4 * *len as u64))

@@ -12,13 +12,13 @@ pub struct StepUniform {
     pub lr: f32,
     /// The momentum of this step.
     pub momentum: f32,
-    /// 1 / samples of the step.
+    /// 1 / samples of the whole update, all its batches together.
     pub inv_count: f32,
     /// Samples in the batch.
     pub count: u32,
     /// Where the batch starts in the list of sample indices.
     pub start: u32,
-    /// The step's place in its chunk.
+    /// The batch's place in its chunk.
     pub slot: u32,
     /// The step, low word.
     pub step_low: u32,
@@ -30,8 +30,10 @@ pub struct StepUniform {
     pub key_augment: [u32; 2],
     /// Key of the stream that is free for own layers.
     pub key_user: [u32; 2],
+    /// The place of the batch's first sample among all samples of the update.
+    pub first_sample: u32,
     /// Unused.
-    pub key_spare: [u32; 2],
+    pub spare: u32,
     /// The optimizer's own words.
     pub optimizer: [f32; 4],
 }
@@ -52,7 +54,8 @@ impl StepUniform {
             key_dropout: Key::new(seed, Stream::Dropout, step).0,
             key_augment: Key::new(seed, Stream::Augment, step).0,
             key_user: Key::new(seed, Stream::User, step).0,
-            key_spare: [0; 2],
+            first_sample: 0,
+            spare: 0,
             optimizer: [0.0; 4],
         }
     }

@@ -29,6 +29,8 @@ struct Run<'a, 'b> {
     /// Time in which steps ran, evaluations not included.
     stepping: Duration,
     steps_per_chunk: usize,
+    /// Batches in one submission, at most: a step of many is submitted in pieces.
+    batches_per_submission: usize,
     members: Members,
     patience: Patience,
 }
@@ -42,11 +44,13 @@ impl Trainer {
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
         self.refuse_open()?;
         let pace = *self.pace();
+        let (steps_per_chunk, batches_per_submission) = match pace.chunk {
+            Chunk::Auto => (1, 1),
+            Chunk::Fixed(steps) => (steps as usize, usize::MAX),
+        };
         let mut run = Run {
-            steps_per_chunk: match pace.chunk {
-                Chunk::Auto => 1,
-                Chunk::Fixed(steps) => steps as usize,
-            },
+            steps_per_chunk,
+            batches_per_submission,
             trainer: self,
             observers,
             end: pace.total_steps,
@@ -171,10 +175,12 @@ impl Run<'_, '_> {
         let mut mark = Instant::now();
         loop {
             let end = stop.min(self.end).max(submitted);
-            let wanted = self.steps_per_chunk.min(self.trainer.slots());
+            let wanted = self.steps_per_chunk.min(self.trainer.longest_chunk());
             let count = (end - submitted).min(wanted as u64) as usize;
             if count > 0 && self.diverged.is_none() {
-                let chunk = self.trainer.submit(submitted, count)?;
+                let chunk = self
+                    .trainer
+                    .submit(submitted, count, self.batches_per_submission)?;
                 in_flight.push_back((chunk, count));
                 submitted += count as u64;
             }
@@ -202,10 +208,12 @@ impl Run<'_, '_> {
         if self.trainer.pace().chunk != Chunk::Auto || count == 0 {
             return;
         }
-        let step = took.as_secs_f64() / count as f64;
-        let fitting = (SUBMISSION.as_secs_f64() / step.max(1e-9)) as usize;
-        let most = (2 * self.steps_per_chunk).min(self.trainer.slots());
-        self.steps_per_chunk = fitting.clamp(1, most.max(1));
+        let batches = self.trainer.batches_per_step();
+        let batch = took.as_secs_f64() / (count * batches) as f64;
+        let fitting = (SUBMISSION.as_secs_f64() / batch.max(1e-9)) as usize;
+        let most = (2 * self.steps_per_chunk).min(self.trainer.longest_chunk());
+        self.steps_per_chunk = (fitting / batches).clamp(1, most.max(1));
+        self.batches_per_submission = fitting.max(1);
     }
 
     /// Tells the observers about a finished chunk, and what ended with it.
@@ -292,7 +300,7 @@ impl Run<'_, '_> {
         } else {
             (
                 self.trainer.confusion(&outcomes),
-                self.trainer.mistakes(&outcomes),
+                self.trainer.mistakes(&outcomes)?,
             )
         };
         Ok(Summary {

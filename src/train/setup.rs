@@ -4,18 +4,20 @@ use super::evaluate::{EVALUATION_SLOTS, evaluation_batch};
 use super::event::RunInfo;
 use super::feed::is_resident;
 use crate::config::{self, Chunk, Config, CycleEnd, Length};
-use crate::data::{self, Dataset, Values};
+use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
 use crate::layer::Layer;
 use crate::loss::Loss;
-use crate::model::{Network, PlanRequest, Storage};
+use crate::model::{Network, PlanRequest};
 use crate::optim::Optimizer;
 use crate::schedule::Policy;
 
-/// Most steps of a chunk where the engine chooses: their uniforms and results are small.
+/// Most batches of a chunk where the engine chooses: their uniforms and results are small.
 const AUTO_SLOTS: usize = 64;
+/// Most batches of a chunk, but for those of a single step.
+const MOST_SLOTS: usize = 65_536;
 
 /// How long a run is, and where something besides training happens.
 #[derive(Debug, Clone, Copy)]
@@ -48,46 +50,48 @@ impl Layout {
         dataset: &Dataset,
     ) -> Result<Self> {
         dataset.check()?;
-        settings.augment.check(&dataset.train.shape)?;
+        settings.augment.check(dataset.train.shape())?;
         let network = Network::new(
             parts.layers,
             parts.loss,
             parts.optimizer,
-            &dataset.train.shape,
-            dataset.classes.len(),
+            dataset.train.shape(),
+            dataset.task.outputs(),
         )?;
-        let count = dataset.train.labels.len();
+        let count = dataset.train.len();
         let data = &settings.data;
         let split = data::Split::new(count, data.validation, data.seed)?;
         check_last_batch(&network, split.train.len(), data)?;
-        let slots = match settings.train.chunk {
+        let accumulate = settings.train.accumulate;
+        let most = match settings.train.chunk {
             Chunk::Auto => AUTO_SLOTS,
-            Chunk::Fixed(steps) => steps as usize,
+            Chunk::Fixed(steps) => (steps as usize).saturating_mul(accumulate),
         };
+        // Whole steps, and no more than a ring holds.
+        let slots = most.min(MOST_SLOTS).max(accumulate) / accumulate * accumulate;
         let evaluation_batch = evaluation_batch(data.batch);
         let listed = (slots * data.batch).max(EVALUATION_SLOTS * evaluation_batch);
         let train = PlanRequest {
             mode: Mode::Train,
             batch: data.batch,
+            accumulate,
             slots,
-            storage: match dataset.train.values {
-                Values::Bytes(_) => Storage::Bytes,
-                Values::Floats(_) => Storage::Floats,
-            },
+            storage: dataset.train.storage(),
             samples: match is_resident(gpu, dataset) {
-                true => count + dataset.test.labels.len(),
+                true => count + dataset.test.len(),
                 false => listed,
             },
             augment: settings.augment,
         };
         Ok(Self {
-            steps_per_epoch: data.steps_per_epoch(split.train.len())?,
+            steps_per_epoch: data.steps_per_epoch(split.train.len(), accumulate)?,
             network,
             split,
             train,
             evaluation: PlanRequest {
                 mode: Mode::Evaluate,
                 batch: evaluation_batch,
+                accumulate: 1,
                 slots: EVALUATION_SLOTS,
                 ..train
             },
@@ -159,14 +163,14 @@ pub(super) fn run_info(
     layout: &Layout,
     settings: &Settings,
     dataset: &Dataset,
-) -> RunInfo {
+) -> Result<RunInfo> {
     let adapter = gpu.description().summary(gpu.class());
     let about = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("adapter", adapter.name.clone()),
         ("driver", adapter.driver.clone()),
         ("kernels", adapter.class.clone()),
-        ("data", dataset.fingerprint()),
+        ("data", dataset.fingerprint()?),
     ];
     let bounds = settings.bounds.clone().map(|text| ("bounds", text));
     let run: toml::Table = about
@@ -174,26 +178,27 @@ pub(super) fn run_info(
         .chain(bounds)
         .map(|(key, value)| (key.to_owned(), toml::Value::String(value)))
         .collect();
-    RunInfo {
+    Ok(RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         adapter,
         data: dataset.name.clone(),
-        sample_shape: dataset.train.shape.clone(),
+        sample_shape: dataset.train.shape().to_vec(),
         samples: [
             layout.split.train.len(),
             layout.split.validation.len(),
-            dataset.test.labels.len(),
+            dataset.test.len(),
         ],
-        classes: dataset.classes.clone(),
+        classes: dataset.classes().to_vec(),
         layers: layout.network.rows(),
         augment: settings.augment.describe(),
         schedule: settings.schedule.describe(),
         period: settings.schedule.period(),
         batch: settings.data.batch,
+        accumulate: settings.train.accumulate,
         steps_per_epoch: layout.steps_per_epoch,
         total_steps: layout.steps(settings.train.length()),
         config: format!("{}\n[run]\n{run}", settings.text),
-    }
+    })
 }
 
 /// Refuses a last, smaller batch that a layer cannot train on: a batch norm over one value.

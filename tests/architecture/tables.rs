@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{agree, files, root, text};
 use wavetrain::Config;
 use wavetrain::args::Entry;
-use wavetrain::kernel::source::SNIPPETS;
+use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 use wavetrain::product::catalogue;
 use wavetrain::{layer, loss, optim, schedule, source};
 
@@ -108,6 +108,7 @@ fn every_shader_is_in_the_table() {
             .iter()
             .map(|s| format!("shaders/shared/{}.wgsl", s.name)),
     );
+    known.extend(SKELETONS.iter().map(|s| format!("shaders/{}.wgsl", s.name)));
     for (file, includer) in INCLUDED {
         let name = file.strip_prefix("shaders/").expect("a shader");
         assert!(

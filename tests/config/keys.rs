@@ -97,6 +97,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("schedule.max_momentum", "0.95", "max_momentum = 0.95"),
     ("train.epochs", "3", "epochs = 3"),
     ("train.steps", "1000", "steps = 1000"),
+    ("train.accumulate", "4", "accumulate = 4"),
     ("train.eval_every", "500", "eval_every = 500"),
     ("train.eval_every", "500 steps", "eval_every = 500"),
     ("train.eval_every", "2 epochs", "eval_every = \"2 epochs\""),
@@ -440,6 +441,32 @@ fn steps_count_the_smaller_last_batch_unless_it_is_dropped() {
         none.is_users_mistake() && none.to_string().contains("data.batch"),
         "{none}"
     );
+    let config = good(LEAST, &["data.batch=128", "train.accumulate=4"]);
+    assert_eq!(
+        config.steps_per_epoch(60_000).unwrap(),
+        118,
+        "118 x 512 > 60,000"
+    );
+    assert_eq!(config.steps_per_epoch(512).unwrap(), 1);
+    assert_eq!(
+        config.steps_per_epoch(385).unwrap(),
+        1,
+        "the fourth batch has one"
+    );
+    let beyond = config.steps_per_epoch(384).unwrap_err();
+    let sentence = beyond.to_string();
+    assert!(
+        beyond.is_users_mistake() && sentence.contains("train.accumulate: 4"),
+        "{sentence}"
+    );
+    let dropping = [
+        "data.batch=128",
+        "train.accumulate=4",
+        "data.drop_last=true",
+    ];
+    let config = good(LEAST, &dropping);
+    assert_eq!(config.steps_per_epoch(60_000).unwrap(), 117);
+    assert!(config.steps_per_epoch(511).is_err());
     assert_eq!(good(LEAST, &["train.steps=3"]).total_steps(100).unwrap(), 3);
     let many = good(LEAST, &["train.epochs=9223372036854775807"]);
     assert!(

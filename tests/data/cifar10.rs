@@ -109,16 +109,16 @@ fn files_are_found_loose_and_packed() {
         let root = tempfile::tempdir().unwrap();
         form(root.path());
         let (set, notes) = load_noted("cifar10", &request(root.path())).unwrap();
-        assert_eq!(set.train.shape, [3, 32, 32], "form {number}");
-        assert_eq!(set.train.labels, [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]);
-        assert_eq!(set.test.labels, [5, 4]);
+        assert_eq!(set.train.shape(), [3, 32, 32], "form {number}");
+        assert_eq!(set.train.labels(), [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]);
+        assert_eq!(set.test.labels(), [5, 4]);
         assert_eq!(bytes(&set.train)[..3], [0, 1, 2]);
         assert_eq!(bytes(&set.train)[9 * 3072], 41);
         assert_eq!(
             bytes(&set.test)[3071],
             50_u8.wrapping_add((3071 % 256) as u8)
         );
-        assert_eq!(set.classes, source("cifar10").unwrap().classes);
+        assert_eq!(set.classes(), source("cifar10").unwrap().classes);
         says(&notes[0], &["data_batch_1.bin holds 2 records", "10000"]);
         assert_eq!(notes.len(), 6);
         // Nothing is unpacked beside the archive.
@@ -136,8 +136,8 @@ fn class_names_come_from_the_files() {
     let root = tempfile::tempdir().unwrap();
     write(&files, root.path());
     let set = load("cifar10", Some(root.path()), 0).unwrap();
-    assert_eq!(set.classes[0], "class 0");
-    assert_eq!(set.classes[9], "class 9");
+    assert_eq!(set.classes()[0], "class 0");
+    assert_eq!(set.classes()[9], "class 9");
     for (meta, says_so) in [
         (b"cat\ndog\n".to_vec(), "holds 2 class names; expected 10"),
         (vec![0xff; 20], "cannot be read as text"),
@@ -296,7 +296,7 @@ fn the_real_files_are_read() {
     assert_eq!(notes, [""; 0]);
     for class in 0..10 {
         let count = |labels: &[u32]| labels.iter().filter(|&&label| label == class).count();
-        assert_eq!(count(&set.train.labels), 5000);
-        assert_eq!(count(&set.test.labels), 1000);
+        assert_eq!(count(set.train.labels()), 5000);
+        assert_eq!(count(set.test.labels()), 1000);
     }
 }

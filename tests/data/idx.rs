@@ -96,10 +96,10 @@ fn idx_files_are_found_in_every_usual_place_under_every_usual_name() {
                 Files::good().write(&root.path().join(folder), rename);
                 let set = load(name, Some(root.path()), 0).unwrap();
                 assert_eq!(set.name, name);
-                assert_eq!(set.train.shape, [1, 2, 3]);
-                assert_eq!(set.train.labels, [0, 9, 5]);
+                assert_eq!(set.train.shape(), [1, 2, 3]);
+                assert_eq!(set.train.labels(), [0, 9, 5]);
                 assert_eq!(bytes(&set.train), (0..18).collect::<Vec<u8>>());
-                assert_eq!(set.test.labels, [1, 2]);
+                assert_eq!(set.test.labels(), [1, 2]);
                 set.check().unwrap();
                 // ... and packed here.
                 let packed = Files(
@@ -321,10 +321,10 @@ fn published(name: &str, train: [usize; 10], test: [usize; 10]) -> Option<Datase
     let set = load(name, Some(&real(name)?), 0).unwrap();
     let sizes = source(name).unwrap().sizes.unwrap();
     assert_eq!((set.train.len(), set.test.len()), (sizes.train, sizes.test));
-    assert_eq!(set.train.shape, source(name).unwrap().shape);
+    assert_eq!(set.train.shape(), source(name).unwrap().shape);
     for (samples, expected) in [(&set.train, train), (&set.test, test)] {
         let mut counts = [0; 10];
-        for &label in &samples.labels {
+        for &label in samples.labels() {
             counts[label as usize] += 1;
         }
         assert_eq!(counts, expected);
@@ -339,7 +339,7 @@ fn the_real_mnist_is_read() {
     let Some(set) = published("mnist", train, test) else {
         return;
     };
-    assert_eq!(set.train.labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
+    assert_eq!(set.train.labels()[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
     // The figures that everybody normalises MNIST with: 0.1307 and 0.3081.
     let every: Vec<u32> = (0..60_000).collect();
     let measured = Normalization::new(Normalize::Standard, &set.train, &every).unwrap();
@@ -353,6 +353,6 @@ fn the_real_fashion_mnist_is_read() {
     let Some(set) = published("fashion_mnist", [6000; 10], [1000; 10]) else {
         return;
     };
-    assert_eq!(set.train.labels[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
-    assert_eq!(set.classes[9], "Ankle boot");
+    assert_eq!(set.train.labels()[..8], [9, 0, 0, 3, 0, 2, 7, 2]);
+    assert_eq!(set.classes()[9], "Ankle boot");
 }

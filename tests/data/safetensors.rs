@@ -5,7 +5,7 @@ use ::safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use wavetrain::data::{Dataset, Values};
+use wavetrain::data::{Dataset, Storage};
 use wavetrain::source::{Options, Request};
 
 /// A tensor by name, type, shape and little-endian bytes.
@@ -78,16 +78,16 @@ fn pictures_of_bytes_are_read() {
     let arrays = [x(&[3, 1, 2, 3]), y(&[0, 2, 1])];
     with(&arrays, None, |request| {
         let set = loaded(request);
-        assert_eq!(set.train.shape, [1, 2, 3]);
+        assert_eq!(set.train.shape(), [1, 2, 3]);
         assert_eq!(bytes(&set.train), (0..18).collect::<Vec<u8>>());
-        assert_eq!(set.train.labels, [0, 2, 1]);
-        assert_eq!(set.classes, ["0", "1", "2"]);
+        assert_eq!(set.train.labels(), [0, 2, 1]);
+        assert_eq!(set.classes(), ["0", "1", "2"]);
     });
     with(
         &arrays,
         Some(r#"["cat", "dog", "owl", "fox"]"#),
         |request| {
-            assert_eq!(loaded(request).classes, ["cat", "dog", "owl", "fox"]);
+            assert_eq!(loaded(request).classes(), ["cat", "dog", "owl", "fox"]);
         },
     );
 }
@@ -116,12 +116,13 @@ fn floats_and_labels_of_every_type_are_read() {
             ..Options::default()
         };
         let set = loaded(&request);
+        assert_eq!(set.train.storage(), Storage::Floats);
+        let found = set.train.values(&[0, 1]).unwrap();
+        assert_eq!(found, values, "{dtype:?}");
         assert_eq!(
-            set.train.values,
-            Values::Floats(values.to_vec()),
-            "{dtype:?}"
+            (set.train.shape(), set.train.labels()),
+            (&[2][..], &[1, 0][..])
         );
-        assert_eq!((set.train.shape, set.train.labels), (vec![2], vec![1, 0]));
     }
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use wavetrain::data::Normalize;
+use wavetrain::data::{Normalize, Storage};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
-use wavetrain::model::{Model, Storage};
+use wavetrain::model::Model;
 use wavetrain::train::{Evaluator, evaluation_batch};
 use wavetrain::{Dataset, Samples, Trainer};
 
@@ -64,7 +64,7 @@ fn outputs_and_losses_belong_together() {
         .zip([5, 0, 699, 5, 12, 13, 14, 15])
     {
         let total: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
-        let loss = total.ln() - f64::from(row[test.labels[sample] as usize]);
+        let loss = total.ln() - f64::from(row[test.labels()[sample] as usize]);
         assert!((outcome.loss - loss).abs() < 1e-5 * (1.0 + loss), "{loss}");
         assert!(row.iter().all(|x| *x <= row[outcome.chosen]));
     }

@@ -170,7 +170,7 @@ fn by_hand(folder: &Path) -> f64 {
             }
         }
     }
-    let right = sums.chunks(10).zip(&test.labels).filter(|(row, label)| {
+    let right = sums.chunks(10).zip(test.labels()).filter(|(row, label)| {
         let largest = row.iter().copied().fold(0.0, f64::max);
         row[**label as usize] == largest
     });

@@ -13,14 +13,12 @@ const FEATURES: usize = 30;
 /// The made-up samples as floats, divided by `divisor`.
 fn scaled(divisor: f32) -> Dataset {
     let floats = |seed, count| {
-        let wavetrain::data::Values::Bytes(bytes) = samples(seed, count, FEATURES).values else {
-            panic!("the fixture makes bytes");
-        };
+        let bytes = samples(seed, count, FEATURES).read_all().unwrap();
         let floats = bytes
             .iter()
             .map(|b| (f32::from(*b) - 128.0) / 64.0 / divisor);
         // A fifth of the labels is wrong, so that a rate that is too high cannot end in no loss.
-        let mut labels = samples(seed, count, FEATURES).labels;
+        let mut labels = samples(seed, count, FEATURES).labels().to_vec();
         for label in labels.iter_mut().step_by(5) {
             *label = (*label + 1) % CLASSES as u32;
         }

@@ -2,13 +2,13 @@
 //! definition in f64 with the same draws, in both layouts and both kinds of storage; and the
 //! definition is PyTorch's.
 
-use wavetrain::data::{Augment, Draw, Normalization, Padding, Samples, Values};
+use wavetrain::data::{Augment, Draw, Normalization, Padding, Samples, Storage};
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::plan::{Key as Buffer, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
-use wavetrain::model::{GATHERED, Network, PlanRequest, Storage, gather_plan};
+use wavetrain::model::{GATHERED, Network, PlanRequest, gather_plan};
 use wavetrain::optim::Sgd;
 use wavetrain::rng::Key;
 use wavetrain::train::StepUniform;
@@ -80,6 +80,8 @@ struct Batch<'a> {
     shape: [usize; 3],
     rows: usize,
     count: usize,
+    /// The place of its first sample in the update.
+    first: usize,
     augment: &'a Augment,
     storage: Storage,
     pixels: bool,
@@ -98,7 +100,8 @@ impl Batch<'_> {
     fn draw(&self, row: usize) -> Draw {
         let [_, height, width] = self.shape;
         let key = Key(step(1).key_augment);
-        self.augment.draw(key, row as u32, height, width)
+        let place = self.first + row;
+        self.augment.draw(key, place as u32, height, width)
     }
 
     /// Where the rows of the second batch of the list come from.
@@ -123,12 +126,7 @@ impl Batch<'_> {
         let elements = samples.elements();
         let (mut x, mut bounds) = (Vec::new(), Vec::new());
         for (row, index) in indices.iter().enumerate().take(self.count) {
-            let first = *index as usize * elements;
-            let picture = match &samples.values {
-                Values::Bytes(bytes) => bytes.iter().map(|b| f64::from(*b)).collect(),
-                Values::Floats(floats) => wide(floats),
-            };
-            let picture = &picture[first..first + elements];
+            let picture = &wide(&samples.values(&[*index]).unwrap());
             let draw = self.draw(row);
             x.extend(
                 self.augment
@@ -168,6 +166,7 @@ impl Batch<'_> {
         let request = PlanRequest {
             mode: Mode::Train,
             batch: self.rows,
+            accumulate: 1,
             slots: 2,
             storage: self.storage,
             samples: SAMPLES,
@@ -186,10 +185,7 @@ impl Batch<'_> {
         };
         let listed = 0..2 * self.rows;
         let indices: Vec<u32> = listed.map(|i| (i * 5 % SAMPLES) as u32).collect();
-        match &samples.values {
-            Values::Bytes(bytes) => stage.write(&Buffer::Samples, bytes),
-            Values::Floats(floats) => stage.write(&Buffer::Samples, floats),
-        }
+        stage.write(&Buffer::Samples, &samples.read_all().unwrap());
         stage.write(&Buffer::Indices(Use::Training), &indices);
         stage.write(&Buffer::Places(Use::Training), &self.places());
         stage.write(&Buffer::Mean, &normalization.mean);
@@ -197,6 +193,7 @@ impl Batch<'_> {
         stage.write(&GATHERED, &poisoned(&x, self.rows));
         let uniform = StepUniform {
             start: self.rows as u32,
+            first_sample: self.first as u32,
             ..step(self.count)
         };
         stage.run(&program, Phases::Forward, &[uniform]);
@@ -219,8 +216,9 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
                 (Storage::Bytes, false),
                 (Storage::Floats, false),
             ] {
-                for (rows, count) in [(1, 1), (17, 17), (33, 20)] {
+                for (rows, count, first) in [(1, 1, 0), (17, 17, 34), (33, 20, 0)] {
                     let batch = Batch {
+                        first,
                         shape,
                         rows,
                         count,

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Augment, Normalization, Samples};
+use wavetrain::data::{Augment, Normalization, Samples, Storage};
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::Plan;
 use wavetrain::kernel::plan::{Bound, Key, Op, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
-use wavetrain::model::{Network, PlanRequest, Storage, plan};
+use wavetrain::model::{Network, PlanRequest, plan};
 use wavetrain::optim::Sgd;
 use wavetrain::train::StepUniform;
 
@@ -41,6 +41,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
     let request = PlanRequest {
         mode: Mode::Evaluate,
         batch: rows,
+        accumulate: 1,
         slots: 2,
         storage: form.storage,
         samples: SAMPLES,
@@ -97,10 +98,7 @@ fn check(
         true => b.shaped("x", shape),
         false => b.value("x", elements),
     };
-    match &samples.values {
-        wavetrain::data::Values::Bytes(bytes) => stage.write(&Key::Samples, bytes),
-        wavetrain::data::Values::Floats(floats) => stage.write(&Key::Samples, floats),
-    }
+    stage.write(&Key::Samples, &samples.read_all().unwrap());
     stage.write(&Key::Indices(Use::Evaluation), &indices);
     stage.write(&Key::Mean, &normalization.mean);
     stage.write(&Key::Scale, &normalization.scale);
@@ -114,7 +112,7 @@ fn check(
     let batch = &indices[rows..rows + count];
     let mut wanted: Vec<f64> = batch
         .iter()
-        .flat_map(|i| wide(&normalization.input(&samples, *i as usize)))
+        .flat_map(|i| wide(&normalization.input(&samples, *i).unwrap()))
         .collect();
     wanted.resize(rows * elements, 0.0);
     // Both sides are f32: a subtraction and a product, each rounded once.

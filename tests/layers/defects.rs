@@ -10,7 +10,9 @@ use super::defect_products::PRODUCTS;
 use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
 use super::table::PROVED_BY_NORMS;
-use super::{augment, bench, data, drivers, gradient_norm, kernels, losses, optimizers, table};
+use super::{
+    accumulate, augment, bench, data, drivers, gradient_norm, kernels, losses, optimizers, table,
+};
 
 /// The proof of the shaders that a defect is planted in.
 fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
@@ -20,6 +22,7 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
         _ if defect.shader.starts_with("conv2d_") => prove_convolution(stage),
         "layer" => table::Proof::of(name).try_for_each(|proof| kernels::prove(stage, proof)),
         "loss" => losses::prove(stage, name),
+        "optim" if name == "accumulate" => accumulate::prove(stage),
         "optim" if name == "gradient_norm" => gradient_norm::prove(stage),
         "optim" => optimizers::prove(stage),
         "data" if name == "augment" => augment::prove(stage),

@@ -2,13 +2,14 @@
 //!
 //! 1. `reference.rs`: the references are right (central differences in f64; for optimizers,
 //!    PyTorch's values).
-//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `data.rs`, `augment.rs`: the kernels of
-//!    every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
+//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `accumulate.rs`, `data.rs`, `augment.rs`:
+//!    the kernels of every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
 //!    `defects.rs` proves these proofs: each fails for a kernel with one planted defect.
 //! 3. `meaning.rs`: the meaning is PyTorch's, by golden files.
 //!
 //! They run on the adapter that is installed; a software one is enough.
 
+mod accumulate;
 mod adapter;
 mod augment;
 mod bench;
@@ -30,6 +31,7 @@ mod meaning;
 mod nets;
 mod norms;
 mod optimizers;
+mod places;
 mod reference;
 mod rounded;
 mod stage;

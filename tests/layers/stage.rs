@@ -114,6 +114,7 @@ pub(crate) fn fold(plan: &mut Plan) {
         .forward
         .iter_mut()
         .chain(&mut plan.backward)
+        .chain(&mut plan.accumulate)
         .chain(&mut plan.update)
     {
         if let Op::Dispatch(dispatch) = op

@@ -71,6 +71,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
         schedule: format!("triangular from 0.01 to 0.1, half cycle {half_cycle} steps"),
         period: Some(2 * half_cycle),
         batch: 128,
+        accumulate: 1,
         steps_per_epoch: 157,
         total_steps: steps,
         config: "seed = 1\n\n[data]\nsource = \"glyphs\"\nbatch = 128\n\n[model]\nlayers = \

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use wavetrain::args::{Args, Entry};
 use wavetrain::config::Config;
 use wavetrain::config::presets::PRESETS;
+use wavetrain::data::Storage;
 use wavetrain::gpu::{Class, Gpu};
 use wavetrain::kernel::{Mode, Plan};
 use wavetrain::layer::{LAYERS, Layer};
 use wavetrain::loss::LOSSES;
-use wavetrain::model::{Network, PlanRequest, Storage, plan};
+use wavetrain::model::{Network, PlanRequest, plan};
 
 const fn lanes(lanes: u32, subgroups: bool) -> Class {
     Class::Lanes { lanes, subgroups }
@@ -113,6 +114,7 @@ impl Preset {
                 let request = PlanRequest {
                     mode,
                     batch,
+                    accumulate: 1,
                     slots: 32,
                     storage: self.storage,
                     samples: 1000,

@@ -15,10 +15,8 @@ const AUGMENT: &str = "[augment]\nhorizontal_flip = 0.5\nshift = 2\nrotation = 2
 fn pictures(seed: u64, count: usize) -> Samples {
     let [side, channels] = [9, 3];
     let flat = super::fixture::samples(seed, count, channels * side * side);
-    let wavetrain::data::Values::Bytes(bytes) = flat.values else {
-        panic!("bytes");
-    };
-    Samples::from_bytes(&[channels, side, side], bytes, flat.labels).unwrap()
+    let bytes = flat.read_all().unwrap();
+    Samples::from_bytes(&[channels, side, side], bytes, flat.labels().to_vec()).unwrap()
 }
 
 fn data() -> Dataset {
@@ -95,9 +93,7 @@ fn evaluation_sees_the_pictures_as_they_are() {
 fn the_strip_shows_samples_and_their_variants() {
     let flipped = setup("[augment]\nhorizontal_flip = 1", "\"auto\"");
     let dataset = data();
-    let wavetrain::data::Values::Bytes(bytes) = dataset.train.values.clone() else {
-        panic!("bytes");
-    };
+    let bytes = dataset.train.read_all().unwrap();
     let strip = flipped.trainer(gpu(), dataset).augmented().unwrap();
     assert_eq!(strip.len(), 8);
     for sample in &strip {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wavetrain::Config;
-use wavetrain::data::{Dataset, Normalization, Samples, Split, Values, batch_at, epoch_order};
+use wavetrain::data::{Dataset, Normalization, Samples, Split, batch_at, epoch_order};
 use wavetrain::gpu::Gpu;
 use wavetrain::layer::Reference;
 use wavetrain::layer::chain;
@@ -44,7 +44,7 @@ struct Expected {
 impl Twin {
     fn new(setup: &Setup, dataset: &Dataset, trainer: &Trainer, rounded: bool) -> Self {
         let config = setup.config();
-        let shapes = chain::shapes(&config.layers, &dataset.train.shape).unwrap();
+        let shapes = chain::shapes(&config.layers, dataset.train.shape()).unwrap();
         let start = trainer.weights().unwrap();
         let network = trainer.network().parameters();
         let parameters = network.iter().map(|p| {
@@ -75,7 +75,9 @@ impl Twin {
     /// Indices of the samples of a step.
     fn batch(&self, step: u64) -> Vec<u32> {
         let data = &self.config.data;
-        let batch = batch_at(step, self.split.train.len(), data.batch, data.drop_last).unwrap();
+        // The batches of an update are one to the references.
+        let whole = data.batch * self.config.train.accumulate;
+        let batch = batch_at(step, self.split.train.len(), whole, data.drop_last).unwrap();
         let order = epoch_order(&self.split.train, data.shuffle, data.seed, batch.epoch);
         order[batch.start..batch.start + batch.len].to_vec()
     }
@@ -115,11 +117,11 @@ impl Twin {
     fn step(&mut self, step: u64) -> Expected {
         let batch = self.batch(step);
         let rows = batch.len();
-        let input = |i: &u32| self.normalization.input(&self.samples, *i as usize);
+        let input = |i: &u32| self.normalization.input(&self.samples, *i).unwrap();
         let x: Vec<f64> = batch.iter().flat_map(input).map(f64::from).collect();
         let labels: Vec<u32> = batch
             .iter()
-            .map(|i| self.samples.labels[*i as usize])
+            .map(|i| self.samples.labels()[*i as usize])
             .collect();
         let weights: Vec<Vec<f64>> = self.parameters.iter().map(|p| p.w.clone()).collect();
         let layers = &self.config.layers;
@@ -282,6 +284,20 @@ fn training_equals_the_references_with_every_option() {
             }),
         ),
         (
+            "four batches for each update, the last of an epoch smaller",
+            with(|s| {
+                s.data = "batch = 8".into();
+                s.train += "\naccumulate = 4";
+            }),
+        ),
+        (
+            "three batches for each update, what is left dropped",
+            with(|s| {
+                s.data = "batch = 9\ndrop_last = true".into();
+                s.train += "\naccumulate = 3";
+            }),
+        ),
+        (
             "a batch larger than the data, no momentum",
             with(|s| {
                 s.data = "batch = 130".into();
@@ -298,11 +314,9 @@ fn training_equals_the_references_with_every_option() {
 fn training_on_floats_equals_the_references() {
     let bytes = data(100, 10);
     let floats = |samples: Samples| {
-        let Values::Bytes(values) = samples.values else {
-            panic!("made of bytes");
-        };
+        let values = samples.read_all().unwrap();
         let values = values.into_iter().map(|v| f32::from(v) * 0.0123 - 1.0);
-        Samples::from_floats(&samples.shape, values.collect(), samples.labels).unwrap()
+        Samples::from_floats(samples.shape(), values.collect(), samples.labels().to_vec()).unwrap()
     };
     let dataset = Dataset {
         train: floats(bytes.train),

@@ -125,8 +125,10 @@ fn evaluations_equal_the_references_sample_by_sample() {
         let kind = config.data.normalize;
         let normalization = Normalization::new(kind, &dataset.train, &split.train).unwrap();
         let part = |samples: &Samples, indices: &[u32]| {
-            let indices = indices.iter().map(|i| *i as usize);
-            let pairs = indices.map(|i| (normalization.input(samples, i), samples.labels[i]));
+            let input = |i: u32| normalization.input(samples, i).unwrap();
+            let pairs = indices
+                .iter()
+                .map(|i| (input(*i), samples.labels()[*i as usize]));
             pairs.unzip::<_, _, Vec<_>, Vec<_>>()
         };
         let all: Vec<u32> = (0..4_500).collect();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use wavetrain::data::{Dataset, Normalization, Split as DataSplit};
 use wavetrain::layer::{Reference, chain};
+use wavetrain::loss::CrossEntropy;
 use wavetrain::model::{Model, Weights};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::{Ensemble, Evaluator, Event, Flow, LowPoint, Split, Trainer};
@@ -151,7 +152,7 @@ fn statistics(setup: &Setup, weights: &Weights, dataset: &Dataset) -> (Vec<f64>,
     for batch in order.chunks(16) {
         let inputs = batch
             .iter()
-            .flat_map(|i| normalization.input(&dataset.train, *i as usize));
+            .flat_map(|i| normalization.input(&dataset.train, *i).unwrap());
         let x: Vec<f64> = inputs.map(f64::from).collect();
         let pass = Reference {
             rows: batch.len(),
@@ -198,7 +199,7 @@ fn accuracies_are_those_of_the_weights() {
             let split = DataSplit::new(50, 0.3, config.data.seed).unwrap();
             (Split::Validation, &dataset.train, split.validation)
         };
-        let labels: Vec<u32> = part.iter().map(|i| samples.labels[*i as usize]).collect();
+        let labels: Vec<u32> = part.iter().map(|i| samples.labels()[*i as usize]).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), lows.snapshots[0].to_safetensors().unwrap()).unwrap();
         let model = Model::open(file.path()).unwrap();
@@ -213,7 +214,8 @@ fn accuracies_are_those_of_the_weights() {
         let mut sums = vec![0.0; 4 * labels.len()];
         for (k, point) in lows.points.iter().enumerate() {
             let single = outputs(&lows.snapshots[k]);
-            ensemble.add(&single.rows, 4, "cross_entropy");
+            let loss = CrossEntropy::default();
+            ensemble.add(&single.rows, 4, &loss);
             let average = outputs(&lows.averages[k]).accuracy;
             let wanted = (split, single.accuracy, Some(average));
             assert_eq!((point.split, point.single, point.average), wanted);

@@ -1,6 +1,7 @@
 //! The engine: the same bits whatever the chunk, the rate's way from the schedule to the weights,
 //! and whole runs against the references in f64.
 
+mod accumulate;
 #[path = "../layers/adapter.rs"]
 mod adapter;
 mod augment;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Dataset, Samples, Values};
+use wavetrain::data::{Dataset, Samples};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::kernel::plan::Key;
 use wavetrain::train::Split;
@@ -14,13 +14,12 @@ fn large(floats: bool) -> Dataset {
     let shape = [3, 4, 5];
     let of = |seed, count| {
         let bytes = samples(seed, count, 60);
-        match bytes.values {
-            Values::Bytes(values) if floats => {
-                let values = values.into_iter().map(|v| f32::from(v) / 255.0);
-                Samples::from_floats(&shape, values.collect(), bytes.labels).unwrap()
-            }
-            Values::Bytes(values) => Samples::from_bytes(&shape, values, bytes.labels).unwrap(),
-            Values::Floats(_) => panic!("made-up samples are bytes"),
+        let (values, labels) = (bytes.read_all().unwrap(), bytes.labels().to_vec());
+        if floats {
+            let values = values.into_iter().map(|v| f32::from(v) / 255.0);
+            Samples::from_floats(&shape, values.collect(), labels).unwrap()
+        } else {
+            Samples::from_bytes(&shape, values, labels).unwrap()
         }
     };
     Dataset::new("large", of(2, 10_000), of(3, 300), CLASSES).unwrap()

@@ -20,10 +20,8 @@ pub(crate) fn setup() -> Setup {
 pub(crate) fn pictures() -> Dataset {
     let shaped = |seed, count| {
         let flat = samples(seed, count, 36);
-        let wavetrain::data::Values::Bytes(bytes) = flat.values else {
-            panic!("the fixture makes bytes");
-        };
-        Samples::from_bytes(&[1, 6, 6], bytes, flat.labels).unwrap()
+        let bytes = flat.read_all().unwrap();
+        Samples::from_bytes(&[1, 6, 6], bytes, flat.labels().to_vec()).unwrap()
     };
     Dataset::new("pictures", shaped(2, 50), shaped(3, 30), CLASSES).unwrap()
 }

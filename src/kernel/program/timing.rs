@@ -3,7 +3,7 @@
 //! Each dispatch gets a pass of its own, so neighbours that share one in training are kept apart
 //! here: the sum over a step may be a little more than a step takes.
 
-use super::{Command, Phases, Program, Recorder, Workshop, recorder};
+use super::{Command, Phases, Program, Recorder, SLOT_BYTES, Workshop, recorder};
 use crate::error::{Error, Result};
 use crate::gpu::Readback;
 
@@ -11,12 +11,17 @@ use crate::gpu::Readback;
 const MOST: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
 impl Workshop {
-    /// Runs one step, whose uniform lies in the first slot of the step ring, and waits; gives the
-    /// seconds of each command, in order. A copy's are `None` where the adapter times passes only.
+    /// Runs commands, whose uniform lies in `slot` of the step ring, and waits; gives the seconds of
+    /// each, in order. A copy's are `None` where the adapter times passes only.
     ///
     /// # Errors
     /// A device that cannot time passes, fails, or gives times that run backwards.
-    pub(crate) fn time(&mut self, program: &Program, phases: Phases) -> Result<Vec<Option<f64>>> {
+    pub(crate) fn time(
+        &mut self,
+        program: &Program,
+        phases: Phases,
+        slot: usize,
+    ) -> Result<Vec<Option<f64>>> {
         let commands = program.commands(phases);
         self.refuse_untimed(commands.len())?;
         let features = self.gpu.device.features();
@@ -32,7 +37,7 @@ impl Workshop {
         let mut firsts = (0..count).step_by(2);
         for command in commands {
             let first = if timed(command) { firsts.next() } else { None };
-            self.encode_timed(&mut recorder, command, &queries, first);
+            self.encode_timed(&mut recorder, (command, slot), &queries, first);
         }
         let bytes = 8 * u64::from(count);
         let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
@@ -82,7 +87,7 @@ impl Workshop {
     fn encode_timed(
         &self,
         recorder: &mut Recorder,
-        command: &Command,
+        (command, slot): (&Command, usize),
         queries: &wgpu::QuerySet,
         first: Option<u32>,
     ) {
@@ -97,7 +102,11 @@ impl Workshop {
                         end_of_pass_write_index: first.map(|first| first + 1),
                     }),
                 });
-                launch.record(&mut pass, &self.ring_group, 0);
+                launch.record(
+                    &mut pass,
+                    &self.ring_group,
+                    (SLOT_BYTES * slot as u64) as u32,
+                );
             }
             Command::Copy {
                 buffer,

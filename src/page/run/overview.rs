@@ -172,7 +172,7 @@ fn lengths(run: &Run) -> Vec<Tile> {
         let note = "evaluations included".into();
         tiles.push(("Time", duration(summary.seconds), note));
         let speed = summary.steps_per_second;
-        let samples = speed * run.info.batch as f64;
+        let samples = speed * run.info.samples_per_step() as f64;
         let note = format!("{} samples/s", count(samples as u64));
         tiles.push(("Steps per second", rate(speed), note));
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::contents::Run;
 use crate::draw::chart::{count, number};
 use crate::draw::svg::escape;
-use crate::draw::words::{loss, percent, shape, things};
+use crate::draw::words::{batches_of, loss, percent, shape, things};
 use crate::report::summary::StoredMistake;
 use crate::train::event::Split;
 
@@ -130,7 +130,7 @@ pub(super) fn facts(run: &Run) -> String {
             ),
         ),
         ("Augment", info.augment.clone()),
-        ("Batch", things(info.batch as u64, "sample")),
+        ("Batch", batches_of(info.accumulate, info.batch)),
         ("Schedule", info.schedule.clone()),
         ("Program", format!("wavetrain {}", info.version)),
     ];

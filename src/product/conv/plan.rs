@@ -79,6 +79,7 @@ pub fn shader(variant: &Variant) -> Shader {
         summary: Cow::Borrowed("convolution"),
         snippets: Vec::new(),
         text: Cow::Owned(variant.source()),
+        skeleton: None,
     }
 }
 

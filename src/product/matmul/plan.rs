@@ -172,6 +172,7 @@ pub fn shader(variant: &Variant) -> Shader {
         summary: Cow::Borrowed("matrix product"),
         snippets: Vec::new(),
         text: Cow::Owned(variant.source()),
+        skeleton: None,
     }
 }
 

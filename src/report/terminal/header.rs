@@ -2,7 +2,7 @@
 
 use super::{Ink, Terminal};
 use crate::draw::chart::{count, number};
-use crate::draw::words::{shape, things};
+use crate::draw::words::{batches_of, shape, things};
 use crate::train::event::RunInfo;
 
 impl Terminal<'_> {
@@ -44,7 +44,7 @@ impl Terminal<'_> {
         let mut length = format!(
             "{} of {}, {} an epoch ({} epochs",
             things(info.total_steps, "step"),
-            things(info.batch as u64, "sample"),
+            batches_of(info.accumulate, info.batch),
             count(info.steps_per_epoch),
             tidy(epochs),
         );

@@ -9,7 +9,7 @@
 mod archive;
 
 use super::{Entry, Request, Sizes};
-use crate::data::{Dataset, Loading, Samples, Values, Watcher};
+use crate::data::{Dataset, Loading, Samples, Task, Watcher};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read};
@@ -90,12 +90,8 @@ fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     }
     let mut batches = batches.into_iter();
     let test = batches.next_back().unwrap_or_default();
-    Ok(Dataset {
-        name: ENTRY.name.into(),
-        train: joined(batches.collect()).samples(),
-        test: test.samples(),
-        classes,
-    })
+    let train = joined(batches.collect()).samples()?;
+    Dataset::of(ENTRY.name, train, test.samples()?, Task::Classes(classes))
 }
 
 /// Where the files are.
@@ -197,12 +193,8 @@ struct Batch {
 }
 
 impl Batch {
-    fn samples(self) -> Samples {
-        Samples {
-            shape: SHAPE.to_vec(),
-            values: Values::Bytes(self.pixels),
-            labels: self.labels,
-        }
+    fn samples(self) -> Result<Samples> {
+        Samples::from_bytes(&SHAPE, self.pixels, self.labels)
     }
 }
 

@@ -10,7 +10,7 @@ mod draw;
 mod stroke;
 
 use super::{Entry, Request, Sizes};
-use crate::data::{Dataset, Samples, Values};
+use crate::data::{Dataset, Samples, Task};
 use crate::error::Result;
 use crate::rng::{Key, Stream};
 use draw::{PIXELS, SIDE, STYLE};
@@ -43,12 +43,10 @@ pub(super) const ENTRY: Entry = Entry {
 
 fn load(request: &Request) -> Result<Dataset> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    Ok(Dataset {
-        name: ENTRY.name.into(),
-        train: samples(request.seed, 0, SIZES.train, threads)?,
-        test: samples(request.seed, FIRST_TEST, SIZES.test, threads)?,
-        classes: DIGITS.iter().map(|&name| name.into()).collect(),
-    })
+    let train = samples(request.seed, 0, SIZES.train, threads)?;
+    let test = samples(request.seed, FIRST_TEST, SIZES.test, threads)?;
+    let classes = DIGITS.iter().map(|&name| name.into()).collect();
+    Dataset::of(ENTRY.name, train, test, Task::Classes(classes))
 }
 
 /// Draws the samples numbered `first..first + count` under `seed` on `threads` threads; the bytes
@@ -87,11 +85,7 @@ pub fn samples(seed: u64, first: u64, count: usize, threads: usize) -> Result<Sa
         work();
     });
     let labels = (first..).take(count).map(|number| digit(number) as u32);
-    Ok(Samples {
-        shape: vec![1, SIDE, SIDE],
-        values: Values::Bytes(bytes),
-        labels: labels.collect(),
-    })
+    Samples::from_bytes(&[1, SIDE, SIDE], bytes, labels.collect())
 }
 
 /// The digit that sample `number` shows.

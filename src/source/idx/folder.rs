@@ -1,7 +1,7 @@
 //! Data sets of four IDX files in one folder, under the names that MNIST gave them.
 
 use super::{Idx, Kind, read};
-use crate::data::{Dataset, Samples, Values};
+use crate::data::{Dataset, Samples, Task};
 use crate::error::{Error, Result};
 use crate::source::Request;
 use std::path::{Path, PathBuf};
@@ -50,22 +50,21 @@ impl Set {
         let folder = self.folder(request.dir.as_deref())?;
         let train = self.half(&folder, TRAIN)?;
         let test = self.half(&folder, TEST)?;
-        if train.shape != test.shape {
+        if train.shape() != test.shape() {
             return Err(Error::Data {
                 file: folder,
                 problem: format!(
                     "the training pictures are {}x{}, the test pictures {}x{}; expected one size",
-                    train.shape[1], train.shape[2], test.shape[1], test.shape[2]
+                    train.shape()[1],
+                    train.shape()[2],
+                    test.shape()[1],
+                    test.shape()[2]
                 ),
                 help: format!("take all four files from one set; {}", self.source()),
             });
         }
-        Ok(Dataset {
-            name: self.name.into(),
-            train,
-            test,
-            classes: self.classes.iter().map(|&name| name.into()).collect(),
-        })
+        let classes = self.classes.iter().map(|&name| name.into()).collect();
+        Dataset::of(self.name, train, test, Task::Classes(classes))
     }
 
     /// The first of the usual places that holds any of the files.
@@ -147,11 +146,9 @@ impl Set {
                 help: format!("{} has {classes} classes; {}", self.title, self.source()),
             });
         }
-        Ok(Samples {
-            shape: vec![1, images.dimensions[1], images.dimensions[2]],
-            values: Values::Bytes(images.values),
-            labels: labels.values.into_iter().map(u32::from).collect(),
-        })
+        let shape = [1, images.dimensions[1], images.dimensions[2]];
+        let labels = labels.values.into_iter().map(u32::from).collect();
+        Samples::from_bytes(&shape, images.values, labels)
     }
 
     fn file(&self, folder: &Path, half: &str, kind: Kind) -> Result<(PathBuf, Idx)> {

@@ -9,7 +9,7 @@
 mod list;
 
 use super::{Entry, Request};
-use crate::data::{Dataset, Loading, Samples, Values, Watcher};
+use crate::data::{Dataset, Loading, Samples, Task, Watcher};
 use crate::error::{Error, Result};
 use crate::picture::{Changes, Picture, other_size};
 use list::Labelled;
@@ -71,17 +71,15 @@ fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     } else {
         CHANNELS
     };
-    let samples = |values, pictures: &[Labelled]| Samples {
-        shape: vec![channels, size[0], size[1]],
-        values: Values::Bytes(values),
-        labels: pictures.iter().map(|picture| picture.label).collect(),
+    let samples = |values, pictures: &[Labelled]| {
+        let labels = pictures.iter().map(|picture| picture.label).collect();
+        Samples::from_bytes(&[channels, size[0], size[1]], values, labels)
     };
-    Ok(Dataset {
-        name: ENTRY.name.into(),
-        train: samples(train, &listing.train),
-        test: samples(test, &listing.test),
-        classes: listing.classes,
-    })
+    let (train, test) = (
+        samples(train, &listing.train)?,
+        samples(test, &listing.test)?,
+    );
+    Dataset::of(ENTRY.name, train, test, Task::Classes(listing.classes))
 }
 
 fn folder(dir: Option<&Path>) -> Result<&Path> {

@@ -60,13 +60,13 @@ impl Trainer {
     pub(in crate::train) fn confusion(&self, outcomes: &[Outcome]) -> Vec<Vec<u64>> {
         confusion(
             outcomes,
-            &self.feed.test().labels,
-            self.feed.classes().len(),
+            self.feed.test().labels(),
+            self.feed.task().classes().len(),
         )
     }
 
     /// The test samples that the network gets most wrong, by falling loss.
-    pub(in crate::train) fn mistakes(&self, outcomes: &[Outcome]) -> Vec<Mistake> {
+    pub(in crate::train) fn mistakes(&self, outcomes: &[Outcome]) -> Result<Vec<Mistake>> {
         mistakes(outcomes, self.feed.test())
     }
 
@@ -106,7 +106,7 @@ impl Trainer {
             average: None,
         };
         if wanted.snapshot {
-            let (classes, loss) = (self.network.classes(), self.network.loss().name());
+            let (classes, loss) = (self.network.classes(), self.network.loss());
             members.ensemble.add(&outputs, classes, loss);
             let samples = self.feed.part(split).iter();
             let labels: Vec<u32> = samples.map(|at| self.feed.label(*at)).collect();
@@ -136,7 +136,8 @@ impl Trainer {
         }
         let accuracy = self.evaluate(split)?.0.accuracy;
         let mut weights = self.weights()?;
-        weights.counters = self.network.counters(self.steps_per_epoch());
+        let batches = self.feed.order.batches(self.steps_per_epoch());
+        weights.counters = self.network.counters(batches);
         self.restore(&state)?;
         Ok((accuracy, weights))
     }

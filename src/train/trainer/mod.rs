@@ -72,10 +72,10 @@ impl Trainer {
     /// schedule whose bounds were left to a range test that nobody ran ([`Config::settle`]).
     pub fn new(gpu: impl Into<Arc<Gpu>>, mut config: Config, dataset: Dataset) -> Result<Self> {
         let gpu = gpu.into();
-        config.settle(dataset.train.labels.len())?;
+        config.settle(dataset.train.len())?;
         let (parts, settings) = setup::take_apart(config);
         let layout = Layout::new(&gpu, parts, &settings, &dataset)?;
-        let info = setup::run_info(&gpu, &layout, &settings, &dataset);
+        let info = setup::run_info(&gpu, &layout, &settings, &dataset)?;
         let pace = layout.pace(&settings);
         let normalization =
             Normalization::new(settings.data.normalize, &dataset.train, &layout.split.train)?;
@@ -91,8 +91,8 @@ impl Trainer {
             true => Statistics::new(&mut workshop, &network, &layout.train)?,
             false => None,
         };
-        let mut feed = Feed::new(&gpu, dataset, layout.split, &settings.data);
-        feed.upload(&workshop)?;
+        let fed = (&settings.data, layout.train.accumulate);
+        let feed = Feed::new(&workshop, dataset, layout.split, fed)?;
         let multipliers = network.multipliers();
         let tables: [(Key, &[u8]); 3] = [
             (Key::Mean, bytemuck::cast_slice(&normalization.mean)),
@@ -147,19 +147,25 @@ impl Trainer {
     }
 
     /// Most steps of a chunk.
-    pub(super) fn slots(&self) -> usize {
-        self.steps.request.slots
+    pub(super) fn longest_chunk(&self) -> usize {
+        self.steps.request.slots / self.batches_per_step()
     }
 
-    /// Submits the steps `first .. first + count`.
-    pub(super) fn submit(&mut self, first: u64, count: usize) -> Result<InFlight> {
+    /// Batches of a step, at most.
+    pub(super) fn batches_per_step(&self) -> usize {
+        self.steps.request.accumulate
+    }
+
+    /// Submits the steps `first .. first + count`, at most `most` batches at a time.
+    pub(super) fn submit(&mut self, first: u64, count: usize, most: usize) -> Result<InFlight> {
         let rates = Rates {
             seed: self.seed,
             schedule: &*self.schedule,
             optimizer: self.network.optimizer(),
         };
         let (workshop, feed) = (&mut self.workshop, &mut self.feed);
-        self.steps.submit(workshop, feed, &rates, (first, count))
+        self.steps
+            .submit(workshop, feed, &rates, (first, count, most))
     }
 
     /// Waits for a chunk; what the device recorded.
@@ -181,14 +187,14 @@ impl Trainer {
     pub fn advance(&mut self, steps: u64, chunk: usize) -> Result<Vec<StepRecord>> {
         self.refuse_open()?;
         let end = self.done.saturating_add(steps);
-        let chunk = chunk.clamp(1, self.slots());
+        let chunk = chunk.clamp(1, self.longest_chunk());
         let mut submitted = self.done;
         let mut in_flight = VecDeque::new();
         let mut records = Vec::new();
         while self.done < end {
             while submitted < end && in_flight.len() < IN_FLIGHT {
                 let count = (end - submitted).min(chunk as u64) as usize;
-                in_flight.push_back(self.submit(submitted, count)?);
+                in_flight.push_back(self.submit(submitted, count, usize::MAX)?);
                 submitted += count as u64;
             }
             let Some(chunk) = in_flight.pop_front() else {
@@ -262,7 +268,7 @@ impl Trainer {
             };
             weights.tensors.insert(state.name.clone(), tensor);
         }
-        weights.counters = self.network.counters(self.done);
+        weights.counters = self.network.counters(self.feed.order.batches(self.done));
         self.described.describe(&mut weights);
         Ok(weights)
     }

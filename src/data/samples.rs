@@ -1,0 +1,278 @@
+//! Samples: what is known of them, what is to be learned about them, and how they are read.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::memory::{self, Memory};
+use crate::error::{Error, Result};
+
+/// How the values of samples lie in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// Bytes, 0 to 255, as pictures have them. On the GPU they stay bytes.
+    Bytes,
+    /// Floats of 32 bits, for own samples.
+    Floats,
+}
+
+impl Storage {
+    /// Bytes of one value.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::Bytes => 1,
+            Self::Floats => 4,
+        }
+    }
+
+    /// In words: `bytes`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Floats => "floats",
+        }
+    }
+}
+
+/// The inputs of a set of samples, read by index: so they may lie in memory, in a file, or be made as
+/// they are read. Those that fit are read once and lie on the device then; of others, those of each
+/// submission are read when they are trained on.
+pub trait Inputs: Debug + Send + Sync {
+    /// Number of samples, below 2^32.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shape of one sample: `[channels, height, width]` or `[features]`.
+    fn shape(&self) -> &[usize];
+
+    /// How their values lie in bytes.
+    fn storage(&self) -> Storage;
+
+    /// Writes the samples at `indices`, one after the other in NCHW order, to `into`: as many bytes as
+    /// they have, floats in the machine's order of bytes. The same index gives the same bytes each
+    /// time; floats are finite.
+    ///
+    /// # Errors
+    /// A file that can no longer be read, a generator that fails.
+    fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()>;
+}
+
+/// What is to be learned about each sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Targets {
+    /// The class of each, below the number of classes.
+    Classes(Vec<u32>),
+    /// Numbers, `width` for each sample.
+    Numbers {
+        /// Numbers of one sample.
+        width: usize,
+        /// All of them, sample by sample.
+        values: Vec<f32>,
+    },
+}
+
+impl Targets {
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes(classes) => classes.len(),
+            Self::Numbers { width, values } => values.len().checked_div(*width).unwrap_or(0),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What they are, in a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Classes(_) => "classes",
+            Self::Numbers { .. } => "numbers",
+        }
+    }
+
+    /// The class of each sample; none where they are of another kind.
+    #[must_use]
+    pub fn classes(&self) -> &[u32] {
+        match self {
+            Self::Classes(classes) => classes,
+            Self::Numbers { .. } => &[],
+        }
+    }
+}
+
+/// Samples of one shape with their targets. A copy shares the inputs.
+#[derive(Debug, Clone)]
+pub struct Samples {
+    inputs: Arc<dyn Inputs>,
+    targets: Arc<Targets>,
+}
+
+/// Samples that are read at a time where all are gone through.
+pub(super) const BLOCK: usize = 256;
+
+impl Samples {
+    /// Any inputs with their targets.
+    ///
+    /// # Errors
+    /// A shape that is neither `[features]` nor `[channels, height, width]` or holds a 0, no
+    /// samples, more than 2^32 - 1, or numbers of inputs and targets that disagree.
+    pub fn new(inputs: impl Inputs + 'static, targets: Targets) -> Result<Self> {
+        memory::check(&inputs, &targets)?;
+        Ok(Self {
+            inputs: Arc::new(inputs),
+            targets: Arc::new(targets),
+        })
+    }
+
+    /// Samples of bytes in memory: `values` holds them one after the other, each of `shape`, one for
+    /// each label.
+    ///
+    /// # Errors
+    /// Those of [`Samples::new`], or a number of values that is not the shape's.
+    pub fn from_bytes(shape: &[usize], values: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
+        let memory = Memory::bytes(shape, values, labels.len())?;
+        Self::new(memory, Targets::Classes(labels))
+    }
+
+    /// Samples of floats in memory: as [`Samples::from_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`Samples::from_bytes`], and a value that is NaN or infinite.
+    pub fn from_floats(shape: &[usize], values: Vec<f32>, labels: Vec<u32>) -> Result<Self> {
+        let memory = Memory::floats(shape, values, labels.len())?;
+        Self::new(memory, Targets::Classes(labels))
+    }
+
+    /// The inputs.
+    #[must_use]
+    pub fn inputs(&self) -> &dyn Inputs {
+        &*self.inputs
+    }
+
+    /// What is to be learned about them.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The class of each sample; none where the targets are of another kind.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        self.targets.classes()
+    }
+
+    /// Shape of one sample.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.inputs.shape()
+    }
+
+    /// How the values lie in bytes.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.inputs.storage()
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Whether there are no samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values of one sample: the product of the shape.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// Bytes of one sample.
+    #[must_use]
+    pub fn sample_bytes(&self) -> usize {
+        self.elements() * self.storage().size()
+    }
+
+    /// The bytes of the samples at `indices`, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an index that is not below their number; what [`Inputs::read`] says.
+    pub fn read(&self, indices: &[u32]) -> Result<Vec<u8>> {
+        if let Some(index) = indices.iter().find(|i| **i as usize >= self.len()) {
+            return Err(Error::Argument {
+                what: "samples".into(),
+                found: format!("position {index}"),
+                expected: format!("positions below {}, the number of samples", self.len()),
+                help: "name samples that are there".into(),
+            });
+        }
+        let mut bytes = vec![0; indices.len() * self.sample_bytes()];
+        self.inputs.read(indices, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The bytes of all samples.
+    ///
+    /// # Errors
+    /// What [`Inputs::read`] says.
+    pub fn read_all(&self) -> Result<Vec<u8>> {
+        let all: Vec<u32> = (0..self.len() as u32).collect();
+        self.read(&all)
+    }
+
+    /// The values of the samples at `indices`, as numbers: bytes as 0 to 255.
+    ///
+    /// # Errors
+    /// As [`Samples::read`].
+    pub fn values(&self, indices: &[u32]) -> Result<Vec<f32>> {
+        let bytes = self.read(indices)?;
+        Ok(match self.storage() {
+            Storage::Bytes => bytes.into_iter().map(f32::from).collect(),
+            Storage::Floats => bytemuck::pod_collect_to_vec(&bytes),
+        })
+    }
+
+    /// The bytes of all samples, block after block.
+    ///
+    /// # Errors
+    /// As [`Samples::read`]; what `each` says.
+    pub fn for_each_block(&self, mut each: impl FnMut(Vec<u8>) -> Result<()>) -> Result<()> {
+        let all: Vec<u32> = (0..self.len() as u32).collect();
+        all.chunks(BLOCK)
+            .try_for_each(|block| each(self.read(block)?))
+    }
+}
+
+impl PartialEq for Samples {
+    /// Whether everything is equal: goes through all samples.
+    fn eq(&self, other: &Self) -> bool {
+        let about = |s: &Self| (s.shape().to_vec(), s.storage(), s.len());
+        if about(self) != about(other) || self.targets != other.targets {
+            return false;
+        }
+        let all: Vec<u32> = (0..self.len() as u32).collect();
+        all.chunks(BLOCK).all(|block| {
+            let both = (self.read(block), other.read(block));
+            matches!(both, (Ok(a), Ok(b)) if a == b)
+        })
+    }
+}

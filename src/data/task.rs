@@ -1,0 +1,124 @@
+//! What the outputs of a network mean.
+
+use super::Targets;
+use crate::error::{Error, Result};
+
+/// What is learned from a data set: what an output means, how many there are, and what a network is
+/// judged by follow from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Task {
+    /// Which of some classes a sample belongs to: their names, in the order of the labels. A network
+    /// has an output for each.
+    Classes(Vec<String>),
+    /// Numbers: the name of each. A network has an output for each.
+    Numbers(Vec<String>),
+}
+
+/// What networks are judged by: which evaluation is the best of a run, which run of a comparison wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// The share of samples classified rightly: the larger, the better.
+    Accuracy,
+    /// The mean loss: the smaller, the better.
+    Loss,
+}
+
+impl Judge {
+    /// What is compared of an evaluation.
+    #[must_use]
+    pub fn score(self, loss: f64, accuracy: f64) -> f64 {
+        match self {
+            Self::Accuracy => accuracy,
+            Self::Loss => loss,
+        }
+    }
+
+    /// Whether the score `new` is better than `old`; anything is better than none, and NaN is never.
+    #[must_use]
+    pub fn is_better(self, new: f64, old: Option<f64>) -> bool {
+        match (self, old) {
+            (_, None) => !new.is_nan(),
+            (Self::Accuracy, Some(old)) => new > old,
+            (Self::Loss, Some(old)) => new < old,
+        }
+    }
+}
+
+impl Task {
+    /// What it is about, in a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Classes(_) => "classes",
+            Self::Numbers(_) => "numbers",
+        }
+    }
+
+    /// Outputs that a network needs for each sample.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Classes(names) | Self::Numbers(names) => names.len(),
+        }
+    }
+
+    /// The names of the classes; none where it is about something else.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Self::Classes(names) => names,
+            Self::Numbers(_) => &[],
+        }
+    }
+
+    /// What networks are judged by.
+    #[must_use]
+    pub fn judge(&self) -> Judge {
+        match self {
+            Self::Classes(_) => Judge::Accuracy,
+            Self::Numbers(_) => Judge::Loss,
+        }
+    }
+
+    /// Refuses targets that are not its own; `what` names their samples.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] with the first that is wrong.
+    pub fn check(&self, what: &str, targets: &Targets) -> Result<()> {
+        let refuse = |found: String, expected: String, help: &str| {
+            Err(Error::Argument {
+                what: format!("{what}.labels"),
+                found,
+                expected,
+                help: help.into(),
+            })
+        };
+        match (self, targets) {
+            (Self::Classes(names), Targets::Classes(labels)) => {
+                let classes = names.len();
+                match labels.iter().position(|&label| label as usize >= classes) {
+                    None => Ok(()),
+                    Some(sample) => refuse(
+                        format!("{} for sample {sample}", labels[sample]),
+                        format!("labels from 0, below {classes}, the number of classes"),
+                        "number the classes from 0, or raise the number of classes",
+                    ),
+                }
+            }
+            (Self::Numbers(names), Targets::Numbers { width, .. }) if names.len() == *width => {
+                Ok(())
+            }
+            (Self::Numbers(names), Targets::Numbers { width, .. }) => refuse(
+                format!("{width} numbers for each sample"),
+                format!("{}, as many as have names", names.len()),
+                "name each number",
+            ),
+            (_, targets) => refuse(
+                targets.name().into(),
+                self.name().into(),
+                "give each sample a target of the task's kind",
+            ),
+        }
+    }
+}
