@@ -1,6 +1,6 @@
 """Whole training runs of a small network under a cyclical rate, in f64 and in f32.
 
-40 steps over 60 samples in batches of 8 (the last of an epoch has 4), in the order of the file, one
+40 steps over 60 samples in batches of 8 (the last of an epoch has 4), one or several a step, in the order of the file, one
 thread. Both precisions start from the same numbers, so the distance between them shows what
 rounding in f32 does to a run that is right.
 
@@ -38,6 +38,8 @@ CASES = {
     },
     "caffe_cycled_decay": {"form": "caffe", "cycled": True, "weight_decay": 0.01},
     "triangular2_no_momentum": {"policy": "triangular2", "momentum": 0.0},
+    # Steps of three batches: 24, 24 and 8 + 4 of the 60 samples.
+    "accumulated": {"accumulate": 3},
 }
 ACTIVATIONS = {
     "relu": (nn.ReLU, '"relu"'),
@@ -109,18 +111,25 @@ def train(case: dict, start: dict, pixels, labels, dtype) -> dict:
     data = pixels.to(dtype) / 255
     optimizer, scheduler = optimizer_of(case, model)
     record = {"lr": [], "momentum": [], "loss": [], "correct": []}
-    per_epoch = -(-SAMPLES // BATCH)
+    whole = BATCH * case.get("accumulate", 1)
+    per_epoch = -(-SAMPLES // whole)
     for step in range(STEPS):
-        first = step % per_epoch * BATCH
-        x, y = data[first : first + BATCH], labels[first : first + BATCH]
-        logits = model(x)
-        loss = loss_of(case, logits, y)
+        first = step % per_epoch * whole
+        end = min(first + whole, SAMPLES)
         optimizer.zero_grad()
-        loss.backward()
+        mean, correct = 0.0, 0
+        for at in range(first, end, BATCH):
+            x, y = data[at : min(at + BATCH, end)], labels[at : min(at + BATCH, end)]
+            logits = model(x)
+            # The mean over the step's samples, whatever batches they come in.
+            loss = loss_of(case, logits, y) * (len(y) / (end - first))
+            loss.backward()
+            mean += loss.item()
+            correct += int((logits.argmax(dim=1) == y).sum())
         record["lr"].append(optimizer.param_groups[0]["lr"])
         record["momentum"].append(optimizer.param_groups[0]["momentum"])
-        record["loss"].append(loss.item())
-        record["correct"].append(int((logits.argmax(dim=1) == y).sum()))
+        record["loss"].append(mean)
+        record["correct"].append(correct)
         optimizer.step()
         scheduler.step()
     with torch.no_grad():
@@ -155,6 +164,8 @@ def config(case: dict) -> str:
         f"cycle_momentum = {str(case.get('cycled', False)).lower()}",
         f"[train]\nsteps = {STEPS}",
     ]
+    if "accumulate" in case:
+        lines.append(f"accumulate = {case['accumulate']}")
     return "\n".join(lines) + "\n"
 
 

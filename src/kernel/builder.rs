@@ -46,6 +46,10 @@ pub enum Phase {
     Update,
 }
 
+/// Loops that one invocation may run through: one software driver leaves all loops silently after
+/// 65,535 iterations.
+pub const MAX_ITERATIONS: u32 = 60_000;
+
 /// Most workgroups in one dimension of a grid (WebGPU's default limit).
 pub const MAX_GROUPS: u32 = 65_535;
 

@@ -11,7 +11,7 @@ pub use mse::Mse;
 use dyn_clone::DynClone;
 
 use crate::error::{Error, Result};
-use crate::kernel::builder::{Call, grid};
+use crate::kernel::builder::{Call, MAX_ITERATIONS, grid};
 use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Value, shaders};
 use crate::onnx::Graph;
@@ -83,15 +83,11 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
 
 dyn_clone::clone_trait_object!(Loss);
 
-/// Most loop iterations of one invocation: one software driver silently leaves all loops after
-/// 65,535 of them.
-const MAX_ITERATIONS: usize = 60_000;
-
 /// Refuses rows that are too long for one invocation, which runs through its row's quads at most
 /// seven times (`cross_entropy`: once and once for each lane, then for the powers and the gradient).
 fn check_row(classes: usize) -> Result<()> {
     let iterations = 7 * classes.div_ceil(4) + BLOCK;
-    if iterations <= MAX_ITERATIONS {
+    if iterations <= MAX_ITERATIONS as usize {
         return Ok(());
     }
     Err(Error::Capacity {

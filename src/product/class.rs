@@ -8,7 +8,3 @@ pub enum Operand {
     /// `texture_storage_2d<rgba32float, read>`, one texel per four values of a row.
     Texture,
 }
-
-/// Loops that one invocation may run through: one software driver leaves all loops silently after
-/// 65,535 iterations.
-pub(super) const MAX_ITERATIONS: u32 = 60_000;

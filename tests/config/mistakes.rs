@@ -85,6 +85,15 @@ data.batch is 0; expected a whole number, 1 or more
 }
 
 #[test]
+fn an_update_takes_at_least_one_batch() {
+    for wrong in ["0", "-1", "1.5"] {
+        let text = mistake(LEAST, &[&format!("train.accumulate={wrong}")]);
+        assert!(text.contains("train.accumulate is"), "{text}");
+        assert!(text.contains("whole number"), "{text}");
+    }
+}
+
+#[test]
 fn a_key_in_the_wrong_table_is_told_its_own() {
     assert_eq!(
         mistake("[train]\nbatch = 3\n", &[]),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Dataset, Samples};
+use wavetrain::data::{Dataset, Inputs, Samples, Storage, Targets};
+use wavetrain::error::{Error, Result};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::kernel::plan::Key;
 use wavetrain::train::Split;
@@ -85,4 +86,98 @@ fn streamed_data_gives_the_same_bits_as_resident_data() {
         assert_eq!(resident.4, streamed.4);
         assert!(resident.5 == streamed.5, "strips differ");
     }
+}
+
+/// Samples that are made as they are read; those from `missing` on cannot be.
+#[derive(Debug)]
+struct Made {
+    like: Samples,
+    missing: u32,
+}
+
+impl Inputs for Made {
+    fn len(&self) -> usize {
+        self.like.len()
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.like.shape()
+    }
+
+    fn storage(&self) -> Storage {
+        self.like.storage()
+    }
+
+    fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
+        if let Some(missing) = indices.iter().find(|index| **index >= self.missing) {
+            return Err(Error::Data {
+                file: "a generator".into(),
+                problem: format!("has no sample {missing}"),
+                help: "ask for less".into(),
+            });
+        }
+        into.copy_from_slice(&self.like.read(indices)?);
+        Ok(())
+    }
+}
+
+fn made(floats: bool, missing: u32) -> Result<Dataset> {
+    let Dataset { train, test, .. } = large(floats);
+    let of = |like: Samples, missing| {
+        let targets = Targets::Classes(like.labels().to_vec());
+        Samples::new(Made { like, missing }, targets)
+    };
+    Dataset::new("large", of(train, missing)?, of(test, u32::MAX)?, CLASSES)
+}
+
+/// A device on which the samples do not fit into one binding.
+fn small(floats: bool) -> Arc<Gpu> {
+    let value_bytes = if floats { 4 } else { 1 };
+    let small = Selection {
+        class: Some(gpu().class().name()),
+        limits: LimitsChoice::Binding(5_000 * 60 * value_bytes),
+        ..Selection::default()
+    };
+    Arc::new(Gpu::open(&small).unwrap())
+}
+
+#[test]
+fn samples_that_are_made_as_they_are_read_train_to_the_same_bits() {
+    for floats in [false, true] {
+        let setup = Setup {
+            data: "batch = 48\nvalidation = 0.3\nnormalize = \"standard\"".into(),
+            train: "steps = 60\nchunk = 8".into(),
+            layers: r#"["flatten", { linear = 24 }, "relu", { linear = 4 }]"#.into(),
+            ..Setup::default()
+        };
+        let bits_of = |gpu: Arc<Gpu>, dataset: Dataset| {
+            let fingerprint = dataset.fingerprint().unwrap();
+            let mut trainer = setup.trainer(gpu, dataset);
+            let records = trainer.advance(60, 8).unwrap();
+            let evaluation = trainer.evaluate(Split::Validation).unwrap();
+            assert!(trainer.info().config.contains(&fingerprint));
+            (bits(&records), weight_bits(&trainer), evaluation)
+        };
+        let expected = bits_of(gpu(), large(floats));
+        assert!(bits_of(gpu(), made(floats, u32::MAX).unwrap()) == expected);
+        assert!(bits_of(small(floats), made(floats, u32::MAX).unwrap()) == expected);
+    }
+}
+
+#[test]
+fn samples_that_cannot_be_read_are_an_error_with_their_words() {
+    let setup = Setup {
+        data: "batch = 48\nshuffle = false".into(),
+        layers: r#"["flatten", { linear = 4 }]"#.into(),
+        ..Setup::default()
+    };
+    // Nothing is read before there is a fingerprint of all.
+    let refused = wavetrain::Trainer::new(gpu(), setup.config(), made(false, 9_999).unwrap());
+    let error = refused.unwrap_err();
+    assert!(error.to_string().contains("has no sample 9999"), "{error}");
+    let beyond = large(false).train.read(&[10_000]).unwrap_err();
+    assert!(
+        beyond.to_string().contains("positions below 10000"),
+        "{beyond}"
+    );
 }

@@ -21,6 +21,7 @@ mod tiled;
 
 use super::class::Operand;
 use crate::gpu::ClassName;
+use crate::kernel::builder::MAX_ITERATIONS;
 use crate::kernel::matrix::Border;
 pub use choice::choose;
 pub use shape::ConvShape;
@@ -116,10 +117,6 @@ pub struct Run {
     /// The border that the texture of dy has; ignored where it is read from a buffer.
     pub dy: Border,
 }
-
-/// Loops that one invocation may run through: one software driver leaves all loops silently after
-/// 65,535 iterations.
-const MAX_ITERATIONS: u32 = 60_000;
 
 impl Variant {
     /// A name that no other variant has, such as `conv2d_forward_lanes8_32x32_tt`: product, class

@@ -14,9 +14,9 @@ pub mod plan;
 mod text;
 pub(super) mod tiled;
 
-use super::class::MAX_ITERATIONS;
 pub use super::class::Operand;
 use crate::gpu::ClassName;
+use crate::kernel::builder::MAX_ITERATIONS;
 
 /// Which operand lies transposed in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
