@@ -32,7 +32,7 @@ pub(super) struct Arithmetic {
 impl Arithmetic {
     pub(super) fn new(gpu: &Arc<Gpu>) -> Result<Self> {
         let mut workshop = Workshop::new(Arc::clone(gpu), 1);
-        let builder = || Builder::new(gpu.class(), Mode::Train, 1, gpu.max_texture_side());
+        let builder = || Builder::new(gpu.target(), Mode::Train, 1);
         let mut iterations = 500;
         let mut multiply_add = compile(&mut workshop, builder(), iterations, GROUPS)?;
         // A GPU does so much more that the loop must be longer to be measured; 60,000 iterations

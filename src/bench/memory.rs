@@ -27,7 +27,7 @@ impl Memory {
         let mut workshop = Workshop::new(Arc::clone(gpu), 1);
         let mut forms = Vec::new();
         for (entry, quads) in FORMS {
-            let mut b = Builder::new(gpu.class(), Mode::Train, 1, gpu.max_texture_side());
+            let mut b = Builder::new(gpu.target(), Mode::Train, 1);
             let x = b.shared(Key::Kept("copy x"), BYTES as u64);
             let y = b.shared(Key::Kept("copy y"), BYTES as u64);
             let call = Call::new(entry, grid(BYTES / 16 / quads, 64)?)

@@ -48,7 +48,7 @@ impl Bench {
         }
         .map(|(rows, cols)| Matrix::new(rows, cols));
         let c = Matrix::new(m, n);
-        let mut builder = Builder::new(gpu.class(), Mode::Train, m, gpu.max_texture_side());
+        let mut builder = Builder::new(gpu.target(), Mode::Train, m);
         let [a, b, c] = [("a", a), ("b", b), ("c", c)].map(|(name, matrix)| {
             let value = builder.matrix(name, matrix);
             builder.keep(value, plan::Key::Kept(name));

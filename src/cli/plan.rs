@@ -92,7 +92,7 @@ fn as_json(plan: &Plan) -> serde_json::Value {
     let phases: serde_json::Map<_, _> = phases(plan).into_iter().map(phase).collect();
     json!({
         "batch": plan.batch,
-        "class": plan.class,
+        "class": plan.target.class.name().as_str(),
         "flops": plan.flops(),
         "dispatches": plan.dispatches().count(),
         "phases": phases,
@@ -104,7 +104,7 @@ fn as_text(plan: &Plan) -> String {
     let mut text = format!(
         "a step of {} samples, kernels `{}`: {} dispatches, {:.1} MFLOP\n",
         plan.batch,
-        plan.class,
+        plan.target.class.name().as_str(),
         plan.dispatches().count(),
         plan.flops() as f64 / 1e6
     );

@@ -49,7 +49,8 @@ impl std::str::FromStr for ClassName {
 }
 
 /// A kernel class as used on an adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Tiles in workgroup memory.
     Tiled,
@@ -83,6 +84,22 @@ impl Class {
             Self::Lanes {
                 subgroups: false, ..
             } => ClassName::LanesPlain,
+        }
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tiled => write!(f, "kernels `tiled`"),
+            Self::Lanes { lanes, subgroups } => {
+                let unit = if *subgroups { "subgroups" } else { "groups" };
+                write!(
+                    f,
+                    "kernels `{}` for {unit} of {lanes}",
+                    self.name().as_str()
+                )
+            }
         }
     }
 }

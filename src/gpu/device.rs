@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::adapter::{self, AdapterDescription, Backend, Class, LimitsChoice, Selection};
+use super::target::Target;
 use super::wait;
 use crate::error::{Error, Result};
 
@@ -94,6 +95,16 @@ impl Gpu {
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// What plans for this device depend on.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            class: self.class,
+            max_binding_bytes: self.max_binding_bytes(),
+            max_texture_side: self.max_texture_side(),
+        }
     }
 
     /// Largest storage binding in bytes that the device was opened with.

@@ -8,7 +8,7 @@ use super::plan::{
 };
 use super::source::Shader;
 use crate::error::{Error, Result};
-use crate::gpu::Class;
+use crate::gpu::{Class, Target};
 
 /// What a plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +183,6 @@ impl Call {
 #[derive(Debug)]
 pub struct Builder {
     pub(super) plan: Plan,
-    class: Class,
     mode: Mode,
     phase: Phase,
     label: String,
@@ -191,21 +190,15 @@ pub struct Builder {
     kernels: HashMap<(String, String), usize>,
     images: HashMap<(usize, u64, [u32; 2], [u32; 2]), usize>,
     weight_copies: Vec<Op>,
-    max_texture_side: usize,
     remembered: HashMap<String, Vec<Vec<Value>>>,
 }
 
 impl Builder {
-    /// An empty plan for `batch` samples per step.
+    /// An empty plan for `batch` samples per step on a device.
     #[must_use]
-    pub fn new(class: Class, mode: Mode, batch: usize, max_texture_side: u32) -> Self {
+    pub fn new(target: Target, mode: Mode, batch: usize) -> Self {
         Self {
-            plan: Plan {
-                batch,
-                class: class.name().as_str().to_owned(),
-                ..Plan::default()
-            },
-            class,
+            plan: Plan::new(target, batch),
             mode,
             phase: Phase::Forward,
             label: String::new(),
@@ -213,7 +206,6 @@ impl Builder {
             kernels: HashMap::new(),
             images: HashMap::new(),
             weight_copies: Vec::new(),
-            max_texture_side: max_texture_side as usize,
             remembered: HashMap::new(),
         }
     }
@@ -233,11 +225,11 @@ impl Builder {
     /// The kernel class.
     #[must_use]
     pub fn class(&self) -> Class {
-        self.class
+        self.plan.target.class
     }
 
     pub(crate) fn max_texture_side(&self) -> usize {
-        self.max_texture_side
+        self.plan.target.max_texture_side as usize
     }
 
     /// The phase that dispatches are appended to from now on.

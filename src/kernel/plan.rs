@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::source::Composed;
+use crate::gpu::Target;
 
 /// Bytes between two slots of the step ring, and between the uniforms of two dispatches: WebGPU's
 /// default alignment of dynamic offsets.
@@ -285,12 +286,12 @@ pub struct PlannedKernel {
 }
 
 /// A step as data.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Samples of a batch.
     pub batch: usize,
-    /// Kernel class (`lanes`).
-    pub class: String,
+    /// The device that it is made for.
+    pub target: Target,
     /// The kernels in use.
     pub kernels: Vec<PlannedKernel>,
     /// The buffers.
@@ -309,6 +310,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan without commands.
+    #[must_use]
+    pub fn new(target: Target, batch: usize) -> Self {
+        Self {
+            batch,
+            target,
+            kernels: Vec::new(),
+            buffers: Vec::new(),
+            images: Vec::new(),
+            forward: Vec::new(),
+            backward: Vec::new(),
+            accumulate: Vec::new(),
+            update: Vec::new(),
+        }
+    }
+
     /// All commands of a step, in order.
     pub fn ops(&self) -> impl Iterator<Item = &Op> {
         self.forward

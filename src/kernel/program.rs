@@ -207,12 +207,18 @@ impl Workshop {
     /// Makes everything that a plan needs: after this nothing is allocated or compiled.
     ///
     /// # Errors
-    /// A buffer that the adapter cannot hold, a binding that does not fit its shader, a driver's
-    /// refusal.
+    /// A plan that was made for another device, a buffer that the adapter cannot hold, a binding that
+    /// does not fit its shader, a driver's refusal.
     pub fn realize(&mut self, plan: &Plan) -> Result<Program> {
+        self.check_target(plan)?;
         self.check_capacity(plan)?;
         let buffers: Vec<wgpu::Buffer> = plan.buffers.iter().map(|spec| self.make(spec)).collect();
         let images: Vec<wgpu::Texture> = plan.images.iter().map(|spec| self.image(spec)).collect();
+        let views: Vec<wgpu::TextureView> = images
+            .iter()
+            .zip(&plan.images)
+            .map(|(texture, spec)| view(texture, spec))
+            .collect();
         let dims = self.dims_buffer(plan)?;
         let mut commands = Vec::new();
         let mut index = 0;
@@ -221,7 +227,7 @@ impl Workshop {
                 Op::Dispatch(dispatch) => {
                     index += 1;
                     let at = SLOT_BYTES * (index - 1);
-                    self.command(plan, dispatch, &buffers, &images, (&dims, at))?
+                    self.command(plan, dispatch, &buffers, &views, (&dims, at))?
                 }
                 Op::CopyToImage {
                     buffer,
@@ -242,6 +248,20 @@ impl Workshop {
             commands,
             ends: [plan.forward.len(), backward, sums],
         })
+    }
+
+    /// Refuses a plan that was made for another device: its kernels could run and be wrong.
+    fn check_target(&self, plan: &Plan) -> Result<()> {
+        match plan.target.misfit(&self.gpu.target()) {
+            None => Ok(()),
+            Some([needed, available]) => Err(Error::Capacity {
+                what: "a plan that was made for another adapter".into(),
+                needed,
+                available,
+                adapter: self.gpu.description().name.clone(),
+                help: "make the plan anew from the model, with the device that runs it".into(),
+            }),
+        }
     }
 
     fn check_capacity(&self, plan: &Plan) -> Result<()> {
@@ -339,7 +359,7 @@ impl Workshop {
         plan: &Plan,
         dispatch: &Dispatch,
         buffers: &[wgpu::Buffer],
-        images: &[wgpu::Texture],
+        views: &[wgpu::TextureView],
         dims: (&wgpu::Buffer, u64),
     ) -> Result<Command> {
         let pipeline = self
@@ -347,11 +367,6 @@ impl Workshop {
             .get(&self.gpu, &plan.kernels[dispatch.kernel])?;
         bind::check(&pipeline.entry, dispatch)
             .map_err(|problem| kernel_error(plan, dispatch, problem))?;
-        let views: Vec<wgpu::TextureView> = images
-            .iter()
-            .zip(&plan.images)
-            .map(|(texture, spec)| view(texture, spec))
-            .collect();
         let mut entries = Vec::new();
         for binding in pipeline.entry.bindings.values().filter(|b| b.group == 0) {
             let resource = if binding.name == DIMS {

@@ -62,8 +62,7 @@ pub const OUTPUTS: Key = Key::Kept("outputs");
 
 /// A builder for plans of a request.
 pub(super) fn plan_builder(gpu: &Gpu, request: &PlanRequest) -> Builder {
-    let (class, side) = (gpu.class(), gpu.max_texture_side());
-    Builder::new(class, request.mode, request.batch, side)
+    Builder::new(gpu.target(), request.mode, request.batch)
 }
 
 /// Builds the plan of `network` for `gpu`'s kernel class.

@@ -64,7 +64,7 @@ impl Stage {
     }
 
     pub(crate) fn builder(&self, mode: Mode, rows: usize) -> Builder {
-        Builder::new(self.gpu.class(), mode, rows, self.gpu.max_texture_side())
+        Builder::new(self.gpu.target(), mode, rows)
     }
 
     /// Realises a plan, with the defect where there is one.

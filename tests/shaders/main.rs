@@ -11,7 +11,8 @@ use std::mem::offset_of;
 use std::sync::Arc;
 
 use plans::{CLASSES, Preset, gpu};
-use wavetrain::kernel::plan::{Dispatch, Op};
+use wavetrain::gpu::Class;
+use wavetrain::kernel::plan::{Dispatch, Op, Plan};
 use wavetrain::kernel::program::Workshop;
 use wavetrain::kernel::reflect::{Field, Kind, Reflection};
 use wavetrain::kernel::shaders::{SHADERS, named};
@@ -194,6 +195,49 @@ fn a_plan_that_binds_too_little_is_refused() {
         error.contains(&gone) && error.contains("nothing is bound"),
         "{error}"
     );
+}
+
+/// A plan that was made for other subgroups, another class or more room never runs.
+#[test]
+fn a_plan_for_another_adapter_is_refused() {
+    let preset = &Preset::all()[0];
+    let lanes = |lanes, subgroups| gpu(Class::Lanes { lanes, subgroups });
+    let [eight, four] = [8, 4].map(|size| lanes(size, true));
+    for (made, run, words) in [
+        (
+            &eight,
+            &four,
+            "needs kernels `lanes` for subgroups of 8, but",
+        ),
+        (&four, &eight, "offers kernels `lanes` for subgroups of 8"),
+        (
+            &lanes(8, false),
+            &eight,
+            "needs kernels `lanes-plain` for groups of 8, but",
+        ),
+        (&gpu(Class::Tiled), &four, "needs kernels `tiled`, but"),
+    ] {
+        let plan = preset.plans(made).remove(0);
+        let refused = |plan: &Plan| {
+            let mut workshop = Workshop::new(Arc::clone(run), 32);
+            let error = workshop.realize(plan).unwrap_err().to_string();
+            assert_eq!(workshop.pipelines(), 0, "{error}");
+            assert!(error.contains("make the plan anew"), "{error}");
+            error
+        };
+        let error = refused(&plan);
+        assert!(error.contains(words), "{error}");
+        // The class alone is not enough.
+        let mut planted = plan;
+        planted.target.class = run.class();
+        planted.target.max_texture_side += 1;
+        let error = refused(&planted);
+        assert!(error.contains("textures with sides of"), "{error}");
+        planted.target.max_texture_side -= 1;
+        planted.target.max_binding_bytes += 1;
+        let error = refused(&planted);
+        assert!(error.contains("bindings of"), "{error}");
+    }
 }
 
 #[test]
