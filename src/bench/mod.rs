@@ -4,6 +4,7 @@
 //! product and every model once, so that a ratio holds on a machine whose speed drifts. Apart from
 //! the multiply-add loop and the empty dispatch, only kernels of training plans are timed.
 
+pub mod against;
 mod arithmetic;
 pub mod change;
 mod child;

@@ -1,5 +1,6 @@
 //! `wavetrain bench`: figures of the adapter and of whole training steps.
 
+mod against;
 mod kernels;
 
 use std::fmt::Write;
@@ -10,12 +11,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::bench::against::{LEAST_ROUNDS, Other};
 use crate::bench::change::{self, Change};
 use crate::bench::{self, Figures, Options};
 use crate::cli::options::Globals;
 use crate::cli::output::{self, Output};
 use crate::error::Result;
 use crate::gpu::Gpu;
+
+/// Seconds of the rounds.
+const SECONDS: u64 = 120;
 
 /// Seconds of the rounds of a table of kernels at most: medians settle sooner than ratios do.
 const TABLE_SECONDS: u64 = 30;
@@ -29,12 +34,18 @@ pub(super) struct Arguments {
     /// Measure the steps of this model only; may be repeated
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
-    /// Seconds for the rounds
-    #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
+    /// Seconds for the rounds; with --against for each model in a round [default: 120, with --against 1]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: Option<u64>,
     /// Compare with the figures in this file, which --json wrote
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Compare with another version of this program: both run in turn, a model at a time
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["compare", "kernels_table"])]
+    against: Option<PathBuf>,
+    /// With --against: rounds, 30 at least [default: 30]
+    #[arg(long, value_name = "N", requires = "against", value_parser = clap::value_parser!(u64).range(LEAST_ROUNDS as u64..=10_000))]
+    rounds: Option<u64>,
     /// Leave out the first steps in child processes
     #[arg(long)]
     no_first_steps: bool,
@@ -58,13 +69,17 @@ pub(super) fn run(
         return first_step(model, arguments.long, globals, output);
     }
     let before = arguments.compare.as_deref().map(change::read).transpose()?;
+    let other = arguments.against.as_deref().map(Other::find).transpose()?;
     let gpu = globals.open()?;
+    if let Some(other) = &other {
+        return against::run(arguments, other, &gpu, output);
+    }
     if arguments.kernels_table {
         return kernels_table(arguments, &gpu, output);
     }
     let options = Options {
         rounds: 3,
-        time: Duration::from_secs(arguments.seconds),
+        time: Duration::from_secs(arguments.seconds.unwrap_or(SECONDS)),
         models: arguments.models.clone(),
         first_steps: !arguments.no_first_steps,
     };
@@ -85,7 +100,7 @@ pub(super) fn run(
 }
 
 fn kernels_table(arguments: &Arguments, gpu: &Arc<Gpu>, output: &mut Output) -> Result<ExitCode> {
-    let time = Duration::from_secs(arguments.seconds.min(TABLE_SECONDS));
+    let time = Duration::from_secs(arguments.seconds.unwrap_or(SECONDS).min(TABLE_SECONDS));
     let tables = bench::kernels::tables(gpu, &arguments.models, time, &mut |doing| {
         output::status(doing);
     })?;
