@@ -1,7 +1,7 @@
 // The weight gradient of a convolution from the parts of its sum.
 //
-//   dw[r][co] = sum over p of parts[p][r][co]      (+ what dw holds, with add)
-//   db[co] = sum over p of parts[p][rows][co]      (with with_db; + what db holds, with add)
+//   dw[r][co] = sum over p of parts[p][r][co]
+//   db[co] = sum over p of parts[p][rows][co]      (with with_db)
 //
 // first part to last. A part is `part` vec4 long: the rows of dw, `row` vec4 apart, then one for db.
 //
@@ -15,7 +15,6 @@ struct Dims {
     part: u32,
     count: u32,
     with_db: u32,
-    add: u32,
 }
 
 @group(0) @binding(0) var<uniform> dims: Dims;
@@ -41,14 +40,8 @@ fn main(
         sum += parts[p * dims.part + at];
     }
     if (r < dims.rows) {
-        if (dims.add != 0u) {
-            sum += dw[at];
-        }
         dw[at] = sum;
     } else {
-        if (dims.add != 0u) {
-            sum += db[q];
-        }
         db[q] = sum;
     }
 }

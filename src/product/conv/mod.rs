@@ -54,8 +54,6 @@ impl Op {
 
 /// The bits of the uniform's `flags`.
 pub mod flags {
-    /// Add to what the result (and db) hold, before bias, relu and gate.
-    pub const ADD: u32 = 1;
     /// forward: add `bias[co]`.
     pub const BIAS: u32 = 2;
     /// forward: negative values become 0; NaN stays.
@@ -264,9 +262,9 @@ impl Variant {
     /// weight gradient: into how many parts of the samples and of the rows of dy the sum is split;
     /// `[1, 1]` in the other products. It depends on class and shape alone.
     ///
-    /// With one part the kernel writes dw and db, or adds to them. With more it writes into what is
-    /// bound as `dw` [`Variant::part_floats`] floats for each part, and `layer/conv2d_parts` adds
-    /// them up, first to last, into dw and db; then [`flags::ADD`] is for that kernel alone.
+    /// With one part the kernel writes dw and db. With more it writes into what is bound as `dw`
+    /// [`Variant::part_floats`] floats for each part, and `layer/conv2d_parts` adds them up, first to
+    /// last, into dw and db.
     #[must_use]
     pub fn parts(&self, shape: &ConvShape) -> [u32; 2] {
         if self.op != Op::WeightGradient {

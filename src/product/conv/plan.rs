@@ -226,8 +226,7 @@ impl Builder {
         .u32("row", row)
         .u32("part", (rows + 1) * row)
         .u32("count", count)
-        .u32("with_db", with_db)
-        .u32("add", 0);
+        .u32("with_db", with_db);
         self.dispatch(&named("layer/conv2d_parts"), "main", call);
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Form {
     }
 }
 
-/// The uniform `dims` of a product: the twin of `Dims` in `shaders/shared/product.wgsl`.
+/// The uniform `dims` of a product: the twin of `Dims` in `shaders/product/matmul.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Dims {

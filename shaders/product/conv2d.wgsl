@@ -1,4 +1,4 @@
-// What every convolution shares: its sizes and the meaning of its flags (no bindings here).
+// What every convolution shares: its sizes and the meaning of its flags.
 //
 //   y[n][oy][ox][co] = sum over ky, kx, ci of
 //                      x[n][oy sy + ky - py][ox sx + kx - px][ci] w[ky][kx][ci][co]
@@ -40,7 +40,6 @@ struct Dims {
     flags: u32,
 }
 
-const ADD: u32 = 1u; // add to what the result (and db) hold
 const BIAS: u32 = 2u; // forward: add bias[co]
 const RELU: u32 = 4u; // forward: negative values become 0 (NaN stays)
 const GATE: u32 = 8u; // input gradient: zero where gate <= 0
@@ -51,3 +50,9 @@ fn inside(value: vec4<f32>, quad: u32, count: u32) -> vec4<f32> {
     let channel = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
     return select(value, vec4<f32>(0.0), channel >= vec4<u32>(count));
 }
+
+@group(0) @binding(0) var<uniform> dims: Dims;
+// The uniform's copy in registers: a CPU loads a uniform anew, lane by lane, after each store.
+var<private> sizes: Dims;
+// An address that is not stored to.
+const NOWHERE: u32 = 0xffffffffu;

@@ -1,5 +1,31 @@
-// weight gradient: which part of the sum a tile takes.
-//
+// weight gradient: how dw and db are stored, and which part of the sum a tile takes.
+
+@group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> db: array<vec4<f32>>;
+
+fn weight_rows() -> u32 {
+    return sizes.kernel_y * sizes.kernel_x * sizes.ci_quads * 4u;
+}
+
+// One quad of one row of a part of dw.
+fn store(row: u32, quad: u32, part: u32, value: vec4<f32>) {
+    if (row < weight_rows() && quad < sizes.co_quads) {
+        dw[part * sizes.part + row * sizes.w_row + quad] = inside(value, quad, sizes.co);
+    }
+}
+
+// One quad of db; of a part it lies behind the part's dw.
+fn store_db(quad: u32, part: u32, sum: vec4<f32>) {
+    if (quad < sizes.co_quads) {
+        let v = inside(sum, quad, sizes.co);
+        if (sizes.parts_n * sizes.parts_y > 1u) {
+            dw[part * sizes.part + weight_rows() * sizes.w_row + quad] = v;
+        } else {
+            db[quad] = v;
+        }
+    }
+}
+
 // A tile is the quads of rows of dw from `first` to `last` (quad (ky kernel_x + kx) ci_quads + c
 // holds input channels 4 c to 4 c + 3 at tap (ky, kx)); part z of the sum has a share of the
 // samples, in fours, and of the rows of dy. Of these only the pixels count for which a tap of the

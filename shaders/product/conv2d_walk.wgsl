@@ -22,6 +22,9 @@ struct Walk {
     out_step_x: u32,
 }
 
+// That of this workgroup.
+var<private> walk: Walk;
+
 // The taps of a tile, from .x to below .y: those that find a pixel of the image (of `size`) for
 // any result from `first` to `last` along one axis. The others would only add zeros.
 fn taps_of(first: i32, last: i32, step: i32, start: i32, taps: i32, size: i32) -> vec2<i32> {
