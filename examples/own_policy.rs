@@ -33,8 +33,8 @@ fn main() -> Result<()> {
     };
     // The preset `glyphs`, with our policy in place of its own.
     let mut config = Config::load(None, &overrides)?;
-    config.schedule = Box::new(Closure::new("warm-up, then warm restarts", rate));
-    println!("{}", config.schedule.describe());
+    config.schedule = Closure::new("warm-up, then warm restarts", rate).into();
+    println!("{}", config.schedule.sample().describe());
 
     let dataset = config.load_data()?;
     let mut trainer = Trainer::new(Gpu::open(&Selection::default())?, config, dataset)?;

@@ -50,6 +50,21 @@ pub struct Invalid {
     pub message: String,
 }
 
+impl Invalid {
+    /// The refusal in words, for arguments that are called `path`: `schedule.max_lr is 0.01, below
+    /// base_lr`. A member of a list goes on with its number and its own key.
+    #[must_use]
+    pub fn within(&self, path: &str) -> String {
+        let Self { key, message } = self;
+        let gap = if message.starts_with(['[', '.']) {
+            ""
+        } else {
+            " "
+        };
+        format!("{path}.{key}{gap}{message}")
+    }
+}
+
 /// The string that stands for a rate which a range test finds.
 pub const AUTO: &str = "auto";
 

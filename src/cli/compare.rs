@@ -7,7 +7,7 @@ use super::find::{provisional, watch};
 use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
-use crate::config::{Bounds, Config};
+use crate::config::{Bounds, Config, Settled};
 use crate::data::Dataset;
 use crate::draw::plot;
 use crate::error::{Error, Result};
@@ -16,7 +16,6 @@ use crate::lab::find::{self, RangeTest};
 use crate::page::comparison::Comparison;
 use crate::report::folder::{RunFolder, write_atomically};
 use crate::schedule::Policy;
-use crate::train::Trainer;
 
 /// Compares policies, or values of any key, over seeds: what the data show and what they do not
 #[derive(Debug, clap::Args)]
@@ -67,21 +66,19 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitCode> {
     check(arguments)?;
-    let mut base = load(arguments, &[])?;
-    let dataset = loading::load(&base)?;
-    let range = range_test(arguments, globals, &mut base, &dataset)?;
-    let train = dataset.train.len();
-    base.settle(train)?;
+    let written = load(arguments, &[])?;
+    let dataset = loading::load(&written)?;
+    let range = range_test(arguments, globals, &written, &dataset)?;
+    let (range, found) = range.map_or((None, None), |(range, found)| (Some(range), Some(found)));
+    let base = written.settle(dataset.train.len(), found.as_ref())?;
     let steps = match &arguments.vary {
-        Some(_) => arguments
-            .budget
-            .map_or_else(|| base.total_steps(train), Ok)?,
-        None => compare::budget(&base, train, arguments.budget)?,
+        Some(_) => arguments.budget.unwrap_or(base.total_steps),
+        None => compare::budget(&base, arguments.budget),
     };
     let settings = Settings::new(arguments.seeds, steps, arguments.target)?;
     let variants = match &arguments.vary {
-        Some(vary) => varied(arguments, vary, &base, &dataset)?,
-        None => policies(arguments, &base, &dataset, steps)?,
+        Some(vary) => varied(arguments, vary, found.as_ref(), &dataset)?,
+        None => policies(arguments, &base, found.as_ref(), &dataset, steps)?,
     };
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, true)?,
@@ -113,7 +110,7 @@ pub(super) fn run(
         takes.collect(),
         records,
     );
-    let schedules: Vec<&dyn Policy> = variants.iter().map(|v| &*v.config.schedule).collect();
+    let schedules: Vec<&dyn Policy> = variants.iter().map(|v| &*v.settled.schedule).collect();
     let page = comparison.write(&folder, &schedules, &base.to_toml())?;
     tell(arguments, &comparison, &page, output)?;
     Ok(ExitCode::SUCCESS)
@@ -154,16 +151,14 @@ fn load(arguments: &Arguments, set: &[String]) -> Result<Config> {
 fn range_test(
     arguments: &Arguments,
     globals: &Globals,
-    base: &mut Config,
+    base: &Config,
     dataset: &Dataset,
-) -> Result<Option<RangeTest>> {
+) -> Result<Option<(RangeTest, Bounds)>> {
     let numbers = bounds(base).is_some();
-    if numbers || (arguments.vary.is_some() && !base.wants_bounds()) {
+    if numbers || (arguments.vary.is_some() && !base.schedule.wants_bounds()) {
         return Ok(None);
     }
-    let mut trained = load(arguments, &[])?;
-    provisional(&mut trained)?;
-    let mut trainer = Trainer::new(globals.open()?, trained, dataset.clone())?;
+    let mut trainer = provisional(base, globals.open()?, dataset.clone())?;
     let options = find::Options::default();
     let test = find::find(&mut trainer, &options, &mut |seed, step| {
         watch(&options, seed, step);
@@ -177,18 +172,11 @@ fn range_test(
                 .into(),
         });
     };
-    base.set_bounds(found)?;
-    Ok(Some(test))
+    Ok(Some((test, found)))
 }
 
-/// The bounds that a configuration holds as numbers, or has been given.
+/// The bounds that a configuration holds as numbers.
 fn bounds(config: &Config) -> Option<[f64; 2]> {
-    if let Some(Bounds {
-        base_lr, max_lr, ..
-    }) = config.bounds
-    {
-        return Some([base_lr, max_lr]);
-    }
     let arguments = config.schedule.arguments();
     let number = |key: &str| arguments.get(key).and_then(toml::Value::as_float);
     Some([number("base_lr")?, number("max_lr")?])
@@ -197,25 +185,27 @@ fn bounds(config: &Config) -> Option<[f64; 2]> {
 /// A variant for each policy, all between the same bounds.
 fn policies(
     arguments: &Arguments,
-    base: &Config,
+    base: &Settled,
+    found: Option<&Bounds>,
     dataset: &Dataset,
     steps: u64,
 ) -> Result<Vec<Variant>> {
-    let [base_lr, max_lr] = bounds(base).unwrap_or([0.0, 1.0]);
-    let train = dataset.train.len();
+    let found = found.map(|bounds| [bounds.base_lr, bounds.max_lr]);
+    let [base_lr, max_lr] = found.or_else(|| bounds(&base.config)).unwrap_or([0.0, 1.0]);
     let takes = Takes {
         base_lr,
         max_lr,
         steps,
-        half: compare::half_cycle(base, train, steps)?,
+        half: compare::half_cycle(base, steps),
     };
     let variant = |name: &String| {
-        let mut config = load(arguments, &[])?;
-        config.schedule = compare::take(name, &takes)?;
+        let mut config = base.config.clone();
+        config.schedule = compare::take(name, &takes)?.into();
+        let settled = config.settle(dataset.train.len(), None)?;
         Ok(Variant {
             name: name.clone(),
-            takes: config.schedule.describe(),
-            config,
+            takes: settled.schedule.describe(),
+            settled,
             dataset: dataset.clone(),
         })
     };
@@ -226,27 +216,22 @@ fn policies(
 fn varied(
     arguments: &Arguments,
     vary: &str,
-    base: &Config,
+    found: Option<&Bounds>,
     dataset: &Dataset,
 ) -> Result<Vec<Variant>> {
     let (key, values) = values(vary)?;
     let variant = |value: &String| {
         let set = format!("{key}={value}");
-        let mut config = load(arguments, std::slice::from_ref(&set))?;
-        if config.wants_bounds()
-            && let Some(bounds) = &base.bounds
-        {
-            config.set_bounds(bounds.clone())?;
-        }
+        let config = load(arguments, std::slice::from_ref(&set))?;
         let dataset = match key.starts_with("data.") {
             true => loading::load(&config)?,
             false => dataset.clone(),
         };
-        config.settle(dataset.train.len())?;
+        let settled = config.settle(dataset.train.len(), found)?;
         Ok(Variant {
-            takes: config.schedule.describe(),
+            takes: settled.schedule.describe(),
             name: set,
-            config,
+            settled,
             dataset,
         })
     };

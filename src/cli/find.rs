@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -9,8 +10,10 @@ use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config};
+use crate::data::Dataset;
 use crate::draw::plot;
 use crate::error::Result;
+use crate::gpu::Gpu;
 use crate::lab::find::{self, RangeTest, Verdict};
 use crate::page::range;
 use crate::report::folder::{CONFIG, RunFolder};
@@ -91,11 +94,10 @@ pub(super) fn run(
     if let (Some(path), false) = (&arguments.out, arguments.force) {
         RunFolder::refuse_occupied(path)?;
     }
-    let mut config = arguments.config.load()?;
-    provisional(&mut config)?;
+    let config = arguments.config.load()?;
     let text = config.to_toml();
     let dataset = loading::load(&config)?;
-    let mut trainer = Trainer::new(globals.open()?, config, dataset)?;
+    let mut trainer = provisional(&config, globals.open()?, dataset)?;
     let test = find::find(&mut trainer, &options, &mut |seed, step| {
         watch(&options, seed, step);
     })?;
@@ -125,16 +127,12 @@ pub(super) fn run(
     })
 }
 
-/// Bounds for a trainer whose real ones are to be found.
-pub(super) fn provisional(config: &mut Config) -> Result<()> {
-    if !config.wants_bounds() {
-        return Ok(());
-    }
-    config.set_bounds(Bounds {
-        base_lr: 0.0,
-        max_lr: 1.0,
-        from: "nobody yet".into(),
-    })
+/// A trainer whose bounds are to be found where they are `"auto"`.
+pub(super) fn provisional(config: &Config, gpu: Arc<Gpu>, dataset: Dataset) -> Result<Trainer> {
+    dataset.check()?;
+    let samples = dataset.train.len();
+    let settled = config.settle(samples, Some(&Bounds::provisional()))?;
+    Trainer::settled(gpu, settled, dataset)
 }
 
 /// Shows how far the range test is, where a person watches.

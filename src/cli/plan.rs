@@ -31,7 +31,7 @@ pub(super) fn run(
     let config = arguments.config.load()?;
     let dataset = loading::load(&config)?;
     let gpu = globals.open()?;
-    let plan = Trainer::plan_of(&gpu, config, &dataset)?;
+    let plan = Trainer::plan_of(&gpu, &config, &dataset)?;
     if arguments.json {
         output.json(&as_json(&plan))?;
     } else {

@@ -13,6 +13,7 @@ use crate::draw::{plot, svg};
 use crate::error::{Error, Result};
 use crate::lab::lint;
 use crate::page::curve::Curve;
+use crate::schedule::Policy;
 
 /// Draws the schedule of a configuration; needs no adapter and no data
 #[derive(Debug, clap::Args)]
@@ -97,6 +98,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
 struct Drawn {
     name: String,
     config: Config,
+    schedule: Box<dyn Policy>,
     steps: u64,
     /// What is said of bounds that are not known.
     bounds: &'static str,
@@ -107,11 +109,13 @@ struct Drawn {
 impl Drawn {
     /// Reads a configuration, and tells what the linter finds in it.
     fn new(arguments: &Arguments, options: &ConfigOptions, format: Format) -> Result<Self> {
-        let mut config = options.load()?;
+        let config = options.load()?;
         refuse_unknown_rates(&config, format)?;
-        let bounds = draw_auto(&mut config, format)?;
-        let (total, per_epoch) = settle(&mut config, arguments.steps)?;
-        let mut findings = lint::lint(&lint::Plan::new(&config, total, per_epoch));
+        let bounds = draw_auto(&config, format)?;
+        let (total, per_epoch) = length(&config, arguments.steps)?;
+        let provisional = Bounds::provisional();
+        let schedule = config.schedule_in(per_epoch, total, Some(&provisional))?;
+        let mut findings = lint::lint(&lint::Plan::new(&config, &*schedule, total, per_epoch));
         if !bounds.is_empty() {
             // Rates that nobody knows yet say nothing.
             findings.retain(|finding| !ABOUT_RATES.contains(&finding.rule));
@@ -120,6 +124,7 @@ impl Drawn {
         Ok(Self {
             name: options.name(),
             config,
+            schedule,
             steps: arguments.steps.unwrap_or(total),
             bounds,
             findings,
@@ -127,24 +132,16 @@ impl Drawn {
     }
 
     fn title(&self) -> String {
-        let depends = match self.config.schedule.reads_evaluations() {
+        let depends = match self.schedule.reads_evaluations() {
             true => " (drawn as if every evaluation were better than the one before)",
             false => "",
         };
-        format!(
-            "{}{}{depends}",
-            self.config.schedule.describe(),
-            self.bounds
-        )
+        format!("{}{}{depends}", self.schedule.describe(), self.bounds)
     }
 
     fn curve(&self) -> Curve<'_> {
-        let Config {
-            schedule,
-            optimizer,
-            ..
-        } = &self.config;
-        Curve::new(&**schedule, optimizer.momentum(), self.steps)
+        let momentum = self.config.optimizer.momentum();
+        Curve::new(&*self.schedule, momentum, self.steps)
     }
 }
 
@@ -202,10 +199,10 @@ fn in_characters(charts: &[Chart], arguments: &Arguments, output: &Output) -> St
     plots.collect()
 }
 
-/// Sets bounds of 0 and 1 where they are `"auto"`, for a drawing of the shape; the label says so.
-/// Numbers that nobody knows yet are not written for programs to read.
-fn draw_auto(config: &mut Config, format: Format) -> Result<&'static str> {
-    if !config.wants_bounds() {
+/// What is said where bounds are `"auto"`, which are drawn from 0 to 1. Numbers that nobody knows yet
+/// are not written for programs to read.
+fn draw_auto(config: &Config, format: Format) -> Result<&'static str> {
+    if !config.schedule.wants_bounds() {
         return Ok("");
     }
     if matches!(format, Format::Csv | Format::Json) {
@@ -218,17 +215,14 @@ fn draw_auto(config: &mut Config, format: Format) -> Result<&'static str> {
                 .to_owned(),
         });
     }
-    config.set_bounds(Bounds {
-        base_lr: 0.0,
-        max_lr: 1.0,
-        from: "a drawing of the shape".to_owned(),
-    })?;
     Ok(" (\"auto\" is drawn from 0 to 1; `wavetrain find` finds the bounds)")
 }
 
 /// Rates that follow from evaluations are not known before the run, so no program should read them.
 fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
-    if !config.schedule.reads_evaluations() || !matches!(format, Format::Csv | Format::Json) {
+    if !config.schedule.sample().reads_evaluations()
+        || !matches!(format, Format::Csv | Format::Json)
+    {
         return Ok(());
     }
     Err(Error::Argument {
@@ -241,30 +235,31 @@ fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
     })
 }
 
-/// Makes the schedule that is meant in the run of `config`, without reading any data; gives the
-/// steps of the run, and those of an epoch where that is known.
-fn settle(config: &mut Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
-    let (per_epoch, total) = match (config.train.length(), config.data.source.sizes, wanted) {
-        (_, Some(sizes), _) => {
-            let per_epoch = config.steps_per_epoch(sizes.train)?;
-            (Some(per_epoch), config.total_steps(sizes.train)?)
-        }
-        (Length::Steps(steps), None, _) => (None, steps),
-        // The steps that were given are those of the run's epochs.
-        (Length::Epochs(epochs), None, Some(steps)) => (steps.checked_div(epochs), steps),
-        (Length::Epochs(epochs), None, None) => {
-            return Err(Error::Argument {
-                what: "--steps".to_owned(),
-                found: format!(
-                    "not given, and how many steps {epochs} epochs are is known only when {} is read",
-                    config.data.source.name
-                ),
-                expected: "a number of steps".to_owned(),
-                help: "add --steps N (training samples divided by data.batch, times the epochs)"
-                    .to_owned(),
-            });
-        }
-    };
-    config.settle_in(per_epoch, total)?;
-    Ok((total, per_epoch))
+/// The steps of the run of `config`, and those of an epoch where that is known, without reading any
+/// data.
+fn length(config: &Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
+    Ok(
+        match (config.train.length(), config.data.source.sizes, wanted) {
+            (_, Some(sizes), _) => {
+                let per_epoch = config.steps_per_epoch(sizes.train)?;
+                (config.total_steps(sizes.train)?, Some(per_epoch))
+            }
+            (Length::Steps(steps), None, _) => (steps, None),
+            // The steps that were given are those of the run's epochs.
+            (Length::Epochs(epochs), None, Some(steps)) => (steps, steps.checked_div(epochs)),
+            (Length::Epochs(epochs), None, None) => {
+                return Err(Error::Argument {
+                    what: "--steps".to_owned(),
+                    found: format!(
+                        "not given, and how many steps {epochs} epochs are is known only when {} is read",
+                        config.data.source.name
+                    ),
+                    expected: "a number of steps".to_owned(),
+                    help:
+                        "add --steps N (training samples divided by data.batch, times the epochs)"
+                            .to_owned(),
+                });
+            }
+        },
+    )
 }

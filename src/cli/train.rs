@@ -66,8 +66,8 @@ pub(super) fn run(
     let config = arguments.config.load()?;
     let notes = config.notes();
     let log_every = config.train.log_every;
-    let auto = config.wants_bounds();
-    let mut trainer = set_up(arguments, globals, config)?;
+    let auto = config.schedule.wants_bounds();
+    let mut trainer = set_up(arguments, globals, &config)?;
     let mut talk: Box<dyn Write> = if arguments.json {
         Box::new(io::stderr())
     } else {
@@ -133,7 +133,7 @@ fn dry_run(trainer: &Trainer, mut shown: Terminal<'_>, notes: &[String], auto: b
 }
 
 /// Data, adapter, network and first weights: everything that can be wrong before a folder is made.
-fn set_up(arguments: &Arguments, globals: &Globals, mut config: Config) -> Result<Trainer> {
+fn set_up(arguments: &Arguments, globals: &Globals, config: &Config) -> Result<Trainer> {
     if let (Some(path), false, false) = (&arguments.out, arguments.force, arguments.dry_run) {
         RunFolder::refuse_occupied(path)?;
     }
@@ -142,10 +142,8 @@ fn set_up(arguments: &Arguments, globals: &Globals, mut config: Config) -> Resul
         .as_deref()
         .map(|file| Weights::read(file).map(|weights| (file, weights)))
         .transpose()?;
-    find::provisional(&mut config)?;
-    let dataset = loading::load(&config)?;
-    let gpu = globals.open()?;
-    let mut trainer = Trainer::new(gpu, config, dataset)?;
+    let dataset = loading::load(config)?;
+    let mut trainer = find::provisional(config, globals.open()?, dataset)?;
     if let Some((file, weights)) = init {
         trainer.set_weights(&weights, file)?;
     }
@@ -162,8 +160,7 @@ fn range_test(
         keep_weights: arguments.init.is_some(),
         ..lab::find::Options::default()
     };
-    let config = arguments.config.load()?;
-    let found = lab::find::find_and_adopt(trainer, config, &options, &mut |seed, step| {
+    let found = lab::find::find_and_adopt(trainer, &options, &mut |seed, step| {
         find::watch(&options, seed, step);
     });
     output::clear_status();

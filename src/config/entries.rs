@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::explain::explain;
-use super::open::Open;
 use super::problem::Problem;
+use super::schedule::{Open, Schedule};
 use super::suggest;
 use super::text::Origin;
 use super::value::{Section, Value, describe};
@@ -56,31 +56,31 @@ pub(super) fn policy(
     family: Family,
     entries: &'static [Entry<dyn Policy>],
     runs: &[Scope],
-) -> Result<Box<dyn Policy>, Vec<Problem>> {
+) -> Result<Schedule, Vec<Problem>> {
     named(section, family, entries, |site, entry| {
         let make = |run| build(site, entry, entries, |policy| policy.validate(), run);
-        let closed = make(None);
-        if closed.is_ok() {
-            return closed;
-        }
-        let mut problems = None;
-        for run in runs {
+        let mut problems = match make(None) {
+            Ok(policy) => return Ok(Schedule::Fixed(policy)),
+            Err(problems) => problems,
+        };
+        for (tried, run) in runs.iter().enumerate() {
             match make(Some(*run)) {
-                Ok(sample) => return Ok(Box::new(Open::new(entry, site.table, sample))),
-                Err(found) => problems = problems.or(Some(found)),
+                Ok(sample) => return Ok(Schedule::Open(Open::new(entry, site.table, sample))),
+                Err(found) if tried == 0 => problems = found,
+                Err(_) => {}
             }
         }
-        problems.map_or(closed, Err)
+        Err(problems)
     })
 }
 
 /// The entry that a section names, made from the arguments in the section's other keys.
-fn named<T: ?Sized>(
+fn named<T: ?Sized, M>(
     section: &Section<'_, '_>,
     family: Family,
     entries: &'static [Entry<T>],
-    make: impl Fn(&Site<'_, '_>, &'static Entry<T>) -> Result<Box<T>, Vec<Problem>>,
-) -> Result<Box<T>, Vec<Problem>> {
+    make: impl Fn(&Site<'_, '_>, &'static Entry<T>) -> Result<M, Vec<Problem>>,
+) -> Result<M, Vec<Problem>> {
     let selector = section.need(family.selector).map_err(one)?;
     let entry = selector
         .pick(entries, |entry| entry.name, family.what)
@@ -261,13 +261,7 @@ fn unknown_arguments<T: ?Sized>(
 fn refused(site: &Site<'_, '_>, invalid: &Invalid) -> Problem {
     let key = format!("{}.{}", site.path, invalid.key);
     let place = layers_get(site.table, invalid.key).unwrap_or_else(|| site.home.clone());
-    // A member of a list goes on with its number and its own key.
-    let gap = if invalid.message.starts_with(['[', '.']) {
-        ""
-    } else {
-        " "
-    };
-    Problem::new(key.clone(), format!("{key}{gap}{}", invalid.message)).at(place)
+    Problem::new(key, invalid.within(&site.path)).at(place)
 }
 
 fn layers_get(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {

@@ -5,7 +5,7 @@
 //! defaults < preset or file < --set, --data, --seed     (each a text; arguments.rs, document.rs)
 //!            one table, each value with its place       (layers.rs, text.rs)
 //!            typed and checked                          (resolve.rs, section.rs, entries.rs, value.rs)
-//!            settled in a known run                     (settle.rs, open.rs)
+//!            settled in a known run                     (settle.rs, schedule.rs)
 //! Config  -> to_toml() -> the same Config               (write.rs)
 //! ```
 //!
@@ -18,10 +18,10 @@ mod document;
 mod entries;
 mod explain;
 mod layers;
-mod open;
 pub mod presets;
 mod problem;
 mod resolve;
+mod schedule;
 mod section;
 mod sections;
 mod settle;
@@ -34,8 +34,9 @@ mod write;
 use std::path::Path;
 
 pub use arguments::Overrides;
+pub use schedule::Schedule;
 pub use sections::{Chunk, CycleEnd, Data, Length, Train};
-pub use settle::Bounds;
+pub use settle::{Bounds, Settled};
 
 use crate::args::Entry;
 use crate::data;
@@ -43,7 +44,7 @@ use crate::error::{Error, Result};
 use crate::layer::{self, Layer};
 use crate::loss::{self, Loss};
 use crate::optim::{self, Optimizer};
-use crate::schedule::{self, Policy};
+use crate::schedule::{POLICIES, Policy};
 use crate::source;
 pub(crate) use suggest::nearest;
 use text::Texts;
@@ -52,7 +53,8 @@ use text::Texts;
 /// `data.validation` names none.
 pub const HELD_OUT: f64 = 0.1;
 
-/// A configuration in which nothing is left open.
+/// A configuration as written, read and checked. What a run has to decide is decided by
+/// [`Config::settle`].
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `seed`: initial weights and dropout; at most 2^63 - 1.
@@ -67,11 +69,8 @@ pub struct Config {
     pub loss: Box<dyn Loss>,
     /// `[optimizer]`.
     pub optimizer: Box<dyn Optimizer>,
-    /// `[schedule]`. Lengths in epochs and `"auto"` are open until [`Config::settle`]; until then
-    /// its rates are 0.
-    pub schedule: Box<dyn Policy>,
-    /// What `"auto"` in `[schedule]` stands for, once it is found ([`Config::set_bounds`]).
-    pub bounds: Option<Bounds>,
+    /// `[schedule]`.
+    pub schedule: Schedule,
     /// `[train]`.
     pub train: Train,
     /// `[cycle_end]`.
@@ -97,7 +96,7 @@ pub struct Tables {
 impl Default for Tables {
     fn default() -> Self {
         Self {
-            policies: schedule::POLICIES,
+            policies: POLICIES,
             layers: layer::LAYERS,
             losses: loss::LOSSES,
             optimizers: optim::OPTIMIZERS,
@@ -224,8 +223,9 @@ impl Config {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        let policy = self.schedule.sample();
         if let (Some([base, max]), Some(momentum)) =
-            (self.schedule.momentum_range(), self.optimizer.momentum())
+            (policy.momentum_range(), self.optimizer.momentum())
         {
             notes.push(format!(
                 "momentum cycles between {max} (at the lowest rate) and {base} (at the peak); \
@@ -233,7 +233,7 @@ impl Config {
             ));
         }
         let readers = [
-            (self.schedule.reads_evaluations(), self.schedule.name()),
+            (policy.reads_evaluations(), policy.name()),
             (self.train.early_stop > 0, "train.early_stop"),
         ];
         for (_, reader) in readers.iter().filter(|(reads, _)| *reads) {
@@ -250,7 +250,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Constant, Rate};
+    use crate::schedule::{Constant, Invalid, Rate};
 
     /// A policy that the crate does not know.
     #[derive(Debug, Clone)]
@@ -260,7 +260,7 @@ mod tests {
         fn name(&self) -> &'static str {
             "halving"
         }
-        fn validate(&self) -> Result<(), schedule::Invalid> {
+        fn validate(&self) -> Result<(), Invalid> {
             self.0.validate()
         }
         fn at(&self, step: u64) -> Rate {
@@ -292,7 +292,7 @@ mod tests {
         let text = "[schedule]\npolicy = \"halving\"\nlr = 1.0\n";
         let read = |text| Config::read("own.toml", text, &Overrides::default(), &tables);
         let config = read(text).unwrap();
-        assert_eq!(config.schedule.at(3).lr, 0.125);
+        assert_eq!(config.schedule.policy().unwrap().at(3).lr, 0.125);
         let written = config.to_toml();
         assert_eq!(read(&written).unwrap().to_toml(), written);
         // Mistakes are found in the same way, and the crate's own table does not know the name.

@@ -87,7 +87,6 @@ pub(super) fn resolve<'t>(
         loss,
         optimizer,
         schedule,
-        bounds: None,
         train,
         cycle_end,
     });
@@ -101,7 +100,7 @@ pub(super) fn keep<T>(result: Result<T, Problems>, told: &mut Problems) -> Optio
 
 /// What depends on evaluations is never told the test set.
 fn with_held_out(mut config: Config) -> Config {
-    let judged = config.schedule.reads_evaluations() || config.train.early_stop > 0;
+    let judged = config.schedule.sample().reads_evaluations() || config.train.early_stop > 0;
     if judged && config.data.validation == 0.0 {
         config.data.validation = HELD_OUT;
     }
@@ -190,7 +189,7 @@ fn model_section(
 /// What concerns more than one table.
 fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
     let place = |key: &str| super::layers::get(merged, key).map(toml::Spanned::span);
-    if let Some([base, max]) = config.schedule.momentum_range()
+    if let Some([base, max]) = config.schedule.sample().momentum_range()
         && config.optimizer.momentum().is_none_or(|m| m == 0.0)
     {
         let mut problem = Problem::new(

@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::sections::Top;
-use super::{Config, Data};
+use super::{Bounds, Config, Data, Settled};
+use crate::args::Entry;
 use crate::layer::{LAYERS, Layer};
 use crate::loss::LOSSES;
 use crate::optim::OPTIMIZERS;
@@ -18,45 +19,33 @@ impl Config {
     /// again gives an equal configuration.
     #[must_use]
     pub fn to_toml(&self) -> String {
+        let schedule = &self.schedule;
+        self.written(schedule.sample().name(), &schedule.arguments(), None)
+    }
+
+    fn written(&self, policy: &str, schedule: &Table, bounds: Option<&Bounds>) -> String {
         let mut out = String::new();
         lines(&mut out, &pairs(&Top { seed: self.seed }));
         out.push_str("\n[data]\n");
         lines(&mut out, &self.data.pairs());
         out.push_str("\n[augment]\n");
         lines(&mut out, &pairs(&self.augment));
-
         out.push_str("\n[model]\nlayers = [\n");
         for layer in &self.layers {
             let _ = writeln!(out, "    {},", layer_text(layer.as_ref()));
         }
         out.push_str("]\n");
-
-        let order = |entry: Option<&'static [&'static str]>| entry.unwrap_or_default();
-        let (loss, optimizer, policy) = (&self.loss, &self.optimizer, &self.schedule);
-        let known = LOSSES.iter().find(|e| e.name == loss.name());
+        let (loss, optimizer) = (&self.loss, &self.optimizer);
         section(&mut out, "loss", "kind", loss.name());
-        arguments(
-            &mut out,
-            &loss.arguments(),
-            order(known.map(|e| e.arguments)),
-        );
-        let known = OPTIMIZERS.iter().find(|e| e.name == optimizer.name());
+        arguments(&mut out, &loss.arguments(), order(LOSSES, loss.name()));
         section(&mut out, "optimizer", "kind", optimizer.name());
-        arguments(
-            &mut out,
-            &optimizer.arguments(),
-            order(known.map(|e| e.arguments)),
-        );
-        let known = POLICIES.iter().find(|e| e.name == policy.name());
-        section(&mut out, "schedule", "policy", policy.name());
-        if let Some(bounds) = &self.bounds {
+        let known = order(OPTIMIZERS, optimizer.name());
+        arguments(&mut out, &optimizer.arguments(), known);
+        section(&mut out, "schedule", "policy", policy);
+        if let Some(bounds) = bounds {
             let _ = writeln!(out, "# {}", bounds.describe());
         }
-        arguments(
-            &mut out,
-            &policy.arguments(),
-            order(known.map(|e| e.arguments)),
-        );
+        arguments(&mut out, schedule, order(POLICIES, policy));
         out.push_str("\n[train]\n");
         lines(&mut out, &pairs(&self.train));
         out.push_str("\n[cycle_end]\n");
@@ -64,15 +53,48 @@ impl Config {
         out
     }
 
-    /// [`Config::to_toml`] with a table `[run]` at the end: version, adapter, driver and whatever
-    /// else is worth knowing about one run. It is ignored when the text is read again.
+    /// `[data]` as a table.
     #[must_use]
-    pub fn to_toml_with_run(&self, run: &Table) -> String {
-        let mut out = self.to_toml();
-        out.push_str("\n[run]  # about the run that wrote this file; ignored when read\n");
-        arguments(&mut out, run, &[]);
-        out
+    pub fn data_table(&self) -> Table {
+        self.data.pairs().into_iter().collect()
     }
+
+    /// `model.layers` as a list: a name, or a table with the name as its only key, for each.
+    #[must_use]
+    pub fn layers_value(&self) -> Value {
+        let layers = self.layers.iter().map(|layer| {
+            let arguments = layer.arguments();
+            if arguments.is_empty() {
+                return layer.name().into();
+            }
+            Table::from_iter([(layer.name().to_owned(), Value::Table(arguments))]).into()
+        });
+        Value::Array(layers.collect())
+    }
+
+    /// `[loss]` as a table.
+    #[must_use]
+    pub fn loss_table(&self) -> Table {
+        let kind = ("kind".to_owned(), self.loss.name().into());
+        std::iter::once(kind).chain(self.loss.arguments()).collect()
+    }
+}
+
+impl Settled {
+    /// The whole configuration as TOML, as [`Config::to_toml`] writes it, with the schedule in
+    /// numbers and a comment that says where bounds come from: reading it again trains the same.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let (policy, bounds) = (&self.schedule, self.bounds.as_ref());
+        let arguments = policy.arguments();
+        self.config.written(policy.name(), &arguments, bounds)
+    }
+}
+
+/// The order in which the arguments of an entry are shown.
+fn order<T: ?Sized>(entries: &'static [Entry<T>], name: &str) -> &'static [&'static str] {
+    let entry = entries.iter().find(|entry| entry.name == name);
+    entry.map(|entry| entry.arguments).unwrap_or_default()
 }
 
 /// `"relu"` or `{ linear = { out_features = 10, bias = true } }`.
@@ -82,8 +104,7 @@ fn layer_text(layer: &dyn Layer) -> String {
     if table.is_empty() {
         return inline(&name.into());
     }
-    let order = LAYERS.iter().find(|e| e.name == name).map(|e| e.arguments);
-    let pairs: Vec<String> = ordered(&table, order.unwrap_or_default())
+    let pairs: Vec<String> = ordered(&table, order(LAYERS, name))
         .map(|(key, value)| format!("{} = {}", key_text(key), inline(value)))
         .collect();
     format!("{{ {} = {{ {} }} }}", key_text(name), pairs.join(", "))

@@ -48,15 +48,8 @@ pub(super) fn check(policy: &dyn Policy, key: &'static str, at: &str) -> Result<
             ),
         });
     }
-    policy.validate().map_err(|invalid| {
-        let gap = if invalid.message.starts_with(['[', '.']) {
-            ""
-        } else {
-            " "
-        };
-        Invalid {
-            key,
-            message: format!("{at}.{}{gap}{}", invalid.key, invalid.message),
-        }
+    policy.validate().map_err(|invalid| Invalid {
+        key,
+        message: invalid.within(at),
     })
 }

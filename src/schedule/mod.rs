@@ -134,19 +134,6 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn describe(&self) -> String;
     /// All arguments, defaults included, as they would be written in `[schedule]`.
     fn arguments(&self) -> toml::Table;
-    /// What this becomes in a known run, for a policy in which lengths in epochs or `"auto"` were
-    /// left open (the configuration makes such; see `Config::settle`). `None`: nothing is open.
-    fn settle(&self, _run: Scope) -> Option<Result<Box<dyn Policy>, Invalid>> {
-        None
-    }
-    /// Whether something is open, so that it has to be settled before it has rates.
-    fn is_open(&self) -> bool {
-        false
-    }
-    /// Whether rates were given as `"auto"`, so that it cannot be settled without bounds.
-    fn wants_bounds(&self) -> bool {
-        false
-    }
 }
 
 dyn_clone::clone_trait_object!(Policy);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{self, Config, Overrides, Tables};
+use crate::config::{Config, Overrides, Tables};
 use crate::data::{Dataset, Normalization};
 use crate::error::Result;
 use crate::model::{Description, Model, Weights};
@@ -18,36 +18,26 @@ pub(super) struct Described {
 }
 
 impl Described {
-    /// From the resolved configuration in `text`.
     pub(super) fn new(
-        text: &str,
-        data: &config::Data,
+        config: &Config,
         dataset: &Dataset,
         normalization: &Normalization,
     ) -> Result<Self> {
-        // The configuration's own words, so they are TOML.
-        let mut tables: toml::Table = text.parse().unwrap_or_default();
-        let mut table = |name: &str| match tables.remove(name) {
-            Some(toml::Value::Table(table)) => table,
-            _ => toml::Table::new(),
-        };
-        let (mut model, loss, mut written) = (table("model"), table("loss"), table("data"));
+        let mut data = config.data_table();
         for path in PATHS {
-            written.remove(path);
+            data.remove(path);
         }
         // A library user's own samples come from no source.
-        written.insert("source".into(), dataset.name.clone().into());
+        data.insert("source".into(), dataset.name.clone().into());
         let description = Description {
             input: dataset.train.shape().to_vec(),
             values: dataset.train.storage(),
-            normalize: data.normalize,
+            normalize: config.data.normalize,
             normalization: normalization.clone(),
-            layers: model
-                .remove("layers")
-                .unwrap_or_else(|| toml::Value::Array(Vec::new())),
-            loss,
+            layers: config.layers_value(),
+            loss: config.loss_table(),
             classes: dataset.classes().to_vec(),
-            data: written,
+            data,
         };
         let (text, beside) = description.write()?;
         Ok(Self {

@@ -40,9 +40,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Diverged`] where a loss is not finite (after `Finished` was emitted), a device that
-    /// fails, or an observer's error; [`Error::Argument`] for a schedule that is still open.
+    /// fails, or an observer's error.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
-        self.refuse_open()?;
         let pace = *self.pace();
         let (steps_per_chunk, batches_per_submission) = match pace.chunk {
             Chunk::Auto => (1, 1),

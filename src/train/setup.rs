@@ -3,16 +3,12 @@
 use super::evaluate::{EVALUATION_SLOTS, evaluation_batch};
 use super::event::RunInfo;
 use super::feed::is_resident;
-use crate::config::{self, Chunk, Config, CycleEnd, Length};
+use crate::config::{self, Chunk, Config, CycleEnd, Settled};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
-use crate::layer::Layer;
-use crate::loss::Loss;
 use crate::model::{Network, PlanRequest};
-use crate::optim::Optimizer;
-use crate::schedule::Policy;
 
 /// Most batches of a chunk where the engine chooses: their uniforms and results are small.
 const AUTO_SLOTS: usize = 64;
@@ -36,34 +32,27 @@ pub(super) struct Pace {
 pub(super) struct Layout {
     pub(super) network: Network,
     pub(super) split: data::Split,
-    pub(super) steps_per_epoch: u64,
     pub(super) train: PlanRequest,
     pub(super) evaluation: PlanRequest,
 }
 
 impl Layout {
-    /// Takes layers, loss and optimizer out of `parts`.
-    pub(super) fn new(
-        gpu: &Gpu,
-        parts: Parts,
-        settings: &Settings,
-        dataset: &Dataset,
-    ) -> Result<Self> {
+    pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
-        settings.augment.check(dataset.train.shape())?;
+        config.augment.check(dataset.train.shape())?;
         let network = Network::new(
-            parts.layers,
-            parts.loss,
-            parts.optimizer,
+            config.layers.clone(),
+            config.loss.clone(),
+            config.optimizer.clone(),
             dataset.train.shape(),
             dataset.task.outputs(),
         )?;
         let count = dataset.train.len();
-        let data = &settings.data;
+        let data = &config.data;
         let split = data::Split::new(count, data.validation, data.seed)?;
         check_last_batch(&network, split.train.len(), data)?;
-        let accumulate = settings.train.accumulate;
-        let most = match settings.train.chunk {
+        let accumulate = config.train.accumulate;
+        let most = match config.train.chunk {
             Chunk::Auto => AUTO_SLOTS,
             Chunk::Fixed(steps) => (steps as usize).saturating_mul(accumulate),
         };
@@ -81,10 +70,10 @@ impl Layout {
                 true => count + dataset.test.len(),
                 false => listed,
             },
-            augment: settings.augment,
+            augment: config.augment,
         };
+        data.steps_per_epoch(split.train.len(), accumulate)?;
         Ok(Self {
-            steps_per_epoch: data.steps_per_epoch(split.train.len(), accumulate)?,
             network,
             split,
             train,
@@ -97,90 +86,56 @@ impl Layout {
             },
         })
     }
+}
 
-    /// How long a run under `settings` is.
-    pub(super) fn pace(&self, settings: &Settings) -> Pace {
-        let train = &settings.train;
-        Pace {
-            total_steps: self.steps(train.length()),
-            eval_every: self.steps(train.eval_every),
-            early_stop: train.early_stop,
-            chunk: train.chunk,
-            cycle_end: settings.cycle_end,
-        }
-    }
-
-    fn steps(&self, length: Length) -> u64 {
-        match length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs.saturating_mul(self.steps_per_epoch),
+impl Pace {
+    pub(super) fn new(settled: &Settled) -> Self {
+        let config = &settled.config;
+        Self {
+            total_steps: settled.total_steps,
+            eval_every: settled.eval_every,
+            early_stop: config.train.early_stop,
+            chunk: config.train.chunk,
+            cycle_end: config.cycle_end,
         }
     }
 }
 
-/// The parts of a configuration that a network is made of.
-pub(super) struct Parts {
-    layers: Vec<Box<dyn Layer>>,
-    loss: Box<dyn Loss>,
-    optimizer: Box<dyn Optimizer>,
+/// What is worth knowing about a run besides its configuration: the table `[run]` of its
+/// `config.toml`.
+pub(super) fn about(gpu: &Gpu, dataset: &Dataset) -> Result<toml::Table> {
+    let adapter = gpu.description().summary(gpu.class());
+    let about = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("adapter", adapter.name),
+        ("driver", adapter.driver),
+        ("kernels", adapter.class),
+        ("data", dataset.fingerprint()?),
+    ];
+    let about = about.into_iter();
+    Ok(about
+        .map(|(key, value)| (key.to_owned(), value.into()))
+        .collect())
 }
 
-/// The rest of a configuration.
-pub(super) struct Settings {
-    pub(super) seed: u64,
-    pub(super) data: config::Data,
-    pub(super) augment: data::Augment,
-    pub(super) schedule: Box<dyn Policy>,
-    pub(super) train: config::Train,
-    pub(super) cycle_end: config::CycleEnd,
-    pub(super) text: String,
-    /// Where the schedule's bounds come from.
-    pub(super) bounds: Option<String>,
-}
-
-pub(super) fn take_apart(config: Config) -> (Parts, Settings) {
-    let text = config.to_toml();
-    let parts = Parts {
-        layers: config.layers,
-        loss: config.loss,
-        optimizer: config.optimizer,
-    };
-    let settings = Settings {
-        seed: config.seed,
-        data: config.data,
-        augment: config.augment,
-        schedule: config.schedule,
-        train: config.train,
-        cycle_end: config.cycle_end,
-        text,
-        bounds: config.bounds.map(|bounds| bounds.describe()),
-    };
-    (parts, settings)
+/// The text of a run's `config.toml`.
+pub(super) fn config_text(settled: &Settled, about: &toml::Table) -> String {
+    let mut run = about.clone();
+    let bounds = settled.bounds.as_ref();
+    run.extend(bounds.map(|bounds| ("bounds".to_owned(), bounds.describe().into())));
+    format!("{}\n[run]\n{run}", settled.to_toml())
 }
 
 pub(super) fn run_info(
     gpu: &Gpu,
     layout: &Layout,
-    settings: &Settings,
-    dataset: &Dataset,
-) -> Result<RunInfo> {
-    let adapter = gpu.description().summary(gpu.class());
-    let about = [
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("adapter", adapter.name.clone()),
-        ("driver", adapter.driver.clone()),
-        ("kernels", adapter.class.clone()),
-        ("data", dataset.fingerprint()?),
-    ];
-    let bounds = settings.bounds.clone().map(|text| ("bounds", text));
-    let run: toml::Table = about
-        .into_iter()
-        .chain(bounds)
-        .map(|(key, value)| (key.to_owned(), toml::Value::String(value)))
-        .collect();
-    Ok(RunInfo {
+    settled: &Settled,
+    (dataset, about): (&Dataset, &toml::Table),
+) -> RunInfo {
+    let config = &settled.config;
+    RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
-        adapter,
+        adapter: gpu.description().summary(gpu.class()),
         data: dataset.name.clone(),
         sample_shape: dataset.train.shape().to_vec(),
         samples: [
@@ -190,15 +145,15 @@ pub(super) fn run_info(
         ],
         classes: dataset.classes().to_vec(),
         layers: layout.network.rows(),
-        augment: settings.augment.describe(),
-        schedule: settings.schedule.describe(),
-        period: settings.schedule.period(),
-        batch: settings.data.batch,
-        accumulate: settings.train.accumulate,
-        steps_per_epoch: layout.steps_per_epoch,
-        total_steps: layout.steps(settings.train.length()),
-        config: format!("{}\n[run]\n{run}", settings.text),
-    })
+        augment: config.augment.describe(),
+        schedule: settled.schedule.describe(),
+        period: settled.schedule.period(),
+        batch: config.data.batch,
+        accumulate: config.train.accumulate,
+        steps_per_epoch: settled.steps_per_epoch,
+        total_steps: settled.total_steps,
+        config: config_text(settled, about),
+    }
 }
 
 /// Refuses a last, smaller batch that a layer cannot train on: a batch norm over one value.

@@ -27,41 +27,42 @@ fn lengths_in_epochs_become_the_steps_of_the_run() {
         "{GLYPHS}base_lr = 0.01\nmax_lr = 0.1\nstep_size_up = \"4 epochs\"\n\
          step_size_down = \"0.5 epochs\"\n"
     );
-    let mut config = good(&text);
+    let config = good(&text);
     // As written until the run is known, and then numbers.
     let written = config.to_toml();
     assert!(written.contains("step_size_up = \"4 epochs\""), "{written}");
     assert_eq!(good(&written).to_toml(), written);
-    assert_eq!(config.schedule.at(628).lr, 0.0);
-    assert!(!config.wants_bounds());
-    config.settle(20_000).unwrap();
-    assert_eq!(config.schedule.at(4 * 157).lr, 0.1);
-    assert_eq!(config.schedule.period(), Some(4 * 157 + 79));
-    let written = config.to_toml();
+    assert!(config.schedule.policy().is_none() && !config.schedule.wants_bounds());
+    let settled = config.settle(20_000, None).unwrap();
+    assert_eq!(settled.schedule.at(4 * 157).lr, 0.1);
+    assert_eq!(settled.schedule.period(), Some(4 * 157 + 79));
+    assert_eq!((settled.steps_per_epoch, settled.total_steps), (157, 157));
+    let written = settled.to_toml();
     assert!(
         written.contains("step_size_up = 628\nstep_size_down = 79\n"),
         "{written}"
     );
-    assert!(good(&written).schedule.at(628).lr == 0.1);
+    let again = good(&written).schedule;
+    assert_eq!(again.policy().unwrap().at(628).lr, 0.1);
     // A part that is held out makes epochs shorter.
-    let mut held = good(&format!("{text}[data]\nvalidation = 0.5\n"));
-    held.settle(20_000).unwrap();
+    let held = good(&format!("{text}[data]\nvalidation = 0.5\n"));
+    let held = held.settle(20_000, None).unwrap();
     assert_eq!(held.schedule.at(4 * 79).lr, 0.1);
 }
 
 #[test]
 fn lengths_in_steps_need_no_run() {
     let text = format!("{GLYPHS}base_lr = 0.01\nmax_lr = 0.1\nstep_size_up = \"500 steps\"\n");
-    assert_eq!(good(&text).schedule.at(500).lr, 0.1);
+    let schedule = good(&text).schedule;
+    assert_eq!(schedule.policy().unwrap().at(500).lr, 0.1);
 }
 
 #[test]
 fn bounds_are_found_before_anything_trains() {
     let text = format!("{GLYPHS}base_lr = \"auto\"\nmax_lr = \"auto\"\nstep_size_up = 10\n");
-    let mut config = good(&text);
-    assert!(config.wants_bounds());
-    assert_eq!(config.schedule.at(10).lr, 0.0);
-    let refused = config.settle(20_000).unwrap_err();
+    let config = good(&text);
+    assert!(config.schedule.wants_bounds() && config.schedule.policy().is_none());
+    let refused = config.settle(20_000, None).unwrap_err();
     assert!(refused.is_users_mistake());
     let refused = refused.to_string();
     assert!(
@@ -76,33 +77,17 @@ fn bounds_are_found_before_anything_trains() {
         (0.0, f64::INFINITY),
         (f64::NAN, 1.0),
     ] {
-        let from = "nowhere".to_owned();
-        assert!(
-            config
-                .set_bounds(Bounds {
-                    base_lr,
-                    max_lr,
-                    from
-                })
-                .is_err()
-        );
+        let refused = config.settle(20_000, Some(&bounds(base_lr, max_lr)));
+        assert!(refused.is_err(), "{base_lr}, {max_lr}");
     }
-    assert!(config.wants_bounds());
-    let from = "a range test\nof 100 steps".to_owned();
-    config
-        .set_bounds(Bounds {
-            base_lr: 0.02,
-            max_lr: 0.4,
-            from,
-        })
-        .unwrap();
-    assert!(!config.wants_bounds());
-    config.settle(20_000).unwrap();
+    let found = bounds(0.02, 0.4);
+    let settled = config.settle(20_000, Some(&found)).unwrap();
+    assert_eq!(settled.bounds, Some(found));
     assert_eq!(
-        (config.schedule.at(0).lr, config.schedule.at(10).lr),
+        (settled.schedule.at(0).lr, settled.schedule.at(10).lr),
         (0.02, 0.4)
     );
-    let written = config.to_toml();
+    let written = settled.to_toml();
     assert!(
         written.contains("base_lr = 0.02\nmax_lr = 0.4\n"),
         "{written}"
@@ -112,41 +97,38 @@ fn bounds_are_found_before_anything_trains() {
         "{written}"
     );
     let again = good(&written);
-    assert_eq!(again.schedule.at(10).lr, 0.4);
-    assert!(!again.wants_bounds());
+    assert_eq!(again.schedule.policy().unwrap().at(10).lr, 0.4);
+    // What was written is as it was, and can be settled again.
+    assert!(config.to_toml().contains("base_lr = \"auto\""));
+    let wider = config.settle(20_000, Some(&bounds(0.0, 1.0))).unwrap();
+    assert_eq!(wider.schedule.at(10).lr, 1.0);
+}
+
+fn bounds(base_lr: f64, max_lr: f64) -> Bounds {
+    Bounds {
+        base_lr,
+        max_lr,
+        from: "a range test\nof 100 steps".to_owned(),
+    }
 }
 
 #[test]
 fn one_bound_may_be_a_number() {
-    let mut config = good(&format!("{GLYPHS}base_lr = 0.3\nmax_lr = \"auto\"\n"));
-    assert!(config.wants_bounds());
-    let from = "a test".to_owned();
-    config
-        .set_bounds(Bounds {
-            base_lr: 0.02,
-            max_lr: 0.2,
-            from,
-        })
-        .unwrap();
-    let refused = config.settle(20_000).unwrap_err().to_string();
+    let config = good(&format!("{GLYPHS}base_lr = 0.3\nmax_lr = \"auto\"\n"));
+    assert!(config.schedule.wants_bounds());
+    let refused = config.settle(20_000, Some(&bounds(0.02, 0.2)));
+    let refused = refused.unwrap_err().to_string();
     assert!(
         refused.contains("schedule.max_lr is 0.2, below base_lr = 0.3"),
         "{refused}"
     );
     // Bounds that nobody wants leave no trace.
-    let mut numbers = good(&format!(
+    let numbers = good(&format!(
         "{GLYPHS}base_lr = 0.3\nmax_lr = 0.4\nstep_size_up = \"1 epoch\"\n"
     ));
-    let from = "a test".to_owned();
-    numbers
-        .set_bounds(Bounds {
-            base_lr: 0.02,
-            max_lr: 0.2,
-            from,
-        })
-        .unwrap();
-    numbers.settle(20_000).unwrap();
-    assert!(!numbers.to_toml().contains("# auto"));
+    let settled = numbers.settle(20_000, Some(&bounds(0.02, 0.2))).unwrap();
+    assert_eq!(settled.bounds, None);
+    assert!(!settled.to_toml().contains("# auto"));
 }
 
 /// Refused when the configuration is read, with the place, although no data is known.
@@ -203,7 +185,7 @@ fn what_is_wrong_in_any_run_is_refused_at_once() {
 fn own_policies_are_not_touched() {
     use wavetrain::schedule::{Closure, Rate};
     let mut config = good("[schedule]\npolicy = \"constant\"\nlr = 0.5\n");
-    config.schedule = Box::new(Closure::new("mine", |_| Rate::new(0.25)));
-    config.settle(20_000).unwrap();
-    assert_eq!(config.schedule.at(7).lr, 0.25);
+    config.schedule = Closure::new("mine", |_| Rate::new(0.25)).into();
+    let settled = config.settle(20_000, None).unwrap();
+    assert_eq!(settled.schedule.at(7).lr, 0.25);
 }

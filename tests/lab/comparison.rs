@@ -213,12 +213,13 @@ fn variants(rates: &[&str]) -> Vec<Variant> {
             schedule: format!("policy = \"constant\"\nlr = {rate}"),
             ..Setup::default()
         };
-        let config = setup.config();
+        let dataset = data(200, 40);
+        let settled = setup.config().settle(200, None).unwrap();
         Variant {
             name: format!("lr {rate}"),
-            takes: config.schedule.describe(),
-            config,
-            dataset: data(200, 40),
+            takes: settled.schedule.describe(),
+            settled,
+            dataset,
         }
     };
     rates.iter().map(variant).collect()
@@ -309,16 +310,10 @@ fn whole_cycles_fill_the_steps() {
         ..Setup::default()
     };
     // 13 steps in an epoch, 104 in all: one cycle of 80 is nearest.
-    let config = config.config();
-    let steps = compare::budget(&config, 200, None).unwrap();
-    assert_eq!(
-        (steps, compare::half_cycle(&config, 200, steps).unwrap()),
-        (104, 52)
-    );
-    let steps = compare::budget(&config, 200, Some(405)).unwrap();
-    assert_eq!(
-        (steps, compare::half_cycle(&config, 200, steps).unwrap()),
-        (400, 40)
-    );
-    assert_eq!(compare::budget(&config, 200, Some(1)).unwrap(), 1);
+    let run = config.config().settle(200, None).unwrap();
+    let steps = compare::budget(&run, None);
+    assert_eq!((steps, compare::half_cycle(&run, steps)), (104, 52));
+    let steps = compare::budget(&run, Some(405));
+    assert_eq!((steps, compare::half_cycle(&run, steps)), (400, 40));
+    assert_eq!(compare::budget(&run, Some(1)), 1);
 }

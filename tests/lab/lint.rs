@@ -9,9 +9,9 @@ use wavetrain::lab::lint::{Finding, Plan, RULES, Severity, lint};
 
 /// What the linter says of a schedule in a run of `steps` steps, 100 in an epoch.
 fn findings(schedule: &str, steps: u64) -> Vec<Finding> {
-    let mut config = Config::parse("lint", &format!("[schedule]\n{schedule}")).unwrap();
-    config.settle_in(Some(100), steps).unwrap();
-    lint(&Plan::new(&config, steps, Some(100)))
+    let config = Config::parse("lint", &format!("[schedule]\n{schedule}")).unwrap();
+    let schedule = config.schedule_in(Some(100), steps, None).unwrap();
+    lint(&Plan::new(&config, &*schedule, steps, Some(100)))
 }
 
 fn rules(schedule: &str, steps: u64) -> Vec<&'static str> {
@@ -131,28 +131,24 @@ fn a_short_run_draws_a_note_where_a_long_one_draws_a_warning() {
 
 #[test]
 fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
-    let quiet = |config: &mut Config, what: &str| {
-        if config.wants_bounds() {
-            let bounds = Bounds {
-                base_lr: 0.01,
-                max_lr: 0.1,
-                from: "this test".into(),
-            };
-            config.set_bounds(bounds).unwrap();
-        }
+    let quiet = |config: &Config, what: &str| {
+        let bounds = Bounds {
+            base_lr: 0.01,
+            max_lr: 0.1,
+            from: "this test".into(),
+        };
         let Some(sizes) = config.data.source.sizes else {
             return;
         };
-        config.settle(sizes.train).unwrap();
-        let per_epoch = config.steps_per_epoch(sizes.train).unwrap();
-        let steps = config.total_steps(sizes.train).unwrap();
-        let found = lint(&Plan::new(config, steps, Some(per_epoch)));
+        let run = config.settle(sizes.train, Some(&bounds)).unwrap();
+        let (steps, per_epoch) = (run.total_steps, Some(run.steps_per_epoch));
+        let found = lint(&Plan::new(config, &*run.schedule, steps, per_epoch));
         let warnings = found.iter().filter(|f| f.severity == Severity::Warning);
         assert_eq!(warnings.count(), 0, "{what}: {found:?}");
     };
     for preset in PRESETS {
         let config = Config::load(Some(Path::new(preset.name)), &Overrides::default());
-        quiet(&mut config.unwrap(), preset.name);
+        quiet(&config.unwrap(), preset.name);
     }
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(readme)
@@ -177,7 +173,7 @@ fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
             continue;
         }
         let config = Config::load(named.map(Path::new), &overrides);
-        quiet(&mut config.unwrap(), line);
+        quiet(&config.unwrap(), line);
         commands += 1;
     }
     assert!(commands >= 5, "{commands} commands were found");

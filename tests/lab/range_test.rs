@@ -1,8 +1,12 @@
 //! The range test: it disturbs nothing, its verdicts are right on curves that are known, and
 //! `"auto"` trains between what it found.
 
-use wavetrain::Config;
+use std::sync::Arc;
+
+use wavetrain::config::Bounds;
+use wavetrain::gpu::Gpu;
 use wavetrain::lab::find::{self, Options, Sweep, Verdict};
+use wavetrain::{Config, Trainer};
 
 use super::fixture::{Setup, bits, data, gpus, weight_bits};
 
@@ -79,25 +83,24 @@ fn every_step_has_the_rate_of_its_place() {
     }
 }
 
+/// A trainer whose bounds are to be found.
+fn provisional(gpu: Arc<Gpu>) -> Trainer {
+    let config = setup().config();
+    assert!(config.schedule.wants_bounds());
+    let settled = config.settle(900, Some(&Bounds::provisional())).unwrap();
+    Trainer::settled(gpu, settled, data(900, 40)).unwrap()
+}
+
 #[test]
 fn auto_trains_between_the_bounds_that_were_found() {
     for gpu in gpus() {
-        let mut provisional = setup().config();
-        assert!(provisional.wants_bounds());
-        let bounds = wavetrain::config::Bounds {
-            base_lr: 0.0,
-            max_lr: 1.0,
-            from: "nobody".into(),
-        };
-        provisional.set_bounds(bounds).unwrap();
-        let mut trainer = wavetrain::Trainer::new(gpu, provisional, data(900, 40)).unwrap();
+        let mut trainer = provisional(gpu);
         let options = Options {
             steps: 100,
             seeds: 2,
             ..Options::default()
         };
-        let config = setup().config();
-        let found = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {});
+        let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| {});
         let (test, used) = found.unwrap();
         assert_eq!(used, options);
         let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
@@ -109,7 +112,7 @@ fn auto_trains_between_the_bounds_that_were_found() {
         // The run's own configuration holds the numbers and where they come from.
         let info = trainer.info();
         let again = Config::parse("config.toml", &info.config).unwrap();
-        assert_eq!(again.schedule.at(5).lr, max);
+        assert_eq!(again.schedule.policy().unwrap().at(5).lr, max);
         for words in [
             "a range test from 0.00001 to 10 in 100 steps, 2 seeds",
             "bounds = ",
@@ -121,15 +124,7 @@ fn auto_trains_between_the_bounds_that_were_found() {
 
 #[test]
 fn a_test_that_is_cut_off_is_made_wider_before_training() {
-    let mut provisional = setup().config();
-    let bounds = wavetrain::config::Bounds {
-        base_lr: 0.0,
-        max_lr: 1.0,
-        from: "nobody".into(),
-    };
-    provisional.set_bounds(bounds).unwrap();
-    let gpu = gpus()[0].clone();
-    let mut trainer = wavetrain::Trainer::new(gpu, provisional, data(900, 40)).unwrap();
+    let mut trainer = provisional(gpus()[0].clone());
     // Both ends lie where the loss falls.
     let options = Options {
         from: 0.02,
@@ -140,8 +135,7 @@ fn a_test_that_is_cut_off_is_made_wider_before_training() {
     };
     let plain = find::find(&mut trainer, &options, &mut |_, _| {}).unwrap();
     assert_ne!(plain.verdict, Verdict::Ok);
-    let config = setup().config();
-    let found = find::find_and_adopt(&mut trainer, config, &options, &mut |_, _| {});
+    let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| {});
     let (test, used) = found.unwrap();
     assert!(
         used.from < 0.001 && used.to > 1.0 && used.steps > 60,

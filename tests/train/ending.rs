@@ -130,7 +130,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_step_and_rate() {
             panic!("{text}");
         };
         assert!(step >= 2, "the rate of step 0 is 0: {text}");
-        assert_eq!(lr, f64::from(setup.config().schedule.at(step).lr as f32));
+        assert_eq!(lr, f64::from(setup.policy().at(step).lr as f32));
         assert!(
             last.contains("last finite loss") && help.contains("lower"),
             "{text}"

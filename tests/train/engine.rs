@@ -155,7 +155,7 @@ impl Twin {
 
     fn update(&mut self, step: u64, gradients: &[Vec<f64>]) {
         let optimizer = &self.config.optimizer;
-        let rate = self.config.schedule.at(step);
+        let rate = self.config.schedule.policy().unwrap().at(step);
         let momentum = rate.momentum.or(optimizer.momentum()).unwrap_or(0.0);
         // What travels is an f32.
         let [lr, momentum] = [rate.lr, momentum].map(|v| f64::from(v as f32));

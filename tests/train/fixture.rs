@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use wavetrain::Config;
+use wavetrain::config::Schedule;
 use wavetrain::data::{Dataset, Samples};
 use wavetrain::gpu::{ClassName, Gpu, Selection};
 use wavetrain::rng::{Key, Stream};
+use wavetrain::schedule::Policy;
 use wavetrain::train::{Evaluation, Event, Flow, Observer, StepRecord, Summary, Trainer};
 
 use super::adapter;
@@ -87,6 +89,14 @@ impl Setup {
             self.seed, self.data, self.layers, self.loss, self.optimizer, self.schedule, self.train
         );
         Config::parse("setup", &text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The schedule, which is the same in every run.
+    pub(crate) fn policy(&self) -> Box<dyn Policy> {
+        match self.config().schedule {
+            Schedule::Fixed(policy) => policy,
+            Schedule::Open(open) => panic!("a run decides {open:?}"),
+        }
     }
 
     pub(crate) fn trainer(&self, gpu: Arc<Gpu>, data: Dataset) -> Trainer {

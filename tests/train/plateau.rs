@@ -60,7 +60,7 @@ fn its_state_is_part_of_the_trainers() {
     let expected = after(&mut trainer);
     assert_eq!(trainer.schedule().at(18).lr, 0.025);
     // Another state, and a schedule that was told nothing.
-    let schedule = setup("steps = 40").config().schedule;
+    let schedule = setup("steps = 40").policy();
     trainer.begin(17, schedule).unwrap();
     assert_eq!(trainer.schedule().at(12).lr, 0.1);
     trainer.restore(&state).unwrap();

@@ -23,10 +23,10 @@ fn the_gpu_records_the_schedules_rates() {
         let mut trainer = setup.trainer(gpu(), data(100, 6));
         let mut keeper = Keeper::default();
         trainer.run(&mut [&mut keeper]).unwrap();
-        let config = setup.config();
+        let (config, policy) = (setup.config(), setup.policy());
         assert_eq!(keeper.records.len(), 70);
         for (step, record) in keeper.records.iter().enumerate() {
-            let rate = config.schedule.at(step as u64);
+            let rate = policy.at(step as u64);
             assert_eq!(record.step, step as u64);
             // What travels is an f32: equal, not near.
             assert_eq!(record.lr, f64::from(rate.lr as f32), "{schedule} at {step}");
@@ -50,7 +50,7 @@ fn the_weights_moved_by_the_rate_at_every_step_of_a_chunk() {
         train: "steps = 32\nchunk = 32".into(),
         ..Setup::default()
     };
-    let schedule = setup.config().schedule;
+    let schedule = setup.policy();
     for gpu in gpus() {
         let class = gpu.class();
         let start = setup.trainer(gpu.clone(), data(100, 6)).weights().unwrap();

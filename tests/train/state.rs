@@ -1,6 +1,7 @@
 //! The state of a trainer as a value: what is put back, and what begins again, is the same bits.
 
 use wavetrain::Config;
+use wavetrain::config::Schedule;
 use wavetrain::data::{Dataset, Samples};
 use wavetrain::schedule::{Constant, Policy, Triangular};
 use wavetrain::train::Trainer;
@@ -27,7 +28,10 @@ pub(crate) fn pictures() -> Dataset {
 }
 
 fn schedule(config: &str) -> Box<dyn Policy> {
-    Config::parse("schedule", config).unwrap().schedule
+    let Schedule::Fixed(policy) = Config::parse("schedule", config).unwrap().schedule else {
+        panic!("nothing is open in {config}");
+    };
+    policy
 }
 
 /// Everything that shows what a trainer would do next: records of ten steps, then weights, then the
@@ -51,7 +55,7 @@ fn what_is_put_back_trains_on_to_the_same_bits() {
         let wild = trainer.advance(9, 4).unwrap();
         assert!(wild.iter().any(|record| !record.loss.is_finite()));
         trainer.restore(&state).unwrap();
-        trainer.set_schedule(setup().config().schedule);
+        trainer.set_schedule(setup().policy());
         assert_eq!(trainer.state().unwrap(), state);
         assert_eq!(future(&mut trainer), expected, "{:?}", gpu.class());
     }

@@ -85,7 +85,7 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn run(&mut self, (variant, seed): Job) -> Result<Record> {
-        let config = &self.variants[variant].config;
+        let config = &self.variants[variant].settled.config;
         let (first, order) = (config.seed, config.data.seed);
         let settings = *self.settings;
         let trainer = self.trainer(variant)?;
@@ -131,9 +131,10 @@ impl<'a> Worker<'a> {
                 };
                 self.gpu = Some(Arc::clone(&gpu));
                 let Variant {
-                    config, dataset, ..
+                    settled, dataset, ..
                 } = &self.variants[variant];
-                (variant, Trainer::new(gpu, config.clone(), dataset.clone())?)
+                let (settled, dataset) = (settled.clone(), dataset.clone());
+                (variant, Trainer::settled(gpu, settled, dataset)?)
             }
         };
         Ok(&mut self.trainer.insert(kept).1)

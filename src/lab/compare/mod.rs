@@ -14,7 +14,7 @@ mod takes;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use crate::config::Config;
+use crate::config::Settled;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
@@ -31,8 +31,8 @@ pub struct Variant {
     pub name: String,
     /// What it takes from the bounds and the length, in words; the schedule's description.
     pub takes: String,
-    /// Its configuration.
-    pub config: Config,
+    /// What it trains.
+    pub settled: Settled,
     /// Its samples.
     pub dataset: Dataset,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::Settled;
 use crate::error::{Error, Result};
 
 /// The part of the training set that is held out where the configuration names none.
@@ -63,31 +63,24 @@ impl Settings {
     }
 }
 
-/// Steps that suit cyclical policies: those of the configuration or `wanted`, less the few that do
-/// not fill a whole cycle. `train` counts all training samples.
-///
-/// # Errors
-/// As [`Config::total_steps`].
-pub fn budget(config: &Config, train: usize, wanted: Option<u64>) -> Result<u64> {
-    let steps = wanted.map_or_else(|| config.total_steps(train), Ok)?;
-    let halves = 2 * cycles(config, train, steps)?;
-    Ok((steps / halves * halves).max(steps.min(halves)))
+/// Steps that suit cyclical policies: those of the run or `wanted`, less the few that do not fill a
+/// whole cycle.
+#[must_use]
+pub fn budget(run: &Settled, wanted: Option<u64>) -> u64 {
+    let steps = wanted.unwrap_or(run.total_steps);
+    let halves = 2 * cycles(run, steps);
+    (steps / halves * halves).max(steps.min(halves))
 }
 
-/// Half a cycle such that `steps` are a whole number of cycles: as many as the configuration's own
-/// schedule would have, or else about one in eight epochs.
-///
-/// # Errors
-/// As [`Config::total_steps`].
-pub fn half_cycle(config: &Config, train: usize, steps: u64) -> Result<u64> {
-    Ok((steps / (2 * cycles(config, train, steps)?)).max(1))
+/// Half a cycle such that `steps` are a whole number of cycles: as many as the run's own schedule
+/// would have, or else about one in eight epochs.
+#[must_use]
+pub fn half_cycle(run: &Settled, steps: u64) -> u64 {
+    (steps / (2 * cycles(run, steps))).max(1)
 }
 
-fn cycles(config: &Config, train: usize, steps: u64) -> Result<u64> {
-    let own = config.schedule.period().map(|period| period.max(1) as f64);
-    let period = match own {
-        Some(period) => period,
-        None => 8.0 * config.steps_per_epoch(train)? as f64,
-    };
-    Ok(((steps as f64 / period).round() as u64).max(1))
+fn cycles(run: &Settled, steps: u64) -> u64 {
+    let own = run.schedule.period().map(|period| period.max(1) as f64);
+    let period = own.unwrap_or(8.0 * run.steps_per_epoch as f64);
+    ((steps as f64 / period).round() as u64).max(1)
 }

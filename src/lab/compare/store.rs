@@ -135,7 +135,7 @@ fn plan(variants: &[Variant], settings: &Settings) -> Plan {
     let planned = variants.iter().map(|variant| Planned {
         name: variant.name.clone(),
         takes: variant.takes.clone(),
-        config: variant.config.to_toml(),
+        config: variant.settled.to_toml(),
     });
     Plan {
         version: env!("CARGO_PKG_VERSION").into(),

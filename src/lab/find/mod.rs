@@ -17,7 +17,7 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Config};
+use crate::config;
 use crate::error::{Error, Result};
 use crate::train::Trainer;
 
@@ -152,17 +152,15 @@ pub fn find(
     Ok(judge(swept?, options))
 }
 
-/// Trains under bounds that a range test finds: runs it on `trainer`, which was made from the same
-/// configuration as `config` with any bounds, and hands the schedule between the new bounds over.
-/// Where the curve was cut off at one end, the test is run again, wider at that end; where it was
-/// noisy or flat, with more steps.
+/// Trains under bounds that a range test finds: runs it on `trainer`, which was made with any bounds,
+/// and hands the schedule between the new bounds over. Where the curve was cut off at one end, the
+/// test is run again, wider at that end; where it was noisy or flat, with more steps.
 /// The options that were used in the end come with the test.
 ///
 /// # Errors
 /// [`Error::RangeTest`] where no curve gives bounds; as [`find`] otherwise.
 pub fn find_and_adopt(
     trainer: &mut Trainer,
-    mut config: Config,
     options: &Options,
     watch: &mut dyn FnMut(u64, u64),
 ) -> Result<(RangeTest, Options)> {
@@ -183,8 +181,7 @@ pub fn find_and_adopt(
                 .into(),
         });
     };
-    config.set_bounds(bounds)?;
-    trainer.adopt(config)?;
+    trainer.adopt(&bounds)?;
     Ok((test, options))
 }
 

@@ -37,11 +37,16 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of a settled configuration.
+    /// The plan of `schedule` in a run of `config`.
     #[must_use]
-    pub fn new(config: &'a Config, steps: u64, per_epoch: Option<u64>) -> Self {
+    pub fn new(
+        config: &Config,
+        schedule: &'a dyn Policy,
+        steps: u64,
+        per_epoch: Option<u64>,
+    ) -> Self {
         Self {
-            schedule: &*config.schedule,
+            schedule,
             momentum: config.optimizer.momentum(),
             steps: steps.max(1),
             per_epoch,

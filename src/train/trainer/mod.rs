@@ -18,9 +18,9 @@ use super::event::{Augmented, RunInfo, StepRecord};
 use super::feed::Feed;
 use super::low_point::Statistics;
 use super::setup::{self, Layout, Pace};
-use crate::config::Config;
+use crate::config::{Config, Settled};
 use crate::data::{Dataset, Normalization};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Plan;
 use crate::kernel::plan::Key;
@@ -50,7 +50,10 @@ pub struct Trainer {
     done: u64,
     pace: Pace,
     info: RunInfo,
+    /// The table `[run]` of the run's `config.toml`.
+    about: toml::Table,
     described: Described,
+    settled: Settled,
 }
 
 impl Trainer {
@@ -58,28 +61,36 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::new`], but for what the adapter cannot hold.
-    pub fn plan_of(gpu: &Gpu, config: Config, dataset: &Dataset) -> Result<Plan> {
-        let (parts, settings) = setup::take_apart(config);
-        let layout = Layout::new(gpu, parts, &settings, dataset)?;
+    pub fn plan_of(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Plan> {
+        let layout = Layout::new(gpu, config, dataset)?;
         plan(&layout.network, gpu, &layout.train)
     }
 
-    /// Lays out everything that training needs: after this nothing is allocated, compiled or
-    /// decided. `config.data.source` is not read: `dataset` is what trains.
+    /// [`Trainer::settled`] for a configuration in which nothing is `"auto"`.
     ///
     /// # Errors
-    /// Layers that do not fit, a data set without a batch, an adapter that cannot hold the plan, a
-    /// schedule whose bounds were left to a range test that nobody ran ([`Config::settle`]).
-    pub fn new(gpu: impl Into<Arc<Gpu>>, mut config: Config, dataset: Dataset) -> Result<Self> {
+    /// As [`Config::settle`] and [`Trainer::settled`].
+    pub fn new(gpu: impl Into<Arc<Gpu>>, config: Config, dataset: Dataset) -> Result<Self> {
+        dataset.check()?;
+        let settled = config.settle(dataset.train.len(), None)?;
+        Self::settled(gpu, settled, dataset)
+    }
+
+    /// Lays out everything that training needs: after this nothing is allocated, compiled or
+    /// decided. `data.source` is not read: `dataset` is what trains.
+    ///
+    /// # Errors
+    /// Layers that do not fit, a data set without a batch, an adapter that cannot hold the plan.
+    pub fn settled(gpu: impl Into<Arc<Gpu>>, settled: Settled, dataset: Dataset) -> Result<Self> {
         let gpu = gpu.into();
-        config.settle(dataset.train.len())?;
-        let (parts, settings) = setup::take_apart(config);
-        let layout = Layout::new(&gpu, parts, &settings, &dataset)?;
-        let info = setup::run_info(&gpu, &layout, &settings, &dataset)?;
-        let pace = layout.pace(&settings);
+        let config = &settled.config;
+        let layout = Layout::new(&gpu, config, &dataset)?;
+        let about = setup::about(&gpu, &dataset)?;
+        let info = setup::run_info(&gpu, &layout, &settled, (&dataset, &about));
+        let pace = Pace::new(&settled);
         let normalization =
-            Normalization::new(settings.data.normalize, &dataset.train, &layout.split.train)?;
-        let described = Described::new(&settings.text, &settings.data, &dataset, &normalization)?;
+            Normalization::new(config.data.normalize, &dataset.train, &layout.split.train)?;
+        let described = Described::new(config, &dataset, &normalization)?;
         let network = layout.network;
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
         let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
@@ -91,7 +102,7 @@ impl Trainer {
             true => Statistics::new(&mut workshop, &network, &layout.train)?,
             false => None,
         };
-        let fed = (&settings.data, layout.train.accumulate);
+        let fed = (&config.data, layout.train.accumulate);
         let feed = Feed::new(&workshop, dataset, layout.split, fed)?;
         let multipliers = network.multipliers();
         let tables: [(Key, &[u8]); 3] = [
@@ -102,7 +113,7 @@ impl Trainer {
         for (key, bytes) in tables {
             workshop.write(&key, bytes)?;
         }
-        let weights = network.initial_weights(settings.seed);
+        let weights = network.initial_weights(config.seed);
         let mut trainer = Self {
             workshop,
             network,
@@ -111,13 +122,15 @@ impl Trainer {
             evaluation,
             strip,
             statistics,
-            schedule: settings.schedule,
+            schedule: settled.schedule.clone(),
             observed: Vec::new(),
-            seed: settings.seed,
+            seed: config.seed,
             done: 0,
             pace,
             info,
+            about,
             described,
+            settled,
         };
         trainer.set_weights(&weights, Path::new("initial weights"))?;
         Ok(trainer)
@@ -182,10 +195,8 @@ impl Trainer {
     /// observers: for measurements and for those who write their own loop.
     ///
     /// # Errors
-    /// A device that fails; [`Error::Argument`] for a schedule that is still open. A loss that is
-    /// not finite is in the records.
+    /// A device that fails. A loss that is not finite is in the records.
     pub fn advance(&mut self, steps: u64, chunk: usize) -> Result<Vec<StepRecord>> {
-        self.refuse_open()?;
         let end = self.done.saturating_add(steps);
         let chunk = chunk.clamp(1, self.longest_chunk());
         let mut submitted = self.done;
@@ -214,7 +225,6 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::advance`]; an adapter that cannot time passes.
     pub fn advance_timed(&mut self) -> Result<Vec<Option<f64>>> {
-        self.refuse_open()?;
         let rates = Rates {
             seed: self.seed,
             schedule: &*self.schedule,
@@ -224,19 +234,6 @@ impl Trainer {
         let times = self.steps.time(workshop, feed, &rates, self.done)?;
         self.done += 1;
         Ok(times)
-    }
-
-    /// A schedule with something left open has no rates to train with.
-    pub(super) fn refuse_open(&self) -> Result<()> {
-        if !self.schedule.is_open() {
-            return Ok(());
-        }
-        Err(Error::Argument {
-            what: "schedule".into(),
-            found: format!("{}, still open", self.schedule.describe()),
-            expected: "a schedule of numbers".into(),
-            help: "settle the configuration first (Config::set_bounds, Config::settle)".into(),
-        })
     }
 
     /// The first samples of the first step, each as it is and as the first steps would change it,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Trainer;
-use crate::config::{Bounds, Config};
+use crate::config::Bounds;
 use crate::error::{Error, Result};
 use crate::kernel::plan::{Key, Role};
 use crate::schedule::Policy;
+use crate::train::setup;
 
 /// Everything that training changes. Random numbers have no state of their own: they are functions
 /// of the seed and the step, and so is the place in the data.
@@ -161,26 +162,20 @@ impl Trainer {
         before
     }
 
-    /// Takes over the schedule of `config`: the configuration that this trainer was made from, with
-    /// bounds that are known by now. The run's description then holds them and where they come from.
+    /// Trains between bounds that are known by now: what is `"auto"` in the schedule is settled with
+    /// them. The run's description then holds them and where they come from.
     ///
     /// # Errors
-    /// As [`Config::settle`].
-    pub fn adopt(&mut self, mut config: Config) -> Result<()> {
+    /// As [`Config::settle`](crate::config::Config::settle).
+    pub fn adopt(&mut self, bounds: &Bounds) -> Result<()> {
         let [train, validation, _] = self.info.samples;
-        config.settle(train + validation)?;
-        let text = config.to_toml();
-        let bounds = config.bounds.as_ref().map(Bounds::describe);
-        // The configuration's own words, so they are TOML.
-        let mut before: toml::Table = self.info.config.parse().unwrap_or_default();
-        let mut run = match before.remove("run") {
-            Some(toml::Value::Table(run)) => run,
-            _ => toml::Table::new(),
-        };
-        run.remove("bounds");
-        run.extend(bounds.map(|text| ("bounds".to_owned(), toml::Value::String(text))));
-        self.info.config = format!("{text}\n[run]\n{run}");
-        self.set_schedule(config.schedule);
+        let settled = self
+            .settled
+            .config
+            .settle(train + validation, Some(bounds))?;
+        self.info.config = setup::config_text(&settled, &self.about);
+        self.set_schedule(settled.schedule.clone());
+        self.settled = settled;
         Ok(())
     }
 

@@ -1,22 +1,92 @@
-//! A policy that waits for its run: lengths in epochs, `"auto"`, defaults that depend on the run.
+//! `[schedule]` as written: a policy, or one that a run has to decide (lengths in epochs, rates that
+//! are `"auto"`, defaults that are the run's length).
 
 use toml::Table;
 use toml::de::{DeTable, DeValue};
 
 use crate::args::{AUTO, Args, Entry, Invalid, Scope};
-use crate::schedule::{Policy, Rate};
+use crate::schedule::Policy;
 
-/// A policy as it was written, with something left open. [`Policy::settle`] makes the policy that
-/// was meant; until then its rate is 0 at every step, so that nothing can be trained under it.
+/// `[schedule]` as written.
 #[derive(Debug, Clone)]
-pub(super) struct Open {
+pub enum Schedule {
+    /// A policy that is the same in every run.
+    Fixed(Box<dyn Policy>),
+    /// One that a run decides.
+    Open(Open),
+}
+
+/// A policy with something that a run decides.
+#[derive(Debug, Clone)]
+pub struct Open {
     entry: &'static Entry<dyn Policy>,
     written: Table,
-    /// The policy in some run: for what does not depend on the run.
     sample: Box<dyn Policy>,
 }
 
+impl<P: Policy + 'static> From<P> for Schedule {
+    fn from(policy: P) -> Self {
+        Self::Fixed(Box::new(policy))
+    }
+}
+
+impl From<Box<dyn Policy>> for Schedule {
+    fn from(policy: Box<dyn Policy>) -> Self {
+        Self::Fixed(policy)
+    }
+}
+
+impl Schedule {
+    /// The policy, where it is the same in every run.
+    #[must_use]
+    pub fn policy(&self) -> Option<&dyn Policy> {
+        match self {
+            Self::Fixed(policy) => Some(&**policy),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// The policy, in some run: for what no run changes, such as its name and its momenta.
+    #[must_use]
+    pub fn sample(&self) -> &dyn Policy {
+        match self {
+            Self::Fixed(policy) => &**policy,
+            Self::Open(open) => &*open.sample,
+        }
+    }
+
+    /// The arguments as written, and of a fixed policy all, defaults included.
+    #[must_use]
+    pub fn arguments(&self) -> Table {
+        match self {
+            Self::Fixed(policy) => policy.arguments(),
+            Self::Open(open) => open.written.clone(),
+        }
+    }
+
+    /// Whether a rate is `"auto"`.
+    #[must_use]
+    pub fn wants_bounds(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Open(open) => open.written.values().any(has_auto),
+        }
+    }
+
+    /// The policy in a known run.
+    ///
+    /// # Errors
+    /// An argument that makes no schedule in this run.
+    pub fn in_run(&self, run: Scope) -> Result<Box<dyn Policy>, Invalid> {
+        match self {
+            Self::Fixed(policy) => Ok(policy.clone()),
+            Self::Open(open) => open.in_run(run),
+        }
+    }
+}
+
 impl Open {
+    /// The policy of `entry` with these arguments, which are right in the run of `sample`.
     pub(super) fn new(
         entry: &'static Entry<dyn Policy>,
         arguments: &DeTable<'_>,
@@ -28,6 +98,16 @@ impl Open {
             written: value.as_table().cloned().unwrap_or_default(),
             sample,
         }
+    }
+
+    fn in_run(&self, run: Scope) -> Result<Box<dyn Policy>, Invalid> {
+        let text = self.written.to_string();
+        let made = Args::parse(&text).and_then(|args| (self.entry.parse)(args.within(run)));
+        let policy = made.map_err(|error| Invalid {
+            key: self.argument(&text, &error),
+            message: error.message().to_owned(),
+        })?;
+        policy.validate().map(|()| policy)
     }
 
     /// The argument that `error` is about: by its place, or by its name in the words.
@@ -77,56 +157,5 @@ fn has_auto(value: &toml::Value) -> bool {
         toml::Value::Array(array) => array.iter().any(has_auto),
         toml::Value::Table(table) => table.values().any(has_auto),
         _ => false,
-    }
-}
-
-impl Policy for Open {
-    fn name(&self) -> &'static str {
-        self.entry.name
-    }
-
-    fn validate(&self) -> Result<(), Invalid> {
-        self.sample.validate()
-    }
-
-    fn at(&self, _step: u64) -> Rate {
-        Rate::new(0.0)
-    }
-
-    fn momentum_range(&self) -> Option<[f64; 2]> {
-        self.sample.momentum_range()
-    }
-
-    fn reads_evaluations(&self) -> bool {
-        self.sample.reads_evaluations()
-    }
-
-    fn describe(&self) -> String {
-        let named = self.entry.arguments.iter();
-        let given = named.filter_map(|name| Some(format!("{name} = {}", self.written.get(*name)?)));
-        let given: Vec<String> = given.collect();
-        format!("{} with {}", self.entry.name, given.join(", "))
-    }
-
-    fn arguments(&self) -> Table {
-        self.written.clone()
-    }
-
-    fn settle(&self, run: Scope) -> Option<Result<Box<dyn Policy>, Invalid>> {
-        let text = self.written.to_string();
-        let made = Args::parse(&text).and_then(|args| (self.entry.parse)(args.within(run)));
-        let made = made.map_err(|error| Invalid {
-            key: self.argument(&text, &error),
-            message: error.message().to_owned(),
-        });
-        Some(made.and_then(|policy| policy.validate().map(|()| policy)))
-    }
-
-    fn is_open(&self) -> bool {
-        true
-    }
-
-    fn wants_bounds(&self) -> bool {
-        self.written.values().any(has_auto)
     }
 }
