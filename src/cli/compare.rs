@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::find::{provisional, watch};
 use super::loading;
-use super::options::{ConfigOptions, Globals};
+use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config, Settled};
 use crate::data::Dataset;
@@ -75,7 +75,7 @@ pub(super) fn run(
         Some(_) => arguments.budget.unwrap_or(base.total_steps),
         None => compare::budget(&base, arguments.budget),
     };
-    let settings = Settings::new(arguments.seeds, steps, arguments.target)?;
+    let settings = settings(arguments, steps)?;
     let variants = match &arguments.vary {
         Some(vary) => varied(arguments, vary, found.as_ref(), &dataset)?,
         None => policies(arguments, &base, found.as_ref(), &dataset, steps)?,
@@ -118,11 +118,7 @@ pub(super) fn run(
 
 /// What can be told at once, before any data are read.
 fn check(arguments: &Arguments) -> Result<()> {
-    Settings::new(
-        arguments.seeds,
-        arguments.budget.unwrap_or(1),
-        arguments.target,
-    )?;
+    settings(arguments, arguments.budget.unwrap_or(1))?;
     match &arguments.vary {
         Some(vary) => several(&values(vary)?.1, "--vary")?,
         None => names(&arguments.policies)?,
@@ -134,6 +130,31 @@ fn check(arguments: &Arguments) -> Result<()> {
         output::note(&["one seed allows no interval; --seeds 5 would".into()]);
     }
     Ok(())
+}
+
+/// What all runs have in common, refused by the names of the flags.
+fn settings(arguments: &Arguments, steps: u64) -> Result<Settings> {
+    let settings = Settings::new(arguments.seeds, steps, arguments.target);
+    settings.map_err(|error| as_flag(error, &[("steps", "--budget")]))
+}
+
+/// A policy between bounds, refused by the names of the flags.
+fn take(name: &str, takes: &Takes) -> Result<Box<dyn Policy>> {
+    let policy = compare::take(name, takes);
+    policy.map_err(|error| match as_flag(error, &[]) {
+        Error::Argument {
+            what,
+            found,
+            expected,
+            help,
+        } => Error::Argument {
+            help: format!("{help} (--budget, --vary schedule.KEY=V1,V2)"),
+            what,
+            found,
+            expected,
+        },
+        error => error,
+    })
 }
 
 /// The configuration with some further keys, and a part of the training set held out.
@@ -200,7 +221,7 @@ fn policies(
     };
     let variant = |name: &String| {
         let mut config = base.config.clone();
-        config.schedule = compare::take(name, &takes)?.into();
+        config.schedule = take(name, &takes)?.into();
         let settled = config.settle(dataset.train.len(), None)?;
         Ok(Variant {
             name: name.clone(),
@@ -265,7 +286,7 @@ fn names(policies: &[String]) -> Result<()> {
         half: 250,
     };
     for name in policies {
-        compare::take(name, &some)?;
+        take(name, &some)?;
     }
     several(policies, "--policies")
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::loading;
-use super::options::{ConfigOptions, Globals};
+use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config};
 use crate::data::Dataset;
@@ -90,7 +90,7 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitCode> {
     let options = arguments.options();
-    options.check()?;
+    options.check().map_err(|error| as_flag(error, &[]))?;
     if let (Some(path), false) = (&arguments.out, arguments.force) {
         RunFolder::refuse_occupied(path)?;
     }
@@ -153,5 +153,14 @@ fn shown(test: &RangeTest, options: &find::Options, output: &Output) -> String {
         text += &plot::draw(chart, output.width.min(100), 18, style);
         text.push('\n');
     }
-    text + &range::text(test)
+    text += &range::text(test);
+    let flags = match test.verdict {
+        Verdict::Ok => return text,
+        Verdict::NoDivergence => "--to",
+        Verdict::Flat => "--steps",
+        Verdict::Noisy => "--steps and --seeds",
+        Verdict::Short => "--steps and --from",
+        Verdict::Diverged => "--from",
+    };
+    text + &format!("try       another {flags}\n")
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::presets::DEFAULT;
 use crate::config::{Config, Overrides};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{ClassName, Gpu, LimitsChoice, Selection};
 
 /// Options of every command: which adapter, and how it is used.
@@ -126,5 +126,27 @@ impl ConfigOptions {
             seed: self.seed,
         };
         Config::load(self.config.as_deref(), &overrides)
+    }
+}
+
+/// What the library refuses by the name of an argument, by the name of the flag that sets it: the same
+/// name, but for `others`.
+pub(super) fn as_flag(error: Error, others: &[(&str, &str)]) -> Error {
+    match error {
+        Error::Argument {
+            what,
+            found,
+            expected,
+            help,
+        } => {
+            let other = others.iter().find(|(name, _)| *name == what);
+            Error::Argument {
+                what: other.map_or_else(|| format!("--{what}"), |(_, flag)| (*flag).to_owned()),
+                found,
+                expected,
+                help,
+            }
+        }
+        error => error,
     }
 }

@@ -164,7 +164,15 @@ fn range_test(
         find::watch(&options, seed, step);
     });
     output::clear_status();
-    let (found, options) = found?;
+    let (found, options) = found.map_err(|error| match error {
+        Error::RangeTest { says, .. } => Error::RangeTest {
+            says,
+            help: "give schedule.base_lr and schedule.max_lr as numbers, or see `wavetrain find` \
+                   with other --from, --to and --steps"
+                .into(),
+        },
+        error => error,
+    })?;
     if let (Some(base), Some(max)) = (found.base_lr, found.max_lr) {
         let line = format!(
             "range     base_lr {base}, max_lr {max}, by {}\n",

@@ -3,9 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::presets::{self, PRESETS, Preset};
+use super::presets;
 use super::problem::{self, Problem};
-use super::suggest;
 use super::text::Texts;
 use crate::error::Result;
 
@@ -36,30 +35,10 @@ fn is_file_name(name: &str) -> bool {
 }
 
 fn preset(name: &str) -> Result<Document, Problem> {
-    let preset = find_preset(name)?;
+    let preset = presets::lookup(name)?;
     Ok(Document {
         name: format!("preset {name}"),
         text: preset.text.to_owned(),
-    })
-}
-
-/// The preset called `name`.
-pub(super) fn find_preset(name: &str) -> Result<&'static Preset, Problem> {
-    if let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) {
-        return Ok(preset);
-    }
-    let names = || PRESETS.iter().map(|preset| preset.name);
-    let mut problem = Problem::keyless(format!(
-        "{name:?} is no preset; the presets are {}",
-        suggest::list(names(), "and")
-    ));
-    if let Some(near) = suggest::nearest(name, names()) {
-        problem = problem.help(format!("did you mean `{near}`?"));
-    }
-    Err(if !name.is_empty() && Path::new(name).exists() {
-        problem.help(format!("for the file of this name write ./{name}"))
-    } else {
-        problem.help("a file is named by a path that ends in .toml or has a slash")
     })
 }
 

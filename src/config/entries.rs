@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::explain::explain;
+use super::explain::{Site, explain, one_line};
 use super::problem::Problem;
 use super::schedule::{Open, Schedule};
 use super::suggest;
@@ -23,18 +23,6 @@ pub(super) struct Family {
     pub(super) what: &'static str,
     /// The key that names one.
     pub(super) selector: &'static str,
-}
-
-/// Where the arguments of an entry were written.
-pub(super) struct Site<'a, 't> {
-    /// The dotted key of the table with the arguments (`schedule`, `model.layers[3].linear`).
-    pub(super) path: String,
-    /// `policy`, `layer` ...
-    pub(super) what: &'static str,
-    pub(super) table: &'a DeTable<'t>,
-    span: Range<usize>,
-    /// What is pointed at when something is missing.
-    pub(super) home: Range<usize>,
 }
 
 /// The entry that a section names.
@@ -266,13 +254,4 @@ fn refused(site: &Site<'_, '_>, invalid: &Invalid) -> Problem {
 
 fn layers_get(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     super::layers::get(table, key).map(Spanned::span)
-}
-
-/// An example's TOML lines as the inside of an inline table.
-pub(super) fn one_line(example: &str) -> String {
-    let lines = example
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(", ")
 }

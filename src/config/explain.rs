@@ -4,11 +4,22 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::entries::{Site, one_line};
 use super::problem::Problem;
 use super::suggest;
 use super::value::describe;
 use crate::args::{Entry, is_auto};
+
+/// Where the arguments of an entry were written.
+pub(super) struct Site<'a, 't> {
+    /// The dotted key of the table with the arguments (`schedule`, `model.layers[3].linear`).
+    pub(super) path: String,
+    /// `policy`, `layer` ...
+    pub(super) what: &'static str,
+    pub(super) table: &'a DeTable<'t>,
+    pub(super) span: Range<usize>,
+    /// What is pointed at when something is missing.
+    pub(super) home: Range<usize>,
+}
 
 /// A failure of serde to make `entry`, one of `entries`, from the arguments at `site`.
 pub(super) fn explain<T: ?Sized>(
@@ -185,4 +196,13 @@ fn locate<'a, 't>(
         }
     }
     (path.to_owned(), None)
+}
+
+/// An example's TOML lines as the inside of an inline table.
+pub(super) fn one_line(example: &str) -> String {
+    let lines = example
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(", ")
 }

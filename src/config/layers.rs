@@ -11,7 +11,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
-use super::text::{Origin, Text, Texts, shift_table};
 
 /// What holds when nobody says anything: the first value of each key. The arguments of policies,
 /// losses and optimizers have their defaults where they are defined.
@@ -174,40 +173,5 @@ pub(super) fn same(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
             super::value::integer(a) == super::value::integer(b)
         }
         _ => false,
-    }
-}
-
-/// All texts in one table: the defaults, the document, the arguments.
-pub(super) fn merged(texts: &Texts) -> Result<DeTable<'_>, Vec<Problem>> {
-    let mut merged = DeTable::new();
-    let mut defaults = DeTable::new();
-    for text in texts.iter() {
-        match text.origin {
-            Origin::Defaults => {
-                defaults = document(text).map_err(|problem| vec![problem])?;
-                merged = defaults.clone();
-            }
-            Origin::Document(_) => {
-                let table = document(text).map_err(|problem| vec![problem])?;
-                stack(&mut merged, table, &defaults).map_err(|problem| vec![problem])?;
-            }
-            Origin::Argument => {}
-        }
-    }
-    let last = super::arguments::layer(texts)?;
-    stack(&mut merged, last, &defaults).map_err(|problem| vec![problem])?;
-    Ok(merged)
-}
-
-fn document(text: &Text) -> Result<DeTable<'_>, Problem> {
-    match DeTable::parse(&text.text) {
-        Ok(table) => Ok(shift_table(table.into_inner(), text.start)),
-        Err(error) => {
-            let problem = Problem::keyless(format!("this is not TOML: {}", error.message().trim()));
-            Err(match error.span() {
-                Some(span) => problem.at(span.start + text.start..span.end + text.start),
-                None => problem,
-            })
-        }
     }
 }

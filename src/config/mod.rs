@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! defaults < preset or file < --set, --data, --seed     (each a text; arguments.rs, document.rs)
-//!            one table, each value with its place       (layers.rs, text.rs)
+//!            one table, each value with its place       (layers.rs, merged.rs, text.rs)
 //!            typed and checked                          (resolve.rs, section.rs, entries.rs, value.rs)
 //!            settled in a known run                     (settle.rs, schedule.rs)
 //! Config  -> to_toml() -> the same Config               (write.rs)
@@ -18,6 +18,7 @@ mod document;
 mod entries;
 mod explain;
 mod layers;
+mod merged;
 pub mod presets;
 mod problem;
 mod resolve;
@@ -27,6 +28,7 @@ mod sections;
 mod settle;
 mod sources;
 mod suggest;
+mod tables;
 mod text;
 mod value;
 mod write;
@@ -37,14 +39,13 @@ pub use arguments::Overrides;
 pub use schedule::Schedule;
 pub use sections::{Chunk, CycleEnd, Data, Length, Train};
 pub use settle::{Bounds, Settled};
+pub use tables::Tables;
 
-use crate::args::Entry;
 use crate::data;
 use crate::error::{Error, Result};
-use crate::layer::{self, Layer};
-use crate::loss::{self, Loss};
-use crate::optim::{self, Optimizer};
-use crate::schedule::{POLICIES, Policy};
+use crate::layer::Layer;
+use crate::loss::Loss;
+use crate::optim::Optimizer;
 use crate::source;
 pub(crate) use suggest::nearest;
 use text::Texts;
@@ -75,52 +76,6 @@ pub struct Config {
     pub train: Train,
     /// `[cycle_end]`.
     pub cycle_end: CycleEnd,
-}
-
-/// The tables that a configuration chooses from. A library user with own policies or layers
-/// gives longer ones.
-#[derive(Debug, Clone, Copy)]
-pub struct Tables {
-    /// Values of `schedule.policy`.
-    pub policies: &'static [Entry<dyn Policy>],
-    /// Names in `model.layers`.
-    pub layers: &'static [Entry<dyn Layer>],
-    /// Values of `loss.kind`.
-    pub losses: &'static [Entry<dyn Loss>],
-    /// Values of `optimizer.kind`.
-    pub optimizers: &'static [Entry<dyn Optimizer>],
-    /// Values of `data.source`.
-    pub sources: &'static [source::Entry],
-}
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self {
-            policies: POLICIES,
-            layers: layer::LAYERS,
-            losses: loss::LOSSES,
-            optimizers: optim::OPTIMIZERS,
-            sources: source::SOURCES,
-        }
-    }
-}
-
-impl Tables {
-    /// The sections whose entries take an argument of this name.
-    fn homes(&self, argument: &str) -> impl Iterator<Item = &'static str> {
-        fn takes<T: ?Sized>(entries: &[Entry<T>], argument: &str) -> bool {
-            entries
-                .iter()
-                .any(|entry| entry.arguments.contains(&argument))
-        }
-        [
-            ("loss", takes(self.losses, argument)),
-            ("optimizer", takes(self.optimizers, argument)),
-            ("schedule", takes(self.policies, argument)),
-        ]
-        .into_iter()
-        .filter_map(|(section, takes)| takes.then_some(section))
-    }
 }
 
 impl Config {
@@ -161,7 +116,7 @@ impl Config {
         texts.add(text::Origin::Document(name.to_owned()), text.to_owned());
         let added = overrides.add_to(&mut texts);
         let config = added.map_err(|problem| vec![problem]).and_then(|()| {
-            let merged = layers::merged(&texts)?;
+            let merged = merged::merged(&texts)?;
             resolve::resolve(&merged, &texts, tables)
         });
         config.map_err(|problems| problem::error(&problems, &texts))
@@ -250,7 +205,8 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Constant, Invalid, Rate};
+    use crate::args::Entry;
+    use crate::schedule::{Constant, Invalid, Policy, Rate};
 
     /// A policy that the crate does not know.
     #[derive(Debug, Clone)]

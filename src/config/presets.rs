@@ -1,6 +1,10 @@
 //! The embedded presets: complete configurations, commented, to run or to start from.
 
-use super::{document, problem, text::Texts};
+use std::path::Path;
+
+use super::problem::{self, Problem};
+use super::suggest;
+use super::text::Texts;
 use crate::error::Result;
 
 /// One embedded configuration.
@@ -66,5 +70,25 @@ pub static PRESETS: &[Preset] = &[
 /// # Errors
 /// [`crate::error::Error::Config`] if there is none, with the names and the nearest one.
 pub fn find(name: &str) -> Result<&'static Preset> {
-    document::find_preset(name).map_err(|problem| problem::error(&[problem], &Texts::default()))
+    lookup(name).map_err(|problem| problem::error(&[problem], &Texts::default()))
+}
+
+/// [`find`], with what is wrong.
+pub(super) fn lookup(name: &str) -> Result<&'static Preset, Problem> {
+    if let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) {
+        return Ok(preset);
+    }
+    let names = || PRESETS.iter().map(|preset| preset.name);
+    let mut problem = Problem::keyless(format!(
+        "{name:?} is no preset; the presets are {}",
+        suggest::list(names(), "and")
+    ));
+    if let Some(near) = suggest::nearest(name, names()) {
+        problem = problem.help(format!("did you mean `{near}`?"));
+    }
+    Err(if !name.is_empty() && Path::new(name).exists() {
+        problem.help(format!("for the file of this name write ./{name}"))
+    } else {
+        problem.help("a file is named by a path that ends in .toml or has a slash")
+    })
 }

@@ -104,6 +104,14 @@ fn snippet(text: &Text) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     }
 }
 
+/// All that is wrong.
+pub(super) type Problems = Vec<Problem>;
+
+/// The value, or its problems among the others.
+pub(super) fn keep<T>(result: Result<T, Problems>, told: &mut Problems) -> Option<T> {
+    result.map_err(|problems| told.extend(problems)).ok()
+}
+
 /// All that is wrong, as one error; `problems` must not be empty.
 pub(super) fn error(problems: &[Problem], texts: &Texts) -> Error {
     let rendered: Vec<String> = problems.iter().map(|p| p.render(texts)).collect();

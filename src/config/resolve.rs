@@ -3,21 +3,20 @@
 use toml::de::{DeTable, DeValue};
 
 use super::entries::{self, Family};
-use super::problem::Problem;
+use super::problem::{Problem, Problems, keep};
 use super::section;
 use super::sections::Top;
 use super::settle;
 use super::sources;
 use super::suggest;
+use super::tables::Tables;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Config, CycleEnd, Data, HELD_OUT, Tables, Train};
+use super::{Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::stated;
 use crate::data::Augment;
 use crate::layer::Layer;
 use crate::source::Options;
-
-pub(super) type Problems = Vec<Problem>;
 
 /// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
 /// `schedule` have their entries' arguments besides. `run` is information and not looked into.
@@ -91,11 +90,6 @@ pub(super) fn resolve<'t>(
         cycle_end,
     });
     across(&config, merged).map(|()| config)
-}
-
-/// The value, or its problems among the others.
-pub(super) fn keep<T>(result: Result<T, Problems>, told: &mut Problems) -> Option<T> {
-    result.map_err(|problems| told.extend(problems)).ok()
 }
 
 /// What depends on evaluations is never told the test set.

@@ -2,12 +2,12 @@
 
 use toml::de::DeTable;
 
-use super::problem::Problem;
-use super::resolve::{Problems, keep};
+use super::Data;
+use super::problem::{Problem, Problems, keep};
 use super::section;
 use super::suggest;
+use super::tables::Tables;
 use super::value::{Section, Value};
-use super::{Data, Tables};
 use crate::args::stated;
 use crate::picture::Resize;
 use crate::source::{self, Options};

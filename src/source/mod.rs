@@ -10,6 +10,7 @@ pub mod glyphs;
 mod idx;
 mod image_folder;
 mod mnist;
+mod portions;
 mod request;
 mod safetensors;
 

@@ -152,8 +152,8 @@ fn the_target_is_what_the_first_ends_with_unless_it_is_set() {
     let set = Settings::new(5, 2000, Some(0.5)).unwrap();
     assert_eq!(statistics::target(&records, &set), 0.5);
     for (seeds, steps, target, name) in [
-        (0, 10, None, "--seeds"),
-        (1, 0, None, "--budget"),
+        (0, 10, None, "seeds"),
+        (1, 0, None, "steps"),
         (1, 1, Some(98.0), "--target"),
         (1, 1, Some(0.0), "--target"),
         (1, 1, Some(f64::NAN), "--target"),
@@ -190,7 +190,7 @@ fn every_policy_takes_something_or_says_why_not() {
                     ["piecewise", "warmup", "sequence"].contains(&entry.name),
                     "{error}"
                 );
-                assert!(error.to_string().contains("--vary"), "{error}");
+                assert!(error.to_string().contains("variants themselves"), "{error}");
             }
         }
     }

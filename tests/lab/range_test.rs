@@ -238,15 +238,15 @@ fn options_that_make_no_test_are_refused_by_name() {
         assert!(error.is_users_mistake());
         assert!(error.to_string().contains(name), "{error}");
     };
-    wrong(|o| o.from = 0.0, "--from");
-    wrong(|o| o.from = -1.0, "--from");
-    wrong(|o| o.from = f64::NAN, "--from");
-    wrong(|o| o.to = 1e-6, "--to");
-    wrong(|o| o.to = f64::INFINITY, "--to");
-    wrong(|o| o.to = 1e39, "--to");
-    wrong(|o| o.steps = 0, "--steps");
-    wrong(|o| o.steps = 1, "--steps");
-    wrong(|o| o.seeds = 0, "--seeds");
+    wrong(|o| o.from = 0.0, "from");
+    wrong(|o| o.from = -1.0, "from");
+    wrong(|o| o.from = f64::NAN, "from");
+    wrong(|o| o.to = 1e-6, "to");
+    wrong(|o| o.to = f64::INFINITY, "to");
+    wrong(|o| o.to = 1e39, "to");
+    wrong(|o| o.steps = 0, "steps");
+    wrong(|o| o.steps = 1, "steps");
+    wrong(|o| o.seeds = 0, "seeds");
     let linear = Options {
         from: 0.0,
         linear: true,

@@ -79,11 +79,6 @@ proptest! {
     }
 
     #[test]
-    fn the_same_chart_is_the_same_text(chart in chart()) {
-        prop_assert_eq!(svg::document(std::slice::from_ref(&chart)), svg::document(&[chart]));
-    }
-
-    #[test]
     fn numbers_are_short(value in value()) {
         prop_assert!(number(value).len() <= 14, "{}", number(value));
     }

@@ -85,12 +85,11 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn run(&mut self, (variant, seed): Job) -> Result<Record> {
-        let config = &self.variants[variant].settled.config;
-        let (first, order) = (config.seed, config.data.seed);
+        let settled = &self.variants[variant].settled;
+        let (first, order) = (settled.config.seed, settled.config.data.seed);
         let settings = *self.settings;
         let trainer = self.trainer(variant)?;
-        let schedule = trainer.take_schedule();
-        trainer.begin(first.wrapping_add(seed), schedule)?;
+        trainer.begin(first.wrapping_add(seed), settled.schedule.clone())?;
         trainer.set_order_seed(order.wrapping_add(seed));
         let classes = trainer.info().classes.len().max(1);
         let mut record = Record {

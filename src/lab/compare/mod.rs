@@ -98,7 +98,7 @@ fn lost() -> Error {
     Error::Device {
         adapter: "a worker of the comparison".into(),
         problem: "ended without a result".into(),
-        help: "run the same command again: it goes on where it was; with --jobs 1 the reason is \
+        help: "run the comparison again: it goes on where it was; with one worker the reason is \
                shown"
             .into(),
     }

@@ -39,16 +39,16 @@ impl Settings {
         };
         if seeds == 0 {
             let help = "five seeds make a useful interval";
-            return refuse("--seeds", "0".into(), "at least 1 seed", help);
+            return refuse("seeds", "0".into(), "at least 1 seed", help);
         }
         if steps == 0 {
             let help = "leave it out for the length of the configuration";
-            return refuse("--budget", "0".into(), "at least 1 step", help);
+            return refuse("steps", "0".into(), "at least 1 step", help);
         }
         if let Some(target) = target.filter(|t| !(*t > 0.0 && *t <= 1.0)) {
             let help = "0.98 is 98 percent";
             return refuse(
-                "--target",
+                "target",
                 target.to_string(),
                 "a share above 0 and at most 1",
                 help,

@@ -190,7 +190,7 @@ pub fn sentences(outcomes: &[Outcome], target: f64) -> Vec<String> {
     if first.runs < 2 {
         return vec![
             "One seed allows no interval: these figures do not tell a difference from chance; \
-             raise --seeds."
+             several seeds would."
                 .into(),
         ];
     }

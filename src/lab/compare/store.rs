@@ -78,7 +78,7 @@ impl<'a> Store<'a> {
                         plan.describe()
                     ),
                     help:
-                        "choose another --out, or repeat the command that the folder was made with"
+                        "choose another folder, or repeat the comparison that this one was made for"
                             .into(),
                 }),
             };

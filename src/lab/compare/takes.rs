@@ -73,7 +73,7 @@ impl Takes {
 /// do not make.
 pub fn take(name: &str, takes: &Takes) -> Result<Box<dyn Policy>> {
     let refuse = |found: String, help: String| Error::Argument {
-        what: "--policies".into(),
+        what: "policies".into(),
         found,
         expected: "names of policies that two bounds and a length make".into(),
         help,
@@ -90,7 +90,7 @@ pub fn take(name: &str, takes: &Takes) -> Result<Box<dyn Policy>> {
     };
     let Some(text) = takes.arguments(name) else {
         let help = format!(
-            "there are {}; compare configurations of {name} with --vary schedule.KEY=V1,V2",
+            "there are {}; configurations of {name} can be variants themselves",
             able.join(", ")
         );
         return Err(refuse(format!("{name} needs arguments of its own"), help));
@@ -102,13 +102,13 @@ pub fn take(name: &str, takes: &Takes) -> Result<Box<dyn Policy>> {
                 takes.steps,
                 error.message()
             ),
-            "raise --budget".into(),
+            "give it more steps".into(),
         )
     })?;
     made.validate().map_err(|invalid| {
         refuse(
             format!("{name}: {} {}", invalid.key, invalid.message),
-            "raise --budget, or give the bounds as numbers".into(),
+            "give it more steps, or other bounds".into(),
         )
     })?;
     Ok(made)

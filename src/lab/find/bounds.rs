@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Point;
 use super::smooth;
-use super::sweep::Point;
 
 /// The rules of `base_lr` and `max_lr`, in words.
 pub const RULES: [&str; 2] = [

@@ -10,6 +10,7 @@
 //! the data are the same bits afterwards.
 
 pub mod bounds;
+mod curve;
 mod smooth;
 pub mod suggest;
 mod sweep;
@@ -22,8 +23,9 @@ use crate::error::{Error, Result};
 use crate::train::Trainer;
 
 pub use bounds::Bounds;
+pub use curve::Point;
 pub use suggest::Suggestions;
-pub use sweep::{Point, Sweep};
+pub use sweep::Sweep;
 pub use verdict::Verdict;
 
 /// What a range test does.
@@ -74,18 +76,18 @@ impl Options {
         };
         let low = if self.linear { 0.0 } else { f64::MIN_POSITIVE };
         if !(self.from >= low && (self.from as f32).is_finite()) {
-            let expected = "a finite rate above 0 (with --linear from 0)";
-            return refuse("--from", self.from.to_string(), expected);
+            let expected = "a finite rate above 0 (of a linear test from 0)";
+            return refuse("from", self.from.to_string(), expected);
         }
         if !(self.to as f32).is_finite() || self.to <= self.from {
-            let found = format!("{}, with --from {}", self.to, self.from);
-            return refuse("--to", found, "a finite rate above --from");
+            let found = format!("{}, with from = {}", self.to, self.from);
+            return refuse("to", found, "a finite rate above from");
         }
         if self.steps < 2 {
-            return refuse("--steps", self.steps.to_string(), "at least 2 steps");
+            return refuse("steps", self.steps.to_string(), "at least 2 steps");
         }
         if self.seeds == 0 {
-            return refuse("--seeds", "0".into(), "at least 1 seed");
+            return refuse("seeds", "0".into(), "at least 1 seed");
         }
         Ok(())
     }
@@ -176,8 +178,8 @@ pub fn find_and_adopt(
     let Some(bounds) = test.as_bounds(&options) else {
         return Err(Error::RangeTest {
             says: format!("{} ({})", test.says, test.verdict.name()),
-            help: "give schedule.base_lr and schedule.max_lr as numbers, or see `wavetrain find` \
-                   with other --from, --to and --steps"
+            help: "give schedule.base_lr and schedule.max_lr as numbers, or other options to the \
+                   range test"
                 .into(),
         });
     };

@@ -3,25 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, Bounds};
+use super::curve::Point;
 use super::{Options, smooth};
 use crate::error::Result;
 use crate::schedule::{Closure, Policy, Rate};
 use crate::train::{State, StepRecord, Trainer};
-
-/// One step of a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// The step, from 0.
-    pub step: u64,
-    /// The rate that the update used.
-    pub lr: f64,
-    /// Mean loss of the batch before the update; `null` in JSON where it is not finite.
-    pub loss: f64,
-    /// The loss smoothed about this step (local lines over the logarithm of the rate).
-    pub smoothed: f64,
-    /// Share of the batch that was classified rightly.
-    pub accuracy: f64,
-}
 
 /// One rise of the rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

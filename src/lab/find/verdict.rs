@@ -53,23 +53,23 @@ impl Verdict {
         match self {
             Self::Ok => "the loss falls clearly and turns: the bounds stand".into(),
             Self::NoDivergence => format!(
-                "the loss has not turned at the highest rate: raise --to above {}",
+                "the loss has not turned at the highest rate: raise that above {}",
                 options.to
             ),
             Self::Flat => format!(
                 "the loss does not fall clearly at any rate from {} to {}: check data and model, or \
-                 give more --steps",
+                 give more steps",
                 options.from, options.to
             ),
-            Self::Noisy => "the sweeps disagree, or the loss scatters as much as it falls: raise \
-                 --steps, --seeds or data.batch"
+            Self::Noisy => "the sweeps disagree, or the loss scatters as much as it falls: give \
+                 more steps, more seeds or a larger data.batch"
                 .into(),
             Self::Short => format!(
-                "too few steps show the fall: raise --steps above {}, or lower --from below {}",
+                "too few steps show the fall: give more than {}, or lower the lowest rate below {}",
                 options.steps, options.from
             ),
             Self::Diverged => format!(
-                "the loss diverges before it has fallen: lower --from below {}, and check that \
+                "the loss diverges before it has fallen: lower the lowest rate below {}, and check that \
                  data.normalize suits the model",
                 options.from
             ),

@@ -9,13 +9,12 @@
 mod draw;
 mod stroke;
 
-use super::{Entry, Request, Sizes};
+use super::{Entry, Request, Sizes, portions};
 use crate::data::{Dataset, Samples, Task};
 use crate::error::Result;
 use crate::rng::{Key, Stream};
 use draw::{PIXELS, SIDE, STYLE};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Names of the classes of digits.
@@ -62,28 +61,15 @@ pub fn samples(seed: u64, first: u64, count: usize, threads: usize) -> Result<Sa
     const PORTION: usize = 64;
     let forms = stroke::forms()?;
     let mut bytes = vec![0; count * PIXELS];
-    let portions = bytes.chunks_mut(PORTION * PIXELS);
-    let helpers = threads.min(portions.len()).saturating_sub(1);
-    let queue = Mutex::new((first..).step_by(PORTION).zip(portions));
-    let work = || {
-        // The lock is held for taking a portion only, which cannot panic.
-        let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some((start, portion)) = take() {
-            for (number, picture) in (start..).zip(portion.chunks_exact_mut(PIXELS)) {
-                let key = Key::new(seed, Stream::Glyphs, number);
-                draw::draw(key, &forms[digit(number)], &STYLE, picture);
-            }
+    let each = bytes.chunks_mut(PORTION * PIXELS).enumerate();
+    portions::each(threads, each, |(number, portion)| {
+        let start = first + (number * PORTION) as u64;
+        for (number, picture) in (start..).zip(portion.chunks_exact_mut(PIXELS)) {
+            let key = Key::new(seed, Stream::Glyphs, number);
+            draw::draw(key, &forms[digit(number)], &STYLE, picture);
         }
-    };
-    thread::scope(|scope| {
-        for _ in 0..helpers {
-            // Where the system has no more threads, those that there are do the work.
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
+        Ok(())
+    })?;
     let labels = (first..).take(count).map(|number| digit(number) as u32);
     Samples::from_bytes(&[1, SIDE, SIDE], bytes, labels.collect())
 }

@@ -8,14 +8,13 @@
 
 mod list;
 
-use super::{Entry, Request};
+use super::{Entry, Request, portions};
 use crate::data::{Dataset, Loading, Samples, Task, Watcher};
 use crate::error::{Error, Result};
 use crate::picture::{Changes, Picture, other_size};
 use list::Labelled;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -183,47 +182,13 @@ impl Job<'_> {
         const PORTION: usize = 32;
         let elements = CHANNELS * self.size[0] * self.size[1];
         let mut values = reserved(dir, pictures.len(), elements)?;
-        let portions = pictures
-            .chunks(PORTION)
-            .zip(values.chunks_mut(PORTION * elements));
-        let helpers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let helpers = helpers.min(portions.len()).saturating_sub(1);
-        let queue = Mutex::new(portions.enumerate());
-        let (failed, first_failure) = (AtomicBool::new(false), Mutex::new(None));
-        let work = || {
-            // The locks are held for moments that cannot panic.
-            let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            while let Some((number, (pictures, values))) = take() {
-                if failed.load(Ordering::Relaxed) {
-                    return;
-                }
-                if let Err(error) = self.portion(pictures, values) {
-                    failed.store(true, Ordering::Relaxed);
-                    let mut first = first_failure.lock().unwrap_or_else(PoisonError::into_inner);
-                    // Portions are taken in order and ended, so the first one that fails is always
-                    // the same, whoever is faster.
-                    if first.as_ref().is_none_or(|(before, _)| number < *before) {
-                        *first = Some((number, error));
-                    }
-                }
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 0..helpers {
-                // Where the system has no more threads, those that there are do the work.
-                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                    break;
-                }
-            }
-            work();
-        });
-        let failure = first_failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        match failure {
-            Some((_, error)) => Err(error),
-            None => Ok(values),
-        }
+        let each = pictures.chunks(PORTION);
+        let each = each.zip(values.chunks_mut(PORTION * elements));
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        portions::each(threads, each, |(pictures, values)| {
+            self.portion(pictures, values)
+        })?;
+        Ok(values)
     }
 
     fn portion(&self, pictures: &[Labelled], values: &mut [u8]) -> Result<()> {

@@ -146,12 +146,6 @@ impl Trainer {
         }
     }
 
-    /// Takes the schedule out, to hand it to [`Trainer::begin`]; a rate of 0 stands in its place.
-    pub fn take_schedule(&mut self) -> Box<dyn Policy> {
-        let nothing = Box::new(crate::schedule::Constant { lr: 0.0 });
-        std::mem::replace(&mut self.schedule, nothing)
-    }
-
     /// Trains under another schedule from here on, which is told what was observed so far; gives the
     /// one that it had.
     pub fn set_schedule(&mut self, schedule: Box<dyn Policy>) -> Box<dyn Policy> {
