@@ -67,7 +67,14 @@ pub(super) fn told<'a, 't>(
             expected: None,
         };
     };
-    let (key, value) = locate(path, table, &span);
+    let (key, value) = match message.starts_with("invalid type: map") {
+        true => table_at(path, table, &span),
+        false => None,
+    }
+    .map_or_else(
+        || locate(path, table, &span),
+        |(key, value)| (key, Some(value)),
+    );
     let found = value.map_or_else(|| "not readable".to_owned(), describe);
     let (before, expected) = message
         .split_once(", expected ")
@@ -152,6 +159,29 @@ fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
+/// The dotted key and the outermost table at `span`: all keys of an argument such as `--set a.b=1`
+/// have one place.
+fn table_at<'a, 't>(
+    path: &str,
+    table: &'a DeTable<'t>,
+    span: &Range<usize>,
+) -> Option<(String, &'a DeValue<'t>)> {
+    table.iter().find_map(|(key, value)| {
+        let (here, inner) = (dotted(path, key.get_ref()), value.get_ref().as_table()?);
+        if value.span() == *span {
+            return Some((here, value.get_ref()));
+        }
+        table_at(&here, inner, span)
+    })
+}
+
+fn dotted(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        _ => format!("{path}.{key}"),
+    }
+}
+
 /// The dotted key and the innermost value at `span`.
 fn locate<'a, 't>(
     path: &str,
@@ -159,10 +189,7 @@ fn locate<'a, 't>(
     span: &Range<usize>,
 ) -> (String, Option<&'a DeValue<'t>>) {
     for (key, value) in table {
-        let here = match path {
-            "" => key.get_ref().to_string(),
-            _ => format!("{path}.{}", key.get_ref()),
-        };
+        let here = dotted(path, key.get_ref());
         if key.span() == *span && value.span() != *span {
             return (here, Some(value.get_ref()));
         }
