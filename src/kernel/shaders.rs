@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::source::{INDEX, NUMERIC, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY};
+use super::source::{
+    FEATURES, INDEX, NUMERIC, PIXELS, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY,
+};
 
 /// One line of the table.
 #[derive(Debug)]
@@ -51,10 +53,10 @@ shaders! {
     "bench/multiply_add": "the adapter's arithmetic: multiply-adds in registers", [];
     "bench/nothing": "the smallest dispatch", [];
     "data/augment": "the batch from pictures changed at random: affine map, shift, flip, cut-out", [STEP, INDEX, THREEFRY];
-    "data/gather_bytes": "the batch from samples of bytes: gather, cast, normalise", [STEP, INDEX, NUMERIC];
-    "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC];
-    "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC];
-    "data/gather_pixels_floats": "the batch as pixels of channels, from samples of floats", [STEP, INDEX, NUMERIC];
+    "data/gather_bytes": "the batch from samples of bytes: gather, cast, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
+    "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
+    "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC] on PIXELS;
+    "data/gather_pixels_floats": "the batch as pixels of channels, from samples of floats", [STEP, INDEX, NUMERIC] on PIXELS;
     "layer/relu": "y = max(x, 0) and its gradient", [INDEX];
     "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX];
     "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];

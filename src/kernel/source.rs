@@ -56,9 +56,11 @@ macro_rules! skeleton {
 }
 
 skeleton!(ROWS, "loss/rows");
+skeleton!(FEATURES, "data/features");
+skeleton!(PIXELS, "data/pixels");
 
 /// All skeletons.
-pub static SKELETONS: &[&Skeleton] = &[&ROWS];
+pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS];
 
 /// A shader: one file, with the snippets that it uses. An own layer makes one from its own WGSL.
 #[derive(Debug, Clone)]

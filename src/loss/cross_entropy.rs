@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Invalid, Loss, LossReference, LossSite, dispatch, first_largest};
+use super::{
+    Entry, Invalid, Loss, LossReference, LossSite, dispatch, first_largest, takes_classes,
+};
+use crate::data::Task;
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::Graph;
@@ -47,6 +50,10 @@ impl Loss for CrossEntropy {
 
     fn arguments(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn takes(&self, output: &[usize], task: &Task) -> Result<()> {
+        takes_classes(self.name(), output, task)
     }
 
     fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value> {

@@ -10,6 +10,7 @@ pub use mse::Mse;
 
 use dyn_clone::DynClone;
 
+use crate::data::Task;
 use crate::error::{Error, Result};
 use crate::kernel::builder::{Call, MAX_ITERATIONS, grid};
 use crate::kernel::plan::Bound;
@@ -63,6 +64,13 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     /// All arguments, defaults included, as they would be written in `[loss]`.
     fn arguments(&self) -> toml::Table;
 
+    /// Refuses what it cannot be trained on: `output`, the shape of the network's output for one
+    /// sample, and what the data set is about.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] with what it takes.
+    fn takes(&self, output: &[usize], task: &Task) -> Result<()>;
+
     /// Appends the loss kernel; gives the gradient by the network's output.
     ///
     /// # Errors
@@ -82,6 +90,23 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
 }
 
 dyn_clone::clone_trait_object!(Loss);
+
+/// What a loss over classes takes: a number for each.
+fn takes_classes(loss: &str, output: &[usize], task: &Task) -> Result<()> {
+    if matches!(task, Task::Classes(names) if output == [names.len()]) {
+        return Ok(());
+    }
+    let outputs = task.outputs();
+    Err(Error::Argument {
+        what: "loss.kind".into(),
+        found: format!(
+            "{loss}, for an output of the shape {output:?} and a data set of {outputs} {}",
+            task.name()
+        ),
+        expected: "classes, and an output for each of them".into(),
+        help: "choose a loss for what the data set is about".into(),
+    })
+}
 
 /// Refuses rows that are too long for one invocation, which runs through its row's quads at most
 /// seven times (`cross_entropy`: once and once for each lane, then for the powers and the gradient).

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Loss, LossReference, LossSite, dispatch, first_largest};
+use super::{Entry, Loss, LossReference, LossSite, dispatch, first_largest, takes_classes};
+use crate::data::Task;
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::Graph;
@@ -30,6 +31,10 @@ impl Loss for Mse {
 
     fn arguments(&self) -> toml::Table {
         toml::Table::new()
+    }
+
+    fn takes(&self, output: &[usize], task: &Task) -> Result<()> {
+        takes_classes(self.name(), output, task)
     }
 
     fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value> {

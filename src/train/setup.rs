@@ -47,6 +47,8 @@ impl Layout {
             dataset.train.shape(),
             dataset.task.outputs(),
         )?;
+        let output = network.shapes().last().map_or(&[][..], Vec::as_slice);
+        network.loss().takes(output, &dataset.task)?;
         let count = dataset.train.len();
         let data = &config.data;
         let split = data::Split::new(count, data.validation, data.seed)?;

@@ -11,7 +11,7 @@ pub(crate) static DATA: &[Defect] = &[
     ),
     Defect::new(
         "data/augment",
-        "vec2<u32>(sample, 1u)",
+        "vec2<u32>(place, 1u)",
         "vec2<u32>(drawn.listed, 1u)",
     ),
     Defect::new(
@@ -69,6 +69,7 @@ pub(crate) static DATA: &[Defect] = &[
         "c + 1u < dims.channels",
     ),
     Defect::new("data/augment", "d < dims.cols", "d + 1u < dims.cols"),
+    Defect::new("data/augment", "step.first_sample + sample", "sample"),
     Defect::new("data/gather_bytes", "8u * (at % 4u)", "8u * (at % 3u)"),
     Defect::new("data/gather_bytes", "if at % 4u == 0u", "if at % 2u == 0u"),
     Defect::new(
@@ -78,8 +79,8 @@ pub(crate) static DATA: &[Defect] = &[
     ),
     Defect::new(
         "data/gather_bytes",
-        "(value - mean[quad]) * scale[quad]",
-        "(value + mean[quad]) * scale[quad]",
+        "values(first) - mean[quad]",
+        "values(first) + mean[quad]",
     ),
     Defect::new("data/gather_bytes", "row >= step.count", "row > step.count"),
     Defect::new(
@@ -92,11 +93,7 @@ pub(crate) static DATA: &[Defect] = &[
         "row * dims.stride + quad",
         "row * quads + quad",
     ),
-    Defect::new(
-        "data/gather_floats",
-        "samples[first + 3u]",
-        "samples[first + 2u]",
-    ),
+    Defect::new("data/gather_floats", "samples[at + 3u]", "samples[at + 2u]"),
     Defect::new("data/gather_floats", "* scale[quad]", "* scale[0]"),
     Defect::new(
         "data/gather_floats",
@@ -128,6 +125,11 @@ pub(crate) static DATA: &[Defect] = &[
         "data/gather_pixels_bytes",
         "lane >= lanes",
         "lane + 1u >= lanes",
+    ),
+    Defect::new(
+        "data/gather_pixels_floats",
+        "bitcast<f32>(samples[at])",
+        "f32(samples[at])",
     ),
     Defect::new(
         "data/gather_pixels_floats",

@@ -3,7 +3,7 @@
 
 use wavetrain::gpu::ClassName;
 use wavetrain::kernel::shaders::SHADERS;
-use wavetrain::kernel::source::SNIPPETS;
+use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 
 use super::defect_data::DATA;
 use super::defect_products::PRODUCTS;
@@ -95,6 +95,11 @@ fn every_shader_has_a_planted_defect() {
             .filter(|defect| text.contains(defect.from))
             .count();
         assert!(own > 0, "shader {} has no line in DEFECTS", entry.name);
+    }
+    for skeleton in SKELETONS {
+        let mut all = DEFECTS.iter().chain(DATA);
+        let inside = all.any(|defect| skeleton.text.contains(defect.from));
+        assert!(inside, "skeleton {} has no line in DEFECTS", skeleton.name);
     }
     for snippet in SNIPPETS {
         let inside = DEFECTS

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Dataset, Inputs, Samples, Storage, Targets};
+use wavetrain::data::{Dataset, Inputs, Samples, Storage, Targets, Task};
 use wavetrain::error::{Error, Result};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::kernel::plan::Key;
@@ -180,4 +180,42 @@ fn samples_that_cannot_be_read_are_an_error_with_their_words() {
         beyond.to_string().contains("positions below 10000"),
         "{beyond}"
     );
+}
+
+#[test]
+fn a_loss_over_classes_refuses_numbers() {
+    let numbers = |count: usize| {
+        let targets = Targets::Numbers {
+            width: 2,
+            values: vec![0.5; 2 * count],
+        };
+        let like = samples(2, count, 10);
+        Samples::new(
+            Made {
+                like,
+                missing: u32::MAX,
+            },
+            targets,
+        )
+        .unwrap()
+    };
+    let task = Task::Numbers(vec!["x".into(), "y".into()]);
+    let dataset = Dataset::of("numbers", numbers(100), numbers(20), task).unwrap();
+    let classes = Dataset::new("numbers", numbers(100), numbers(20), 2).unwrap_err();
+    assert!(
+        classes.to_string().contains("train.labels: numbers"),
+        "{classes}"
+    );
+    for loss in ["cross_entropy", "mse"] {
+        let setup = Setup {
+            loss: format!("kind = \"{loss}\""),
+            layers: "[{ linear = 2 }]".into(),
+            ..Setup::default()
+        };
+        let refused = wavetrain::Trainer::new(gpu(), setup.config(), dataset.clone());
+        let error = refused.unwrap_err();
+        assert!(error.is_users_mistake(), "{error}");
+        let expected = format!("loss.kind: {loss}, for an output of the shape [2]");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
 }
