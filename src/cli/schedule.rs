@@ -140,7 +140,7 @@ impl Drawn {
     }
 
     fn curve(&self) -> Curve<'_> {
-        let momentum = self.config.optimizer.momentum();
+        let momentum = self.config.optimizer.momentum().map(|m| m.value);
         Curve::new(&*self.schedule, momentum, self.steps)
     }
 }

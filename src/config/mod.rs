@@ -184,7 +184,8 @@ impl Config {
         {
             notes.push(format!(
                 "momentum cycles between {max} (at the lowest rate) and {base} (at the peak); \
-                 this replaces optimizer.momentum = {momentum}"
+                 this replaces optimizer.{} = {}",
+                momentum.key, momentum.value
             ));
         }
         let readers = [

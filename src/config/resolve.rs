@@ -183,24 +183,39 @@ fn model_section(
 /// What concerns more than one table.
 fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
     let place = |key: &str| super::layers::get(merged, key).map(toml::Spanned::span);
-    if let Some([base, max]) = config.schedule.sample().momentum_range()
-        && config.optimizer.momentum().is_none_or(|m| m == 0.0)
-    {
-        let mut problem = Problem::new(
-            "schedule.cycle_momentum",
-            format!(
-                "schedule.cycle_momentum is true, but optimizer.momentum is 0; \
-                 there is no momentum to cycle between {base} and {max}"
-            ),
-        )
-        .help("set optimizer.momentum (0.9 is usual), or schedule.cycle_momentum = false");
-        problem.span = place("schedule.cycle_momentum").or_else(|| place("schedule.policy"));
-        if let Some(momentum) = place("optimizer.momentum") {
-            problem = problem.and(momentum, "the momentum");
+    let Some([base, max]) = config.schedule.sample().momentum_range() else {
+        return Ok(());
+    };
+    let (found, set, at) = match config.optimizer.momentum() {
+        Some(own) if own.value > 0.0 => return Ok(()),
+        Some(own) => {
+            let key = format!("optimizer.{}", own.key);
+            let argument = key.split('[').next().unwrap_or(&key);
+            (
+                format!("{key} is 0"),
+                format!("set {key} (0.9 is usual), or "),
+                place(argument),
+            )
         }
-        return Err(one(problem));
+        None => (
+            format!("optimizer {} has no momentum", config.optimizer.name()),
+            String::new(),
+            place("optimizer.kind"),
+        ),
+    };
+    let mut problem = Problem::new(
+        "schedule.cycle_momentum",
+        format!(
+            "schedule.cycle_momentum is true, but {found}; \
+             there is no momentum to cycle between {base} and {max}"
+        ),
+    )
+    .help(format!("{set}schedule.cycle_momentum = false"));
+    problem.span = place("schedule.cycle_momentum").or_else(|| place("schedule.policy"));
+    if let Some(at) = at {
+        problem = problem.and(at, "the momentum");
     }
-    Ok(())
+    Err(one(problem))
 }
 
 /// A problem for each key outside the tables of entries that nobody reads.

@@ -1,5 +1,9 @@
 //! Optimizers (floor 3): one file each, with its dispatch and its f64 reference; the shader carries
 //! the same name.
+//!
+//! What an optimizer is told of an update ([`Update`]) is the same for all: how many updates lie
+//! between it and moments of zero, the rate, and the momentum, by which each optimizer means the
+//! argument that it names ([`Momentum::key`]) and that a schedule may cycle.
 
 pub mod accumulate;
 pub mod gradient_norm;
@@ -12,7 +16,28 @@ use dyn_clone::DynClone;
 
 use crate::error::Result;
 use crate::kernel::Builder;
-use crate::kernel::plan::Bound;
+use crate::kernel::plan::{Bound, Key};
+
+/// What an optimizer is told of one update, in f64.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// Updates before this one since the optimizer's states were zero: 0 for the first.
+    pub step: u64,
+    /// The learning rate.
+    pub lr: f64,
+    /// The momentum: the schedule's where it cycles it, or else the optimizer's own
+    /// ([`Optimizer::momentum`]); 0 for an optimizer without one.
+    pub momentum: f64,
+}
+
+/// The argument of an optimizer that is its momentum: the one that a schedule may cycle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Momentum {
+    /// Where it stands in `[optimizer]` (`momentum`, `betas[0]`).
+    pub key: &'static str,
+    /// Its value, in [0, 1).
+    pub value: f64,
+}
 
 /// What an optimizer's dispatch is given.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +57,19 @@ pub struct UpdateSite {
     pub floats: usize,
 }
 
+impl UpdateSite {
+    /// The buffer of the optimizer's state `name`, as long as the parameters.
+    pub fn state(&self, b: &mut Builder, name: &'static str) -> Bound {
+        b.shared(Key::Optimizer(name), 4 * self.floats as u64)
+    }
+}
+
 /// One parameter as the f64 reference sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReferenceParameter {
     /// The values.
     pub w: Vec<f64>,
-    /// The optimizer's state, one vector for each of its buffers.
+    /// The optimizer's states, one vector for each, in the order of [`Optimizer::states`].
     pub state: Vec<Vec<f64>>,
     /// Multiplies the rate.
     pub lr_mult: f64,
@@ -58,8 +90,8 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// The momentum as configured; `None` for an optimizer without one.
-    fn momentum(&self) -> Option<f64>;
+    /// The momentum as configured, and where; `None` for an optimizer without one.
+    fn momentum(&self) -> Option<Momentum>;
 
     /// All arguments, defaults included, as they would be written in `[optimizer]`.
     fn arguments(&self) -> toml::Table;
@@ -67,11 +99,11 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
     /// One line for people (`sgd, momentum 0.9`).
     fn describe(&self) -> String;
 
-    /// The optimizer's own four words of the step uniform, computed in f64 for update `step`.
-    fn words(&self, step: u64) -> [f32; 4];
+    /// The optimizer's own four words of the step uniform, computed in f64.
+    fn words(&self, update: &Update) -> [f32; 4];
 
-    /// Number of state buffers, each as long as the parameters.
-    fn states(&self) -> usize;
+    /// The names of its states (PyTorch's), each as long as the parameters and zero at first.
+    fn states(&self) -> &'static [&'static str];
 
     /// Appends the update: one dispatch for the whole model.
     ///
@@ -80,17 +112,10 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
     fn update(&self, b: &mut Builder, site: &UpdateSite) -> Result<()>;
 
     /// One update of one parameter in f64 from the definition; used by the proofs only.
-    fn reference(&self, p: &mut ReferenceParameter, g: &[f64], lr: f64, momentum: f64);
+    fn reference(&self, p: &mut ReferenceParameter, g: &[f64], update: &Update);
 }
 
 dyn_clone::clone_trait_object!(Optimizer);
 
 /// The table of optimizers: the only place that lists them.
-pub static OPTIMIZERS: &[Entry<dyn Optimizer>] = &[Entry {
-    name: "sgd",
-    summary: "stochastic gradient descent with momentum (torch.optim.SGD)",
-    arguments: &["momentum", "nesterov", "weight_decay", "momentum_form"],
-    short: None,
-    example: "momentum = 0.9",
-    parse: |args| Ok(Box::new(args.read::<Sgd>()?)),
-}];
+pub static OPTIMIZERS: &[Entry<dyn Optimizer>] = &[sgd::ENTRY];

@@ -2,11 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, Optimizer, ReferenceParameter, UpdateSite};
+use super::{Entry, Invalid, Momentum, Optimizer, ReferenceParameter, Update, UpdateSite};
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
-use crate::kernel::plan::Key;
 use crate::kernel::{Builder, shaders};
+
+pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
+    name: "sgd",
+    summary: "stochastic gradient descent with momentum (torch.optim.SGD)",
+    arguments: &["momentum", "nesterov", "weight_decay", "momentum_form"],
+    short: None,
+    example: "momentum = 0.9",
+    parse: |args| Ok(Box::new(args.read::<Sgd>()?)),
+};
+
+/// Its state, as PyTorch calls it: the velocity.
+const VELOCITY: &str = "momentum_buffer";
 
 /// Whose momentum: the two differ when the rate changes from step to step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -49,7 +60,7 @@ impl Default for Sgd {
 
 impl Optimizer for Sgd {
     fn name(&self) -> &'static str {
-        "sgd"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -79,8 +90,11 @@ impl Optimizer for Sgd {
         Ok(())
     }
 
-    fn momentum(&self) -> Option<f64> {
-        Some(self.momentum)
+    fn momentum(&self) -> Option<Momentum> {
+        Some(Momentum {
+            key: "momentum",
+            value: self.momentum,
+        })
     }
 
     fn arguments(&self) -> toml::Table {
@@ -101,17 +115,16 @@ impl Optimizer for Sgd {
         text
     }
 
-    fn words(&self, _step: u64) -> [f32; 4] {
+    fn words(&self, _update: &Update) -> [f32; 4] {
         [self.weight_decay as f32, 0.0, 0.0, 0.0]
     }
 
-    fn states(&self) -> usize {
-        1
+    fn states(&self) -> &'static [&'static str] {
+        &[VELOCITY]
     }
 
     fn update(&self, b: &mut Builder, site: &UpdateSite) -> Result<()> {
-        let bytes = 4 * site.floats as u64;
-        let velocity = b.shared(Key::Optimizer("momentum_buffer"), bytes);
+        let velocity = site.state(b, VELOCITY);
         let quads = site.floats / 4;
         let call = Call::new(b.label("update"), grid(quads, 64)?)
             .place("w", site.parameters)
@@ -132,8 +145,8 @@ impl Optimizer for Sgd {
         Ok(())
     }
 
-    fn reference(&self, p: &mut ReferenceParameter, g: &[f64], lr: f64, momentum: f64) {
-        let rate = lr * p.lr_mult;
+    fn reference(&self, p: &mut ReferenceParameter, g: &[f64], update: &Update) {
+        let (rate, momentum) = (update.lr * p.lr_mult, update.momentum);
         let decay = self.weight_decay * p.decay_mult;
         for ((w, v), g) in p.w.iter_mut().zip(&mut p.state[0]).zip(g) {
             let g = g + decay * *w;

@@ -9,7 +9,7 @@ use crate::kernel::Plan;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Ticket, Workshop};
 use crate::model::{Network, PlanRequest, plan};
-use crate::optim::{Optimizer, accumulate, gradient_norm};
+use crate::optim::{Optimizer, Update, accumulate, gradient_norm};
 use crate::schedule::Policy;
 
 /// A training step, laid out.
@@ -30,16 +30,28 @@ pub(super) struct Rates<'a> {
     pub(super) seed: u64,
     pub(super) schedule: &'a dyn Policy,
     pub(super) optimizer: &'a dyn Optimizer,
+    /// How far the optimizer's count of updates is ahead of the steps, modulo 2^64.
+    pub(super) ahead: u64,
 }
 
 impl Rates<'_> {
-    /// Tells a step: the rate is computed here, in f64.
-    fn tell(&self, step: u64, slot: &mut StepUniform) {
+    /// What the optimizer is told of the update of `step`, in f64.
+    fn update(&self, step: u64) -> Update {
         let rate = self.schedule.at(step);
-        let momentum = rate.momentum.or(self.optimizer.momentum()).unwrap_or(0.0);
-        slot.lr = rate.lr as f32;
-        slot.momentum = momentum as f32;
-        slot.optimizer = self.optimizer.words(step);
+        let own = self.optimizer.momentum().map(|momentum| momentum.value);
+        Update {
+            step: step.wrapping_add(self.ahead),
+            lr: rate.lr,
+            momentum: rate.momentum.or(own).unwrap_or(0.0),
+        }
+    }
+
+    /// Tells a step.
+    fn tell(&self, step: u64, slot: &mut StepUniform) {
+        let update = self.update(step);
+        slot.lr = update.lr as f32;
+        slot.momentum = update.momentum as f32;
+        slot.optimizer = self.optimizer.words(&update);
     }
 }
 

@@ -6,7 +6,7 @@ use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key, Role, Use};
 use wavetrain::kernel::program::Phases;
-use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, UpdateSite};
+use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, Update, UpdateSite};
 use wavetrain::train::StepUniform;
 
 use super::compare::{POISON, wide, within};
@@ -51,30 +51,51 @@ fn multipliers(block: usize) -> [f32; 2] {
     [[1.0, 1.0], [2.0, 0.0], [0.3, 1.7], [0.0, 1.0]][block % 4]
 }
 
-/// The chunk's uniforms: the rate rises and falls, the momentum falls and rises.
-fn chunk(optimizer: &dyn Optimizer) -> Vec<StepUniform> {
-    let own = optimizer.momentum().unwrap_or(0.0);
-    (0..STEPS)
-        .map(|slot| {
-            let swing = 1.0 - (slot as f64 / 4.0 - 1.0).abs();
-            StepUniform {
-                lr: (0.01 + 0.2 * swing) as f32,
-                momentum: (own * (1.0 - 0.1 * swing)) as f32,
-                slot: slot as u32,
-                optimizer: optimizer.words(slot as u64),
-                ..step(1)
+/// The updates of the chunk: the rate rises and falls, the momentum falls and rises. What travels is
+/// an f32.
+fn updates(optimizer: &dyn Optimizer) -> Vec<Update> {
+    let own = optimizer.momentum().map_or(0.0, |m| m.value);
+    (0..STEPS as u64)
+        .map(|step| {
+            let swing = 1.0 - (step as f64 / 4.0 - 1.0).abs();
+            let [lr, momentum] = [0.01 + 0.2 * swing, own * (1.0 - 0.1 * swing)];
+            Update {
+                step,
+                lr: f64::from(lr as f32),
+                momentum: f64::from(momentum as f32),
             }
         })
         .collect()
 }
 
-/// Runs a chunk over `floats` parameters; gives them and the results.
+/// The chunk's uniforms.
+fn chunk(optimizer: &dyn Optimizer) -> Vec<StepUniform> {
+    let updates = updates(optimizer).into_iter();
+    updates
+        .map(|update| StepUniform {
+            lr: update.lr as f32,
+            momentum: update.momentum as f32,
+            slot: update.step as u32,
+            optimizer: optimizer.words(&update),
+            ..step(1)
+        })
+        .collect()
+}
+
+/// What a chunk leaves: the parameters, the optimizer's states, the results.
+struct After {
+    w: Vec<f32>,
+    states: Vec<Vec<f32>>,
+    results: Vec<[f32; 2]>,
+}
+
+/// Runs a chunk from the parameters `w` and states of zero, with the same gradients at each step.
 fn run(
     stage: &mut Stage,
     optimizer: &dyn Optimizer,
     (w, g): (&[f32], &[f32]),
     folded: bool,
-) -> (Vec<f32>, Vec<[f32; 2]>) {
+) -> After {
     let floats = w.len();
     let bytes = 4 * floats as u64;
     let mut b = stage.builder(Mode::Train, 1);
@@ -95,16 +116,13 @@ fn run(
     if folded {
         fold(&mut plan);
     }
-    let states: Vec<Key> = plan
-        .buffers
-        .iter()
-        .filter(|buffer| buffer.key.role() == Role::State)
-        .map(|buffer| buffer.key.clone())
-        .collect();
-    assert_eq!(states.len(), optimizer.states());
+    let planned = plan.buffers.iter().filter(|b| b.key.role() == Role::State);
+    let planned: Vec<Key> = planned.map(|buffer| buffer.key.clone()).collect();
+    let states: Vec<Key> = optimizer.states().iter().map(|s| Key::Optimizer(s)).collect();
+    assert_eq!(planned, states);
     let program = stage.realize(&mut plan);
-    for state in states {
-        stage.write(&state, &vec![0.0_f32; floats]);
+    for key in &states {
+        stage.write(key, &vec![0.0_f32; floats]);
     }
     stage.write(&Key::Parameters, w);
     stage.write(&Key::Gradients, g);
@@ -115,81 +133,83 @@ fn run(
         &[[POISON; 2]; STEPS * RESULTS_STRIDE],
     );
     stage.run(&program, Phases::Step, &chunk(optimizer));
-    (
-        stage.read(&Key::Parameters, floats),
-        stage.read(&Key::Results(Use::Training), STEPS * RESULTS_STRIDE),
-    )
-}
-
-/// SGD as its shader computes it.
-struct SgdError {
-    caffe: bool,
-    nesterov: bool,
-    decay: f64,
-}
-
-impl SgdError {
-    fn new(optimizer: &dyn Optimizer) -> Self {
-        let arguments = optimizer.arguments();
-        Self {
-            caffe: arguments["momentum_form"].as_str() == Some("caffe"),
-            nesterov: arguments["nesterov"].as_bool().unwrap(),
-            decay: arguments["weight_decay"].as_float().unwrap(),
-        }
+    After {
+        w: stage.read(&Key::Parameters, floats),
+        states: states.iter().map(|key| stage.read(key, floats)).collect(),
+        results: stage.read(&Key::Results(Use::Training), STEPS * RESULTS_STRIDE),
     }
+}
 
-    fn step(
-        &self,
-        (w, v): (Num, Num),
-        g: f64,
-        uniform: &StepUniform,
-        mult: [f32; 2],
-    ) -> (Num, Num) {
-        let [lr_mult, decay_mult] = mult.map(|m| Num::exact(f64::from(m)));
+/// One update of one parameter as the shader computes it: the parameter, its states, its gradient,
+/// what the step's uniform holds, (lr_mult, decay_mult).
+type Rounded = Box<dyn Fn(&mut Num, &mut [Num], Num, &StepUniform, [Num; 2])>;
+
+fn rounded(optimizer: &dyn Optimizer) -> Rounded {
+    let arguments = optimizer.arguments();
+    match optimizer.name() {
+        "sgd" => sgd(&arguments),
+        name => panic!("optimizer {name} has no bounds in tests/layers/optimizers.rs"),
+    }
+}
+
+fn sgd(arguments: &toml::Table) -> Rounded {
+    let caffe = arguments["momentum_form"].as_str() == Some("caffe");
+    let nesterov = arguments["nesterov"].as_bool().unwrap();
+    let decay = Num::constant(arguments["weight_decay"].as_float().unwrap());
+    Box::new(move |w, states, g, uniform, [lr_mult, decay_mult]| {
+        let v = states[0];
         let momentum = Num::exact(f64::from(uniform.momentum));
         let rate = Num::exact(f64::from(uniform.lr)) * lr_mult;
-        let decayed = Num::exact(g) + (Num::constant(self.decay) * decay_mult) * w;
-        if self.caffe {
+        let decayed = g + (decay * decay_mult) * *w;
+        if caffe {
             let new = momentum * v + rate * decayed;
             let ahead = (Num::exact(1.0) + momentum) * new - momentum * v;
-            (w - if self.nesterov { ahead } else { new }, new)
+            *w = *w - if nesterov { ahead } else { new };
+            states[0] = new;
         } else {
             let new = momentum * v + decayed;
             let ahead = decayed + momentum * new;
-            (w - rate * if self.nesterov { ahead } else { new }, new)
+            *w = *w - rate * if nesterov { ahead } else { new };
+            states[0] = new;
         }
-    }
+    })
 }
 
-/// The reference's parameters after the chunk, and how far the kernel's may be from them.
-fn reference(optimizer: &dyn Optimizer, w: &[f32], g: &[f32]) -> (Vec<f64>, Vec<f64>) {
-    let error = match optimizer.name() {
-        "sgd" => SgdError::new(optimizer),
-        name => panic!("optimizer {name} has no bounds in tests/layers/optimizers.rs"),
-    };
-    let (mut wanted, mut allowed) = (Vec::new(), Vec::new());
+/// What the reference says of the parameters and then of each state, and how far the kernel may be
+/// from it.
+fn reference(optimizer: &dyn Optimizer, w: &[f32], g: &[f32]) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let rounded = rounded(optimizer);
+    let states = optimizer.states().len();
+    let mut expected = vec![(Vec::new(), Vec::new()); 1 + states];
     for (block, (w, g)) in w.chunks(64).zip(g.chunks(64)).enumerate() {
-        let mult = multipliers(block);
+        let mult = multipliers(block).map(f64::from);
         let mut parameter = ReferenceParameter {
             w: wide(w),
-            state: vec![vec![0.0; 64]; optimizer.states()],
-            lr_mult: f64::from(mult[0]),
-            decay_mult: f64::from(mult[1]),
+            state: vec![vec![0.0; 64]; states],
+            lr_mult: mult[0],
+            decay_mult: mult[1],
         };
         let g = wide(g);
-        let start = |w: &f64| (Num::exact(*w), Num::exact(0.0));
-        let mut numbers: Vec<(Num, Num)> = parameter.w.iter().map(start).collect();
-        for uniform in chunk(optimizer) {
-            let (lr, momentum) = (f64::from(uniform.lr), f64::from(uniform.momentum));
-            optimizer.reference(&mut parameter, &g, lr, momentum);
-            for (number, g) in numbers.iter_mut().zip(&g) {
-                *number = error.step(*number, *g, &uniform, mult);
+        let start = |w: &f64| (Num::exact(*w), vec![Num::exact(0.0); states]);
+        let mut numbers: Vec<(Num, Vec<Num>)> = parameter.w.iter().map(start).collect();
+        for (update, uniform) in updates(optimizer).iter().zip(chunk(optimizer)) {
+            optimizer.reference(&mut parameter, &g, update);
+            for ((w, states), g) in numbers.iter_mut().zip(&g) {
+                rounded(w, states, Num::exact(*g), &uniform, mult.map(Num::exact));
             }
         }
-        wanted.extend(parameter.w);
-        allowed.extend(numbers.iter().map(|(w, _)| w.error));
+        let values = std::iter::once(parameter.w).chain(parameter.state);
+        for (i, (expected, values)) in expected.iter_mut().zip(values).enumerate() {
+            expected.0.extend(values);
+            expected
+                .1
+                .extend(numbers.iter().map(|(w, states)| match i.checked_sub(1) {
+                    None => w.error,
+                    Some(state) => states[state].error,
+                }));
+        }
     }
-    (wanted, allowed)
+    expected
 }
 
 /// Checks every optimizer; the first failure.
@@ -199,16 +219,15 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
         for (blocks, folded) in [(1, false), (3, false), (70, false), (70, true)] {
             let w = values(1, 64 * blocks, -1.0, 1.0);
             let g = values(2, 64 * blocks, -1.0, 1.0);
-            let (found, results) = run(stage, &*optimizer, (&w, &g), folded);
-            let (wanted, allowed) = reference(&*optimizer, &w, &g);
-            within(
-                &format!("{what}, {blocks} blocks: w"),
-                64,
-                &found,
-                &wanted,
-                |i| allowed[i],
-            )?;
-            for (i, place) in results.iter().enumerate() {
+            let after = run(stage, &*optimizer, (&w, &g), folded);
+            let expected = reference(&*optimizer, &w, &g);
+            let found = std::iter::once(&after.w).chain(&after.states);
+            let names = std::iter::once(&"w").chain(optimizer.states());
+            for ((found, name), (wanted, allowed)) in found.zip(names).zip(expected) {
+                let what = format!("{what}, {blocks} blocks: {name}");
+                within(&what, 64, found, &wanted, |i| allowed[i])?;
+            }
+            for (i, place) in after.results.iter().enumerate() {
                 let used = match i % RESULTS_STRIDE {
                     0 => {
                         let uniform = chunk(&*optimizer)[i / RESULTS_STRIDE];

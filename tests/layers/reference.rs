@@ -4,7 +4,7 @@
 use wavetrain::args::Args;
 use wavetrain::layer::{Layer, Reference};
 use wavetrain::loss::{LOSSES, Loss};
-use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter};
+use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
 
 use super::compare::wide;
@@ -215,13 +215,14 @@ fn reference_run(optimizer: &dyn Optimizer, case: &Case, file: &Case, name: &str
         decay_mult: case.get("decay_mult").get(name).number(),
     };
     let width = parameter.w.len();
-    parameter.state = vec![vec![0.0; width]; optimizer.states()];
+    parameter.state = vec![vec![0.0; width]; optimizer.states().len()];
     let gradients = file.get("gradients").get(name).data();
     let rates = case.get("lr").numbers();
     let momentums = case.get("momentum").numbers();
-    let steps = gradients.chunks(width).zip(rates.iter().zip(&momentums));
-    let run = steps.map(|(g, (lr, momentum))| {
-        optimizer.reference(&mut parameter, g, *lr, *momentum);
+    let updates = (0..).zip(rates).zip(momentums);
+    let updates = updates.map(|((step, lr), momentum)| Update { step, lr, momentum });
+    let run = gradients.chunks(width).zip(updates).map(|(g, update)| {
+        optimizer.reference(&mut parameter, g, &update);
         parameter.w.clone()
     });
     run.collect()

@@ -7,7 +7,7 @@ use wavetrain::data::{Dataset, Normalization, Samples, Split, batch_at, epoch_or
 use wavetrain::gpu::Gpu;
 use wavetrain::layer::Reference;
 use wavetrain::layer::chain;
-use wavetrain::optim::ReferenceParameter;
+use wavetrain::optim::{ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::Trainer;
 
@@ -51,7 +51,7 @@ impl Twin {
             let w = start.tensors[&p.name].values.iter().map(|v| f64::from(*v));
             let w: Vec<f64> = w.collect();
             ReferenceParameter {
-                state: vec![vec![0.0; w.len()]; config.optimizer.states()],
+                state: vec![vec![0.0; w.len()]; config.optimizer.states().len()],
                 w,
                 lr_mult: p.spec.lr_mult,
                 decay_mult: p.spec.decay_mult,
@@ -156,11 +156,12 @@ impl Twin {
     fn update(&mut self, step: u64, gradients: &[Vec<f64>]) {
         let optimizer = &self.config.optimizer;
         let rate = self.config.schedule.policy().unwrap().at(step);
-        let momentum = rate.momentum.or(optimizer.momentum()).unwrap_or(0.0);
+        let own = optimizer.momentum().map_or(0.0, |m| m.value);
         // What travels is an f32.
-        let [lr, momentum] = [rate.lr, momentum].map(|v| f64::from(v as f32));
+        let [lr, momentum] = [rate.lr, rate.momentum.unwrap_or(own)].map(|v| f64::from(v as f32));
+        let update = Update { step, lr, momentum };
         for (parameter, g) in self.parameters.iter_mut().zip(gradients) {
-            optimizer.reference(parameter, g, lr, momentum);
+            optimizer.reference(parameter, g, &update);
             if self.rounded {
                 let state = parameter.state.iter_mut().flatten();
                 for value in parameter.w.iter_mut().chain(state) {

@@ -30,7 +30,8 @@ fn the_gpu_records_the_schedules_rates() {
             assert_eq!(record.step, step as u64);
             // What travels is an f32: equal, not near.
             assert_eq!(record.lr, f64::from(rate.lr as f32), "{schedule} at {step}");
-            let momentum = rate.momentum.or(config.optimizer.momentum()).unwrap();
+            let own = config.optimizer.momentum().map(|m| m.value);
+            let momentum = rate.momentum.or(own).unwrap();
             assert_eq!(
                 record.momentum,
                 f64::from(momentum as f32),

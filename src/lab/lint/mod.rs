@@ -20,6 +20,7 @@ mod swing_gone;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::optim::Momentum;
 use crate::schedule::Policy;
 use crate::train::Trainer;
 
@@ -29,7 +30,7 @@ pub struct Plan<'a> {
     /// The schedule, nothing left open.
     pub schedule: &'a dyn Policy,
     /// The optimizer's own momentum.
-    pub momentum: Option<f64>,
+    pub momentum: Option<Momentum>,
     /// Steps of the run, at least 1.
     pub steps: u64,
     /// Steps in an epoch, where that is known.

@@ -48,6 +48,9 @@ pub struct Trainer {
     observed: Vec<(u64, u64)>,
     seed: u64,
     done: u64,
+    /// How far the optimizer's count of updates, which starts where its states are zero, is ahead
+    /// of the steps (modulo 2^64, so it may be behind).
+    ahead: u64,
     pace: Pace,
     info: RunInfo,
     /// The table `[run]` of the run's `config.toml`.
@@ -126,6 +129,7 @@ impl Trainer {
             observed: Vec::new(),
             seed: config.seed,
             done: 0,
+            ahead: 0,
             pace,
             info,
             about,
@@ -175,6 +179,7 @@ impl Trainer {
             seed: self.seed,
             schedule: &*self.schedule,
             optimizer: self.network.optimizer(),
+            ahead: self.ahead,
         };
         let (workshop, feed) = (&mut self.workshop, &mut self.feed);
         self.steps
@@ -229,6 +234,7 @@ impl Trainer {
             seed: self.seed,
             schedule: &*self.schedule,
             optimizer: self.network.optimizer(),
+            ahead: self.ahead,
         };
         let (workshop, feed) = (&mut self.workshop, &mut self.feed);
         let times = self.steps.time(workshop, feed, &rates, self.done)?;

@@ -23,9 +23,11 @@ pub struct State {
     pub order_seed: u64,
     /// Steps done: the place in the data, in the random streams and in the schedule.
     pub done: u64,
+    /// Updates since the optimizer's states were zero.
+    pub updates: u64,
     /// What the schedule was told: the steps done, and the bits of the loss as an f64.
     pub observed: Vec<(u64, u64)>,
-    /// The bytes of the parameters, the optimizer's velocities and all running statistics, by their
+    /// The bytes of the parameters, the optimizer's states and all running statistics, by their
     /// buffers; padding included.
     pub buffers: BTreeMap<Key, Vec<u8>>,
 }
@@ -74,6 +76,7 @@ impl Trainer {
             seed: self.seed,
             order_seed: self.feed.order.seed(),
             done: self.done,
+            updates: self.done.wrapping_add(self.ahead),
             observed: self.observed.clone(),
             buffers,
         })
@@ -105,14 +108,15 @@ impl Trainer {
         self.seed = state.seed;
         self.feed.order.set_seed(state.order_seed);
         self.done = state.done;
+        self.ahead = state.updates.wrapping_sub(state.done);
         self.observed.clone_from(&state.observed);
         self.tell_all();
         Ok(())
     }
 
     /// Begins again at step 0 as a new trainer with this seed and this schedule would: initial
-    /// weights of `seed`, velocities of zero, running statistics as they start. Nothing is laid out,
-    /// allocated or compiled. The order of the samples and the length stay; see
+    /// weights of `seed`, an optimizer's states of zero, running statistics as they start. Nothing is
+    /// laid out, allocated or compiled. The order of the samples and the length stay; see
     /// [`Trainer::set_order_seed`] and [`Trainer::set_total_steps`].
     ///
     /// # Errors
@@ -123,10 +127,24 @@ impl Trainer {
         }
         self.seed = seed;
         self.done = 0;
+        self.ahead = 0;
         self.observed.clear();
         self.set_schedule(schedule);
         let weights = self.network.initial_weights(seed);
         self.set_weights(&weights, Path::new("initial weights"))
+    }
+
+    /// Lets the optimizer forget: its states become zero, and it counts its updates from here.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn forget_moments(&mut self) -> Result<()> {
+        let zero = vec![0; 4 * self.network.floats()];
+        for name in self.network.optimizer().states() {
+            self.workshop.write(&Key::Optimizer(name), &zero)?;
+        }
+        self.ahead = self.done.wrapping_neg();
+        Ok(())
     }
 
     /// Tells the schedule the loss of the held-out part with the weights as they are, for policies
