@@ -40,7 +40,18 @@ CASES = {
     "triangular2_no_momentum": {"policy": "triangular2", "momentum": 0.0},
     # Steps of three batches: 24, 24 and 8 + 4 of the 60 samples.
     "accumulated": {"accumulate": 3},
+    "adamw": {"kind": "adamw", "weight_decay": 0.1},
+    "adam_cycled_decay_multipliers": {
+        "kind": "adam",
+        "cycled": True,
+        "weight_decay": 0.01,
+        "bias_lr_mult": 2.0,
+        "bias_decay_mult": 0.0,
+    },
+    "adamw_clipped": {"kind": "adamw", "eps": 1e-4, "clip_norm": 1.0},
+    "momentum_clipped": {"clip_norm": 0.5},
 }
+ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 ACTIVATIONS = {
     "relu": (nn.ReLU, '"relu"'),
     "gelu": (nn.GELU, '"gelu"'),
@@ -77,9 +88,18 @@ def loss_of(case: dict, logits, labels):
     return F.cross_entropy(logits, labels, label_smoothing=case.get("smoothing", 0.0))
 
 
+def decay_of(case: dict) -> float:
+    return case.get("weight_decay", 0.01 if case.get("kind") == "adamw" else 0.0)
+
+
+def momentum_of(optimizer) -> float:
+    group = optimizer.param_groups[0]
+    return group["betas"][0] if "betas" in group else group["momentum"]
+
+
 def optimizer_of(case: dict, model: nn.Module):
     """The optimizer and its CyclicLR; weights and biases are two groups."""
-    decay, momentum = case.get("weight_decay", 0.0), case.get("momentum", 0.9)
+    decay, momentum = decay_of(case), case.get("momentum", 0.9)
     bias_lr = case.get("bias_lr_mult", 1.0)
     named = list(model.named_parameters())
     weights = [p for name, p in named if name.endswith("weight")]
@@ -88,7 +108,9 @@ def optimizer_of(case: dict, model: nn.Module):
         {"params": weights, "weight_decay": decay},
         {"params": biases, "weight_decay": decay * case.get("bias_decay_mult", 1.0)},
     ]
-    if case.get("form") == "caffe":
+    if "kind" in case:
+        optimizer = ADAMS[case["kind"]](groups, lr=1.0, eps=case.get("eps", 1e-8))
+    elif case.get("form") == "caffe":
         optimizer = Caffe(groups, momentum)
     else:
         nesterov = case.get("nesterov", False)
@@ -111,6 +133,8 @@ def train(case: dict, start: dict, pixels, labels, dtype) -> dict:
     data = pixels.to(dtype) / 255
     optimizer, scheduler = optimizer_of(case, model)
     record = {"lr": [], "momentum": [], "loss": [], "correct": []}
+    if "clip_norm" in case:
+        record["norm"] = []
     whole = BATCH * case.get("accumulate", 1)
     per_epoch = -(-SAMPLES // whole)
     for step in range(STEPS):
@@ -127,9 +151,12 @@ def train(case: dict, start: dict, pixels, labels, dtype) -> dict:
             mean += loss.item()
             correct += int((logits.argmax(dim=1) == y).sum())
         record["lr"].append(optimizer.param_groups[0]["lr"])
-        record["momentum"].append(optimizer.param_groups[0]["momentum"])
+        record["momentum"].append(momentum_of(optimizer))
         record["loss"].append(mean)
         record["correct"].append(correct)
+        if "clip_norm" in case:
+            norm = nn.utils.clip_grad_norm_(model.parameters(), case["clip_norm"])
+            record["norm"].append(norm.item())
         optimizer.step()
         scheduler.step()
     with torch.no_grad():
@@ -153,12 +180,19 @@ def config(case: dict) -> str:
     ]
     if "smoothing" in case:
         lines.append(f"label_smoothing = {case['smoothing']}")
+    lines.append(f'[optimizer]\nkind = "{case.get("kind", "sgd")}"')
+    if "kind" in case:
+        lines += [f"eps = {case.get('eps', 1e-8)}", f"weight_decay = {decay_of(case)}"]
+    else:
+        lines += [
+            f"momentum = {case.get('momentum', 0.9)}",
+            f"nesterov = {str(case.get('nesterov', False)).lower()}",
+            f"weight_decay = {decay_of(case)}",
+            f'momentum_form = "{case.get("form", "torch")}"',
+        ]
+    if "clip_norm" in case:
+        lines.append(f"clip_norm = {case['clip_norm']}")
     lines += [
-        '[optimizer]\nkind = "sgd"',
-        f"momentum = {case.get('momentum', 0.9)}",
-        f"nesterov = {str(case.get('nesterov', False)).lower()}",
-        f"weight_decay = {case.get('weight_decay', 0.0)}",
-        f'momentum_form = "{case.get("form", "torch")}"',
         f'[schedule]\npolicy = "{case.get("policy", "triangular")}"',
         *(f"{key} = {value}" for key, value in SCHEDULE.items()),
         f"cycle_momentum = {str(case.get('cycled', False)).lower()}",
@@ -202,6 +236,7 @@ def main() -> None:
             momentum=exact["momentum"],
             loss=exact["loss"],
             loss_f32=single["loss"],
+            **({"norm": exact["norm"]} if "norm" in exact else {}),
             correct=exact["correct"],
             correct_f32=single["correct"],
             final_loss=exact["final_loss"],

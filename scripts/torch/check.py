@@ -157,7 +157,7 @@ def check_net(name: str, case: dict, program: str, least: int = 10) -> bool:
             f'shuffle = false\nnormalize = "{case.get("normalize", "standard")}"\n'
             f"[model]\nlayers = {case['layers']}\n"
             f'[loss]\n{case.get("loss", LOSS)}\n'
-            f'[optimizer]\nkind = "sgd"\n{case.get("optimizer", "momentum = 0.9")}\n'
+            f'[optimizer]\nkind = "{case.get("kind", "sgd")}"\n{case.get("optimizer", "")}\n'
             f'[schedule]\n{case.get("schedule", SCHEDULE)}\n[train]\nsteps = {steps}\n'
         )
         first, run = folder / "first", folder / "run"

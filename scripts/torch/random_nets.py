@@ -11,12 +11,15 @@ LOSSES = [
     'kind = "cross_entropy"\nlabel_smoothing = 0.1',
     'kind = "mse"',
 ]
-OPTIMIZERS = [
-    "momentum = 0.9",
-    "momentum = 0.0",
-    "momentum = 0.9\nnesterov = true\nweight_decay = 0.001",
-    'momentum = 0.9\nmomentum_form = "caffe"\nweight_decay = 0.004',
-    'momentum = 0.8\nnesterov = true\nmomentum_form = "caffe"',
+OPTIMIZERS = [  # kind, arguments
+    ("sgd", "momentum = 0.9"),
+    ("sgd", "momentum = 0.0"),
+    ("sgd", "momentum = 0.9\nnesterov = true\nweight_decay = 0.001"),
+    ("sgd", 'momentum = 0.9\nmomentum_form = "caffe"\nweight_decay = 0.004'),
+    ("sgd", 'momentum = 0.8\nnesterov = true\nmomentum_form = "caffe"'),
+    ("adam", "eps = 1e-3\nweight_decay = 0.01"),
+    ("adamw", "eps = 1e-3\nweight_decay = 0.1"),
+    ("adamw", "eps = 1e-4\nbetas = [0.8, 0.99]"),
 ]
 SCHEDULES = [
     'policy = "triangular"\nbase_lr = 0.002\nmax_lr = 0.02\nstep_size_up = 15',
@@ -121,7 +124,7 @@ def random_net(seed: int) -> dict:
             kind()
     draw.head()
     one = draw.random
-    optimizer = one.choice(OPTIMIZERS)
+    kind, optimizer = one.choice(OPTIMIZERS)
     # Without momentum there is none to cycle.
     still = "momentum = 0.0" in optimizer
     schedules = [s for s in SCHEDULES if not still or "one_cycle" not in s and "cycle_mo" not in s]
@@ -131,6 +134,7 @@ def random_net(seed: int) -> dict:
         "batch": one.choice([4, 7, 8, 9, 11]),
         "normalize": one.choice(["standard", "unit"]),
         "loss": one.choice(LOSSES),
+        "kind": kind,
         "optimizer": optimizer,
         "schedule": one.choice(schedules),
     }

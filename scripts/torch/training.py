@@ -20,8 +20,9 @@ def named_layers(layers: list, path: str = ""):
             yield from named_layers(a.get("shortcut", []), f"{path}{position}.shortcut.")
 
 
-class Sgd:
-    """torch.optim.SGD and Caffe's solver, with multipliers; the rates are given step by step."""
+class Optimizer:
+    """torch.optim.Adam and AdamW, SGD and Caffe's solver, with multipliers; rates and momenta are
+    given step by step."""
 
     def __init__(self, net, layers: list, optimizer: dict):
         arguments = dict(named_layers(layers))
@@ -35,9 +36,23 @@ class Sgd:
             one = {"weight": 1.0, "bias": 1.0}
             lr, decay = of.get("lr_mult", one)[kind], of.get("decay_mult", one)[kind]
             self.groups.append({"p": p, "lr": lr, "decay": decay, "v": torch.zeros_like(p)})
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}.get(optimizer["kind"])
+        self.adam = None
+        if kind:
+            groups = [{"params": [g["p"]]} for g in self.groups]
+            self.adam = kind(groups, eps=optimizer["eps"])
+
+    def adam_step(self, lr: float, momentum: float) -> None:
+        for group, own in zip(self.adam.param_groups, self.groups):
+            group["lr"] = lr * own["lr"]
+            group["betas"] = (momentum, self.settings["betas"][1])
+            group["weight_decay"] = self.settings["weight_decay"] * own["decay"]
+        self.adam.step()
 
     @torch.no_grad()
     def step(self, lr: float, momentum: float) -> None:
+        if self.adam:
+            return self.adam_step(lr, momentum)
         nesterov = self.settings["nesterov"]
         for group in self.groups:
             p, v, rate = group["p"], group["v"], lr * group["lr"]
@@ -63,7 +78,7 @@ def train(net, about, config: dict, data: dict, steps: list, dtype) -> tuple[lis
     mean, scale = about.mean.to(dtype), about.scale.to(dtype)
     x = (data["x"].to(dtype) - mean) * scale
     y = data["y"].long()
-    optimizer = Sgd(net, about.description["layers"], config["optimizer"])
+    optimizer = Optimizer(net, about.description["layers"], config["optimizer"])
     batch = config["data"]["batch"]
     per_epoch = -(-len(y) // batch)
     losses, norms = [], []

@@ -6,10 +6,14 @@
 //! argument that it names ([`Momentum::key`]) and that a schedule may cycle.
 
 pub mod accumulate;
+mod adam;
+mod adamw;
 pub mod gradient_norm;
 mod sgd;
 
 pub use crate::args::{Entry, Invalid};
+pub use adam::Adam;
+pub use adamw::AdamW;
 pub use sgd::{MomentumForm, Sgd};
 
 use dyn_clone::DynClone;
@@ -117,5 +121,24 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
 
 dyn_clone::clone_trait_object!(Optimizer);
 
+/// Whether `value` is a momentum, in [0, 1), in f32, too: one that rounds to 1 never forgets a
+/// gradient.
+fn is_momentum(value: f64) -> bool {
+    value >= 0.0 && (value as f32) < 1.0
+}
+
+/// Refuses a weight decay that is none.
+fn check_decay(weight_decay: f64) -> Result<(), Invalid> {
+    if weight_decay >= 0.0 && (weight_decay as f32).is_finite() {
+        return Ok(());
+    }
+    Err(Invalid {
+        key: "weight_decay",
+        message: format!(
+            "is {weight_decay}, but a decay is a finite number from 0 up, also as an f32"
+        ),
+    })
+}
+
 /// The table of optimizers: the only place that lists them.
-pub static OPTIMIZERS: &[Entry<dyn Optimizer>] = &[sgd::ENTRY];
+pub static OPTIMIZERS: &[Entry<dyn Optimizer>] = &[sgd::ENTRY, adam::ENTRY, adamw::ENTRY];

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Invalid, Momentum, Optimizer, ReferenceParameter, Update, UpdateSite};
+use super::{
+    Entry, Invalid, Momentum, Optimizer, ReferenceParameter, Update, UpdateSite, check_decay,
+    is_momentum,
+};
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::{Builder, shaders};
@@ -64,7 +67,7 @@ impl Optimizer for Sgd {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !(0.0..1.0).contains(&self.momentum) {
+        if !is_momentum(self.momentum) {
             return Err(Invalid {
                 key: "momentum",
                 message: format!("is {}, but a momentum lies in [0, 1)", self.momentum),
@@ -78,16 +81,7 @@ impl Optimizer for Sgd {
                     .into(),
             });
         }
-        if !self.weight_decay.is_finite() || self.weight_decay < 0.0 {
-            return Err(Invalid {
-                key: "weight_decay",
-                message: format!(
-                    "is {}, but a decay is a finite number from 0 up",
-                    self.weight_decay
-                ),
-            });
-        }
-        Ok(())
+        check_decay(self.weight_decay)
     }
 
     fn momentum(&self) -> Option<Momentum> {

@@ -9,15 +9,22 @@ use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 use wavetrain::product::catalogue;
 use wavetrain::{layer, loss, optim, schedule, source};
 
-/// Layers that need no shader of their own, and why.
-const NO_SHADER: &[(&str, &str)] = &[
+/// Entries that need no shader of their own, with their room, and why.
+const NO_SHADER: &[(&str, &str, &str)] = &[
     (
+        "layer",
         "linear",
         "its products are shaders/lanes/matmul.wgsl and shaders/tiled/matmul.wgsl",
     ),
     (
+        "layer",
         "conv2d",
         "its products are shaders/lanes/conv2d.wgsl, conv2d_weight.wgsl and their tiled forms",
+    ),
+    (
+        "optim",
+        "adamw",
+        "it is shaders/optim/adam.wgsl, told how weight decay acts",
     ),
 ];
 
@@ -61,7 +68,7 @@ fn every_entry_has_its_shader() {
         ("optim", names(optim::OPTIMIZERS)),
     ] {
         for name in names {
-            let excused = room == "layer" && NO_SHADER.iter().any(|(layer, _)| *layer == name);
+            let excused = NO_SHADER.iter().any(|(r, n, _)| (*r, *n) == (room, name));
             let file = format!("shaders/{room}/{name}.wgsl");
             if root().join(&file).exists() == excused {
                 complaints.push(format!(

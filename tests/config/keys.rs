@@ -84,6 +84,10 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("loss.kind", "mse", "kind = \"mse\""),
     ("loss.label_smoothing", "0.1", "label_smoothing = 0.1"),
     ("optimizer.kind", "sgd", "kind = \"sgd\""),
+    ("optimizer.kind", "adam", "weight_decay = 0.0"),
+    ("optimizer.kind", "adamw", "betas = [0.9, 0.999]"),
+    ("optimizer.kind", "adamw", "eps = 1e-8"),
+    ("optimizer.kind", "adamw", "weight_decay = 0.01"),
     ("optimizer.momentum", "0", "momentum = 0.0"),
     ("optimizer.nesterov", "true", "nesterov = true"),
     ("optimizer.weight_decay", "5e-4", "weight_decay = 0.0005"),
@@ -264,6 +268,8 @@ fn naming_a_loss_an_optimizer_or_a_source_drops_the_earlier_keys_of_its_table() 
     let momentum = |overrides: &[&str]| good(FILE, overrides).optimizer.momentum().unwrap().value;
     assert_eq!(momentum(&[]), 0.5);
     assert_eq!(momentum(&["optimizer.kind=sgd"]), 0.9);
+    let beta = ["optimizer.kind=adamw", "optimizer.betas=[0.85, 0.99]"];
+    assert_eq!(momentum(&beta), 0.85);
     let other = good(FILE, &["data.source=fashion_mnist", "data.shuffle=false"]);
     assert_eq!(
         (other.data.dir, other.data.batch, other.data.shuffle),

@@ -6,6 +6,7 @@ use wavetrain::kernel::shaders::SHADERS;
 use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 
 use super::defect_data::DATA;
+use super::defect_optim::OPTIM;
 use super::defect_products::PRODUCTS;
 use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
@@ -79,6 +80,11 @@ fn the_proofs_find_defects_in_gathering() {
 }
 
 #[test]
+fn the_proofs_find_defects_in_optimizers() {
+    find_all(OPTIM.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
 fn the_proofs_find_defects_in_products() {
     find_all(PRODUCTS.iter().map(|defect| find(class(defect), defect)));
 }
@@ -88,7 +94,7 @@ fn every_shader_has_a_planted_defect() {
     // Those of the normalisations are in norms/defects.rs.
     let here = |name: &str| !PROVED_BY_NORMS.iter().any(|norm| name.ends_with(norm));
     for entry in SHADERS.iter().filter(|entry| here(entry.name)) {
-        let all = DEFECTS.iter().chain(DATA);
+        let all = DEFECTS.iter().chain(DATA).chain(OPTIM);
         let of_shader = all.filter(|defect| defect.shader == entry.name);
         let text = entry.shader().text;
         let own = of_shader
@@ -102,9 +108,8 @@ fn every_shader_has_a_planted_defect() {
         assert!(inside, "skeleton {} has no line in DEFECTS", skeleton.name);
     }
     for snippet in SNIPPETS {
-        let inside = DEFECTS
-            .iter()
-            .any(|defect| snippet.text.contains(defect.from));
+        let mut all = DEFECTS.iter().chain(OPTIM);
+        let inside = all.any(|defect| snippet.text.contains(defect.from));
         assert!(inside, "snippet {} has no line in DEFECTS", snippet.name);
     }
     for class in ["lanes", "plain", "tiled"] {

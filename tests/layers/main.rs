@@ -17,6 +17,7 @@ mod case;
 mod compare;
 mod data;
 mod defect_data;
+mod defect_optim;
 mod defect_products;
 mod defect_table;
 mod defects;

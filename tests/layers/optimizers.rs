@@ -19,17 +19,29 @@ const STEPS: usize = 8;
 const RESULTS_STRIDE: usize = 3;
 
 /// The arguments that are proved, for each optimizer of the table.
-static ARGUMENTS: &[(&str, &[&str])] = &[(
-    "sgd",
-    &[
-        "momentum = 0.0",
-        "momentum = 0.0\nmomentum_form = \"caffe\"",
-        "weight_decay = 0.05",
-        "weight_decay = 0.05\nmomentum_form = \"caffe\"",
-        "weight_decay = 0.05\nnesterov = true",
-        "weight_decay = 0.05\nnesterov = true\nmomentum_form = \"caffe\"",
-    ],
-)];
+static ARGUMENTS: &[(&str, &[&str])] = &[
+    (
+        "sgd",
+        &[
+            "momentum = 0.0",
+            "momentum = 0.0\nmomentum_form = \"caffe\"",
+            "weight_decay = 0.05",
+            "weight_decay = 0.05\nmomentum_form = \"caffe\"",
+            "weight_decay = 0.05\nnesterov = true",
+            "weight_decay = 0.05\nnesterov = true\nmomentum_form = \"caffe\"",
+        ],
+    ),
+    ("adam", ADAM),
+    ("adamw", ADAM),
+];
+
+/// A large eps shows where it stands.
+const ADAM: &[&str] = &[
+    "",
+    "betas = [0.0, 0.5]\nweight_decay = 0.0",
+    "betas = [0.9, 0.0]",
+    "eps = 0.1\nweight_decay = 0.05",
+];
 
 fn optimizers() -> Vec<(String, Box<dyn Optimizer>)> {
     let mut optimizers = Vec::new();
@@ -118,7 +130,11 @@ fn run(
     }
     let planned = plan.buffers.iter().filter(|b| b.key.role() == Role::State);
     let planned: Vec<Key> = planned.map(|buffer| buffer.key.clone()).collect();
-    let states: Vec<Key> = optimizer.states().iter().map(|s| Key::Optimizer(s)).collect();
+    let states: Vec<Key> = optimizer
+        .states()
+        .iter()
+        .map(|s| Key::Optimizer(s))
+        .collect();
     assert_eq!(planned, states);
     let program = stage.realize(&mut plan);
     for key in &states {
@@ -148,6 +164,8 @@ fn rounded(optimizer: &dyn Optimizer) -> Rounded {
     let arguments = optimizer.arguments();
     match optimizer.name() {
         "sgd" => sgd(&arguments),
+        "adam" => adam(&arguments, false),
+        "adamw" => adam(&arguments, true),
         name => panic!("optimizer {name} has no bounds in tests/layers/optimizers.rs"),
     }
 }
@@ -172,6 +190,29 @@ fn sgd(arguments: &toml::Table) -> Rounded {
             *w = *w - rate * if nesterov { ahead } else { new };
             states[0] = new;
         }
+    })
+}
+
+fn adam(arguments: &toml::Table, decoupled: bool) -> Rounded {
+    let number = |key: &str| arguments[key].as_float().unwrap();
+    let beta2 = arguments["betas"][1].as_float().unwrap();
+    let (decay, eps) = (number("weight_decay"), number("eps"));
+    let [beta2, rest, decay, eps] = [beta2, 1.0 - beta2, decay, eps].map(Num::constant);
+    let zero = Num::exact(0.0);
+    Box::new(move |w, states, g, uniform, [lr_mult, decay_mult]| {
+        let [beta1, lr] = [uniform.momentum, uniform.lr].map(|v| Num::exact(f64::from(v)));
+        // Computed in f64, rounded once.
+        let words = uniform
+            .optimizer
+            .map(|word| Num::about(f64::from(word), 1.0));
+        let rate = lr * lr_mult;
+        let decay = decay * decay_mult;
+        let kept = *w - if decoupled { rate * decay } else { zero } * *w;
+        let g = g + if decoupled { zero } else { decay } * *w;
+        states[0] = beta1 * states[0] + words[0] * g;
+        states[1] = beta2 * states[1] + rest * (g * g);
+        let size = states[1].sqrt() * words[2] + eps;
+        *w = kept - rate * (states[0] * words[1] / size);
     })
 }
 

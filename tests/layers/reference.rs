@@ -6,6 +6,7 @@ use wavetrain::layer::{Layer, Reference};
 use wavetrain::loss::{LOSSES, Loss};
 use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
+use wavetrain::schedule::{Policy, Rate, Triangular};
 
 use super::compare::wide;
 use super::golden::{self, Case};
@@ -206,7 +207,8 @@ fn of_equal_outputs_the_first_is_chosen() {
     }
 }
 
-/// Runs an optimizer's reference over a golden run, one vector per parameter and step.
+/// Runs an optimizer's reference over a golden run: the weights after each update that the file
+/// shows (all, or those in `at`). The gradients come round.
 fn reference_run(optimizer: &dyn Optimizer, case: &Case, file: &Case, name: &str) -> Vec<Vec<f64>> {
     let mut parameter = ReferenceParameter {
         w: file.get("start").get(name).data(),
@@ -217,15 +219,24 @@ fn reference_run(optimizer: &dyn Optimizer, case: &Case, file: &Case, name: &str
     let width = parameter.w.len();
     parameter.state = vec![vec![0.0; width]; optimizer.states().len()];
     let gradients = file.get("gradients").get(name).data();
-    let rates = case.get("lr").numbers();
-    let momentums = case.get("momentum").numbers();
-    let updates = (0..).zip(rates).zip(momentums);
-    let updates = updates.map(|((step, lr), momentum)| Update { step, lr, momentum });
-    let run = gradients.chunks(width).zip(updates).map(|(g, update)| {
-        optimizer.reference(&mut parameter, g, &update);
-        parameter.w.clone()
-    });
-    run.collect()
+    let cycle = Args::parse(&case.get("schedule").text()).unwrap().read();
+    let schedule = Triangular(cycle.unwrap());
+    let own = optimizer.momentum().unwrap().value;
+    let at = if file.keys().contains(&"at".to_owned()) {
+        file.get("at").numbers()
+    } else {
+        (1..=gradients.len() / width).map(|n| n as f64).collect()
+    };
+    let mut shown = Vec::new();
+    for (step, g) in (0..at[at.len() - 1] as u64).zip(gradients.chunks(width).cycle()) {
+        let Rate { lr, momentum } = schedule.at(step);
+        let momentum = momentum.unwrap_or(own);
+        optimizer.reference(&mut parameter, g, &Update { step, lr, momentum });
+        if at.contains(&(step as f64 + 1.0)) {
+            shown.push(parameter.w.clone());
+        }
+    }
+    shown
 }
 
 #[test]
@@ -241,8 +252,9 @@ fn references_of_optimizers_are_pytorchs() {
             for name in ["weight", "bias"] {
                 let found = reference_run(&*optimizer, &case, &file, name);
                 let wanted = case.get("weights").get(name).data();
+                assert_eq!(found.iter().flatten().count(), wanted.len());
                 for (step, (found, wanted)) in found.iter().flatten().zip(&wanted).enumerate() {
-                    // f64 on both sides, at most a few roundings in each of 20 steps.
+                    // f64 on both sides, at most a few roundings in each of 20 or 200 steps.
                     let what = case.get("name").text();
                     assert!(
                         (found - wanted).abs() <= 1e-13 * (1.0 + wanted.abs()),

@@ -55,6 +55,11 @@ impl Num {
         }
     }
 
+    /// An f32 that came of `roundings` roundings.
+    pub(crate) fn about(value: f64, roundings: f64) -> Self {
+        Self::made(value, 0.0, roundings)
+    }
+
     /// `value`, computed from operands that make it off by `error`, rounded `roundings` times.
     fn made(value: f64, error: f64, roundings: f64) -> Self {
         Self {
@@ -77,6 +82,15 @@ impl Num {
             value,
             error: moved + (value + moved) * exp_error(self.value) + TINY,
         }
+    }
+
+    /// WGSL grants a root the error of 1 / inverseSqrt(x): 2 ulp and a division's 2.5, which are 9
+    /// roundings.
+    pub(crate) fn sqrt(self) -> Self {
+        let value = self.value.sqrt();
+        let low = (self.value - self.error).max(0.0).sqrt();
+        let moved = (value - low).max((self.value + self.error).sqrt() - value);
+        Self::made(value, moved, 9.0)
     }
 
     pub(crate) fn ln(self) -> Self {

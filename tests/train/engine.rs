@@ -299,6 +299,25 @@ fn training_equals_the_references_with_every_option() {
             }),
         ),
         (
+            "AdamW, its first beta cycled; multipliers",
+            with(|s| {
+                s.layers = r#"[{ linear = { out_features = 24, lr_mult = { bias = 2.0 }, decay_mult = { bias = 0.0 } } },
+                    "tanh", { dropout = 0.2 }, { linear = 4 }]"#.replace('\n', " ");
+                s.optimizer = "kind = \"adamw\"\nweight_decay = 0.1\neps = 1e-4".into();
+                s.schedule = s.schedule.replace("max_lr = 0.2", "max_lr = 0.05");
+                s.schedule += "\ncycle_momentum = true";
+            }),
+        ),
+        (
+            "Adam with decay in the gradient",
+            with(|s| {
+                s.layers = r#"[{ linear = 12 }, "tanh", { linear = 4 }]"#.into();
+                s.optimizer =
+                    "kind = \"adam\"\nbetas = [0.8, 0.95]\nweight_decay = 0.01\neps = 1e-4".into();
+                s.schedule = s.schedule.replace("max_lr = 0.2", "max_lr = 0.05");
+            }),
+        ),
+        (
             "a batch larger than the data, no momentum",
             with(|s| {
                 s.data = "batch = 130".into();

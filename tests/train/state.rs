@@ -1,5 +1,7 @@
 //! The state of a trainer as a value: what is put back, and what begins again, is the same bits.
 
+use std::path::Path;
+
 use wavetrain::Config;
 use wavetrain::config::Schedule;
 use wavetrain::data::{Dataset, Samples};
@@ -126,4 +128,48 @@ fn the_state_of_another_model_is_refused_and_changes_nothing() {
         "{message}"
     );
     assert_eq!(other.state().unwrap(), before);
+}
+
+/// All samples in each batch, a constant rate: nothing but the optimizer knows how many steps were
+/// done.
+fn timeless(optimizer: &str) -> Setup {
+    Setup {
+        data: "batch = 100\nshuffle = false".into(),
+        layers: r#"[{ linear = 12 }, "tanh", { linear = 4 }]"#.into(),
+        optimizer: optimizer.into(),
+        schedule: "policy = \"constant\"\nlr = 0.01".into(),
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn an_optimizer_counts_its_updates_from_moments_of_zero() {
+    for optimizer in ["kind = \"adamw\"", "kind = \"adam\"", "kind = \"sgd\""] {
+        let gpu = gpus().remove(0);
+        let trainer = || timeless(optimizer).trainer(gpu.clone(), data(100, 6));
+        let mut worn = trainer();
+        worn.advance(7, 3).unwrap();
+        let (weights, state) = (worn.weights().unwrap(), worn.state().unwrap());
+        assert_eq!((state.done, state.updates), (7, 7));
+        // Moments of zero, wherever the run is: a new run from these weights.
+        let mut fresh = trainer();
+        fresh.set_weights(&weights, Path::new("worn")).unwrap();
+        fresh.advance(5, 5).unwrap();
+        worn.forget_moments().unwrap();
+        assert_eq!(worn.state().unwrap().updates, 0);
+        worn.advance(5, 2).unwrap();
+        assert_eq!(weight_bits(&worn), weight_bits(&fresh), "{optimizer}");
+        let after = worn.state().unwrap();
+        assert_eq!((after.done, after.updates), (12, 5));
+        // The moments of 7 updates, at another step: they are 7 updates old.
+        worn.restore(&state).unwrap();
+        worn.advance(5, 5).unwrap();
+        let kept = weight_bits(&worn);
+        assert_ne!(kept, weight_bits(&fresh), "{optimizer}");
+        let moved = wavetrain::train::State { done: 0, ..state };
+        worn.restore(&moved).unwrap();
+        worn.advance(5, 2).unwrap();
+        assert_eq!(weight_bits(&worn), kept, "{optimizer}");
+        assert_eq!(worn.state().unwrap().updates, 12);
+    }
 }
