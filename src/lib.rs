@@ -66,6 +66,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod disk;
 pub mod draw;
 pub mod error;
 pub mod export;

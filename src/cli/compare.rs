@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::lab::compare::{self, Settings, Store, Takes, Variant};
 use crate::lab::find::{self, RangeTest};
 use crate::page::comparison::Comparison;
-use crate::report::folder::{RunFolder, write_atomically};
+use crate::report::folder::RunFolder;
 use crate::schedule::Policy;
 
 /// Compares policies, or values of any key, over seeds: what the data show and what they do not
@@ -84,7 +84,7 @@ pub(super) fn run(
         Some(path) => RunFolder::create(path, true)?,
         None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", dataset.name))?,
     };
-    let store = Store::new(folder.path(), &write_atomically);
+    let store = Store::new(folder.path());
     store.begin(&variants, &settings)?;
     let workers = usize::from(arguments.jobs.max(1));
     let open = || globals.open();

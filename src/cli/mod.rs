@@ -15,9 +15,11 @@ mod output;
 mod plan;
 mod predict;
 mod presets;
+mod replay;
 mod report;
 mod runs;
 mod schedule;
+mod signals;
 mod train;
 
 use std::ffi::OsString;
@@ -31,7 +33,7 @@ use options::Globals;
 use output::Output;
 
 const EXIT_STATUS: &str = "Exit status: 0 done; 2 a mistake in arguments, configuration or data, \
-    or no usable adapter; 1 a failure while running; 130 after Ctrl-C.";
+    or no usable adapter; 1 a failure while running; 130 after Ctrl-C, 143 after SIGTERM: the run can go on.";
 
 /// Trains neural networks with cyclical learning rates on any GPU, or on a software adapter.
 #[derive(Debug, Parser)]
@@ -58,6 +60,7 @@ enum Command {
     Data(data::Arguments),
     Devices(devices::Arguments),
     Kernels(kernels::Arguments),
+    Replay(replay::Arguments),
     Report(report::Arguments),
     Runs(runs::Arguments),
     Bench(bench::Arguments),
@@ -78,6 +81,7 @@ impl Command {
             Self::Data(arguments) => data::run(arguments, output),
             Self::Devices(arguments) => devices::run(arguments, globals, output),
             Self::Kernels(arguments) => kernels::run(arguments, globals, output),
+            Self::Replay(arguments) => replay::run(arguments, globals, output),
             Self::Report(arguments) => report::run(arguments, output),
             Self::Runs(arguments) => runs::run(arguments, output),
             Self::Bench(arguments) => bench::run(arguments, globals, output),

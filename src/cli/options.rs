@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::config::presets::DEFAULT;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Tables};
 use crate::error::{Error, Result};
 use crate::gpu::{ClassName, Gpu, LimitsChoice, Selection};
 
@@ -120,12 +120,20 @@ impl ConfigOptions {
 
     /// The configuration that the options describe.
     pub(crate) fn load(&self) -> Result<Config> {
-        let overrides = Overrides {
+        Config::load(self.config.as_deref(), &self.overrides())
+    }
+
+    /// The configuration in `text`, called `name` in messages, under the options but for its name.
+    pub(crate) fn lay_over(&self, name: &str, text: &str) -> Result<Config> {
+        Config::read(name, text, &self.overrides(), &Tables::default())
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
             set: self.set.clone(),
             data: self.data.clone(),
             seed: self.seed,
-        };
-        Config::load(self.config.as_deref(), &overrides)
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::path::Path;
 
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::lab::lint::{Finding, Severity};
-use crate::report::folder::{plain, write_atomically_with};
+use crate::report::folder::plain;
 
 /// The path that errors of writing results carry.
 pub(super) const STDOUT: &str = "standard output";
@@ -80,10 +81,12 @@ impl Output {
             let written = opened.and_then(|mut file| write(&mut file).and_then(|()| file.flush()));
             return written.map_err(|error| cannot_write(flag, path, &error));
         }
-        write_atomically_with(path, write).map_err(|error| match error {
-            Error::Io { source, .. } => cannot_write(flag, path, &source),
-            other => other,
-        })
+        Disk::default()
+            .replace_with(path, write)
+            .map_err(|error| match error {
+                Error::Io { source, .. } => cannot_write(flag, path, &source),
+                other => other,
+            })
     }
 
     /// Hands everything over to the system.
@@ -162,11 +165,11 @@ pub(super) fn findings(findings: &[Finding], strict: bool) -> Result<()> {
     }
 }
 
-/// Says that the first Ctrl-C was heard.
+/// Says that the first signal was heard.
 pub(super) fn interrupting() {
     let _ = writeln!(
         io::stderr(),
-        "\ninterrupted: finishing this chunk and writing the model and the report; Ctrl-C again leaves at once"
+        "\ninterrupted: finishing this chunk and writing checkpoint, model and report; once more leaves at once"
     );
 }
 

@@ -1,10 +1,10 @@
 //! `wavetrain train`: the main job.
 
+mod going_on;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressDrawTarget;
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::find;
 use super::loading;
 use super::options::{ConfigOptions, Globals};
 use super::output::{self, Output};
+use super::signals::Signals;
 use crate::config::Config;
 use crate::draw::plot;
 use crate::error::{Error, Result};
@@ -25,19 +26,28 @@ use crate::report::folder::RunFolder;
 use crate::report::record::Recorder;
 use crate::report::tensorboard::TensorBoard;
 use crate::report::terminal::{Options, Progress, Terminal};
-use crate::train::{Event, Flow, Observer, Summary, Trainer};
-
-/// Exit status after Ctrl-C, as shells have it: 128 + SIGINT.
-const INTERRUPTED: u8 = 130;
+use crate::train::{Checkpoint, Ended, Event, Observer, Summary, Trainer};
+use going_on::{GoingOn, Start};
 
 /// Trains a network: without arguments the preset `glyphs`, which needs no download
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigOptions,
-    /// The run's folder [default: a new one under runs/]
+    /// The run's folder; a run of the same command that is in it goes on from its newest checkpoint
+    /// [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the run in this folder from its newest checkpoint, under its configuration
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["config", "out", "force", "init"]
+    )]
+    resume: Option<PathBuf>,
+    /// Go on even under other values of what a run may change (--set); the run keeps a record
+    #[arg(long)]
+    allow_changed: bool,
     /// Take the folder even if it is not empty, and overwrite the files of a run in it
     #[arg(long)]
     force: bool,
@@ -63,16 +73,25 @@ pub(super) fn run(
     globals: &Globals,
     output: &mut Output,
 ) -> Result<ExitCode> {
+    match going_on::start(arguments)? {
+        Start::Anew(folder) => anew(arguments, globals, output, folder),
+        Start::From(going) => go_on(arguments, globals, output, *going),
+    }
+}
+
+/// Trains from step 0.
+fn anew(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+    folder: Option<RunFolder>,
+) -> Result<ExitCode> {
     let config = arguments.config.load()?;
     let notes = config.notes();
     let log_every = config.train.log_every;
     let auto = config.schedule.wants_bounds();
-    let mut trainer = set_up(arguments, globals, &config)?;
-    let mut talk: Box<dyn Write> = if arguments.json {
-        Box::new(io::stderr())
-    } else {
-        Box::new(io::stdout())
-    };
+    let mut trainer = set_up(arguments, globals, &config, folder.is_some())?;
+    let mut talk = talk(arguments);
     if !auto {
         output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
     }
@@ -90,33 +109,125 @@ pub(super) fn run(
     if range.is_some() {
         output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
     }
-    let folder = match &arguments.out {
-        Some(path) => RunFolder::create(path, arguments.force)?,
-        None => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?,
+    let folder = match (folder, &arguments.out) {
+        (Some(folder), _) => folder,
+        (None, Some(path)) => RunFolder::claim(path, arguments.force)?,
+        (None, None) => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?.lock()?,
     };
-    look.folder = Some(folder.path().to_owned());
     output::note(&notes);
     if trainer.ends_as_one_cycle() {
         let whole = "no cycle ends within the run: for [cycle_end] its end counts as the only one";
         output::note(&[whole.to_owned()]);
     }
-    let mut recorder = Recorder::new(folder.clone()).with_range(range);
-    let mut terminal = Terminal::new(&mut talk, look);
-    let mut leave = Leave::on_ctrl_c();
+    let watchers = Watchers {
+        recorder: Recorder::new(folder.clone()).with_range(range),
+        tensorboard: arguments.tensorboard,
+        terminal: Terminal::new(&mut talk, named(look, &folder)),
+        folder,
+    };
+    train(arguments, output, &mut trainer, None, watchers)
+}
+
+/// Trains from a checkpoint.
+fn go_on(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+    going: GoingOn,
+) -> Result<ExitCode> {
+    let notes = going.config.notes();
+    let look = look(arguments, output, going.config.train.log_every);
+    let dataset = loading::load(&going.config)?;
+    let mut trainer = Trainer::new(globals.open()?, going.config.clone(), dataset)?;
+    going.record(&mut trainer, arguments.strict)?;
+    if going.wants_lint() {
+        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+    }
+    let mut talk = talk(arguments);
+    if arguments.dry_run {
+        let look = Options { plot: None, ..look };
+        dry_run(&trainer, Terminal::new(&mut talk, look), &notes, false)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::note(&notes);
+    let folder = going.folder.clone();
+    let watchers = Watchers {
+        recorder: Recorder::new(folder.clone()),
+        tensorboard: arguments.tensorboard || going.has_tensorboard(),
+        terminal: Terminal::new(&mut talk, named(look, &folder)),
+        folder,
+    };
+    let checkpoint = Some(&going.checkpoint);
+    train(arguments, output, &mut trainer, checkpoint, watchers)
+}
+
+/// Where the talk goes: standard output belongs to JSON where that is wanted.
+fn talk(arguments: &Arguments) -> Box<dyn Write> {
+    if arguments.json {
+        Box::new(io::stderr())
+    } else {
+        Box::new(io::stdout())
+    }
+}
+
+/// The same look, with the run's folder named at the end.
+fn named(look: Options, folder: &RunFolder) -> Options {
+    Options {
+        folder: Some(folder.path().to_owned()),
+        ..look
+    }
+}
+
+/// Who watches a run.
+struct Watchers<'w> {
+    folder: RunFolder,
+    recorder: Recorder,
+    tensorboard: bool,
+    terminal: Terminal<'w>,
+}
+
+/// Trains, from a checkpoint where there is one.
+fn train(
+    arguments: &Arguments,
+    output: &mut Output,
+    trainer: &mut Trainer,
+    checkpoint: Option<&Checkpoint>,
+    watchers: Watchers<'_>,
+) -> Result<ExitCode> {
+    let Watchers {
+        folder,
+        mut recorder,
+        mut terminal,
+        ..
+    } = watchers;
+    let mut signals = Signals::listen();
     let mut page = PageWriter::new(folder.clone());
     let mut tensorboard = TensorBoard::new(&folder);
     // After the recorder, which removes the files of an earlier run and writes what the page shows.
-    let mut observers: Vec<&mut dyn Observer> = vec![&mut leave, &mut recorder];
-    if arguments.tensorboard {
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut signals, &mut recorder];
+    if watchers.tensorboard {
         observers.push(&mut tensorboard);
     }
     observers.extend([&mut page as &mut dyn Observer, &mut terminal]);
-    let summary = trainer.run(&mut observers)?;
+    let ended = match checkpoint {
+        None => trainer.run(&mut observers),
+        Some(checkpoint) => trainer.resume(checkpoint, &mut observers),
+    };
+    let summary = match ended {
+        Err(diverged @ Error::Diverged { .. }) => {
+            going_on::after_divergence(&folder, trainer.schedule());
+            return Err(diverged);
+        }
+        ended => ended?,
+    };
     if arguments.json {
         output.json(&as_json(&summary, folder.path()))?;
     }
-    Ok(match summary.ended.as_str() {
-        "interrupted" => ExitCode::from(INTERRUPTED),
+    Ok(match summary.ended {
+        Ended::Interrupted => {
+            going_on::after_interruption(&folder);
+            signals.status()
+        }
         _ => ExitCode::SUCCESS,
     })
 }
@@ -133,8 +244,14 @@ fn dry_run(trainer: &Trainer, mut shown: Terminal<'_>, notes: &[String], auto: b
 }
 
 /// Data, adapter, network and first weights: everything that can be wrong before a folder is made.
-fn set_up(arguments: &Arguments, globals: &Globals, config: &Config) -> Result<Trainer> {
-    if let (Some(path), false, false) = (&arguments.out, arguments.force, arguments.dry_run) {
+fn set_up(
+    arguments: &Arguments,
+    globals: &Globals,
+    config: &Config,
+    have_folder: bool,
+) -> Result<Trainer> {
+    let force = arguments.force || arguments.dry_run || have_folder;
+    if let (Some(path), false) = (&arguments.out, force) {
         RunFolder::refuse_occupied(path)?;
     }
     let init = arguments
@@ -145,7 +262,7 @@ fn set_up(arguments: &Arguments, globals: &Globals, config: &Config) -> Result<T
     let dataset = loading::load(config)?;
     let mut trainer = find::provisional(config, globals.open()?, dataset)?;
     if let Some((file, weights)) = init {
-        trainer.set_weights(&weights, file)?;
+        trainer.start_from(&weights, file)?;
     }
     Ok(trainer)
 }
@@ -213,38 +330,4 @@ fn as_json(summary: &Summary, folder: &Path) -> serde_json::Value {
         "steps_per_second": summary.steps_per_second,
         "evaluations": summary.evaluations,
     })
-}
-
-/// Ends the run when the user wants to leave: the first Ctrl-C finishes the chunk, the second
-/// leaves at once.
-#[derive(Debug)]
-struct Leave {
-    wanted: Arc<AtomicBool>,
-}
-
-impl Leave {
-    fn on_ctrl_c() -> Self {
-        let wanted = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&wanted);
-        let set = ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(INTERRUPTED));
-            }
-            output::interrupting();
-        });
-        if let Err(error) = set {
-            log::warn!("Ctrl-C will end the program at once: {error}");
-        }
-        Self { wanted }
-    }
-}
-
-impl Observer for Leave {
-    fn on(&mut self, _: &Event<'_>) -> Result<Flow> {
-        Ok(if self.wanted.load(Ordering::SeqCst) {
-            Flow::Interrupt
-        } else {
-            Flow::Continue
-        })
-    }
 }

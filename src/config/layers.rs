@@ -63,6 +63,10 @@ chunk = "auto"
 [cycle_end]
 snapshot = false
 average = false
+
+[checkpoint]
+every = "auto"
+keep = 2
 "#;
 
 /// The defaults of the table `name`.
@@ -78,7 +82,7 @@ pub(super) fn defaults(name: &str) -> Option<DeTable<'static>> {
 }
 
 /// The tables whose other keys depend on one key: naming it makes the table new.
-const SELECTORS: [(&str, &str); 4] = [
+pub(super) const SELECTORS: [(&str, &str); 4] = [
     ("data", "source"),
     ("loss", "kind"),
     ("optimizer", "kind"),

@@ -14,6 +14,8 @@
 //! defined.
 
 mod arguments;
+pub mod changes;
+mod checkpoint;
 mod document;
 mod entries;
 mod explain;
@@ -36,6 +38,7 @@ mod write;
 use std::path::Path;
 
 pub use arguments::Overrides;
+pub use checkpoint::{Checkpoints, Every};
 pub use schedule::Schedule;
 pub use sections::{Chunk, CycleEnd, Data, Length, Train};
 pub use settle::{Bounds, Settled};
@@ -76,6 +79,8 @@ pub struct Config {
     pub train: Train,
     /// `[cycle_end]`.
     pub cycle_end: CycleEnd,
+    /// `[checkpoint]`.
+    pub checkpoint: Checkpoints,
 }
 
 impl Config {
@@ -186,6 +191,13 @@ impl Config {
                 "momentum cycles between {max} (at the lowest rate) and {base} (at the peak); \
                  this replaces optimizer.{} = {}",
                 momentum.key, momentum.value
+            ));
+        }
+        if let (Every::Cycles(_), None) = (self.checkpoint.every, policy.period()) {
+            notes.push(format!(
+                "checkpoint.every counts cycles, and {} has none that are alike: a checkpoint is \
+                 taken where one ends, and at the end of the run",
+                policy.name()
             ));
         }
         let readers = [

@@ -12,7 +12,7 @@ use super::suggest;
 use super::tables::Tables;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Config, CycleEnd, Data, HELD_OUT, Train};
+use super::{Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::stated;
 use crate::data::Augment;
 use crate::layer::Layer;
@@ -20,7 +20,7 @@ use crate::source::Options;
 
 /// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
 /// `schedule` have their entries' arguments besides. `run` is information and not looked into.
-fn sections() -> [(&'static str, Vec<&'static str>); 10] {
+fn sections() -> [(&'static str, Vec<&'static str>); 11] {
     let data = [
         &["source"],
         stated::<Data>().names,
@@ -36,6 +36,7 @@ fn sections() -> [(&'static str, Vec<&'static str>); 10] {
         ("schedule", vec!["policy"]),
         ("train", stated::<Train>().names.to_vec()),
         ("cycle_end", stated::<CycleEnd>().names.to_vec()),
+        ("checkpoint", stated::<Checkpoints>().names.to_vec()),
         ("run", vec![]),
     ]
 }
@@ -64,6 +65,7 @@ pub(super) fn resolve<'t>(
     let mut last = Problems::new();
     let train = keep(of("train").and_then(|s| section::read(&s)), &mut last);
     let cycle_end = keep(of("cycle_end").and_then(|s| section::read(&s)), &mut last);
+    let checkpoint = keep(of("checkpoint").and_then(|s| section::read(&s)), &mut last);
     let runs = settle::runs(data.as_ref(), train.as_ref());
     let schedule = of("schedule").and_then(|s| entries::policy(&s, POLICY, tables.policies, &runs));
     let schedule = keep(schedule, &mut told);
@@ -73,8 +75,8 @@ pub(super) fn resolve<'t>(
     else {
         return Err(told);
     };
-    let (Some(optimizer), Some(schedule), Some(train), Some(cycle_end)) =
-        (optimizer, schedule, train, cycle_end)
+    let (Some(optimizer), Some(schedule), Some(train), Some(cycle_end), Some(checkpoint)) =
+        (optimizer, schedule, train, cycle_end, checkpoint)
     else {
         return Err(told);
     };
@@ -88,6 +90,7 @@ pub(super) fn resolve<'t>(
         schedule,
         train,
         cycle_end,
+        checkpoint,
     });
     across(&config, merged).map(|()| config)
 }

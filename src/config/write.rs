@@ -50,6 +50,8 @@ impl Config {
         lines(&mut out, &pairs(&self.train));
         out.push_str("\n[cycle_end]\n");
         lines(&mut out, &pairs(&self.cycle_end));
+        out.push_str("\n[checkpoint]\n");
+        lines(&mut out, &pairs(&self.checkpoint));
         out
     }
 
@@ -186,7 +188,7 @@ fn lines(out: &mut String, pairs: &[(String, Value)]) {
 
 /// A value on one line. Floats are written as short as they can be read back (`1e-5`, not
 /// `0.00001`, and `1e300` not as three hundred digits); the rest is the TOML writer's.
-fn inline(value: &Value) -> String {
+pub(crate) fn inline(value: &Value) -> String {
     match value {
         Value::Float(number) => format!("{number:?}"),
         Value::Array(array) => {

@@ -1,7 +1,9 @@
 //! Questions about rates that need whole runs (floor 6): [`find`] raises the rate and reads the
 //! bounds of a cycle from what happens; [`compare`] trains policies side by side over seeds;
-//! [`lint`] looks at a schedule together with its run, and trains nothing.
+//! [`lint`] looks at a schedule together with its run, and trains nothing; [`replay`] trains a run
+//! again and compares the bits.
 
 pub mod compare;
 pub mod find;
 pub mod lint;
+pub mod replay;

@@ -1,15 +1,20 @@
 //! The folder of a run: how it is named, made and written to.
 //!
 //! Files are written to a temporary name in the same folder, synced and renamed, so that a reader
-//! never sees half a file; the growing `metrics.jsonl` is the exception.
+//! never sees half a file; the growing `metrics.jsonl` is the exception. While a run goes on, its
+//! process holds the lock of its folder.
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::checkpoints;
+use crate::disk::{Disk, Lock, TEMPORARY};
 use crate::error::{Error, Result};
 use crate::model::Weights;
 
@@ -42,11 +47,18 @@ pub const MEAN_IMAGE: &str = crate::model::MEAN_IMAGE;
 pub const SUMMARY: &str = "summary.json";
 /// The page for people.
 pub const PAGE: &str = "report.html";
+/// The folder of checkpoints ([`super::checkpoints`]).
+pub const CHECKPOINTS: &str = "checkpoints";
+/// The file whose lock the process holds that trains in the folder.
+pub const LOCK: &str = ".lock";
 
 /// The folder that a run writes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
+    disk: Disk,
+    /// Held as long as somebody has this folder to write a run to it.
+    lock: Option<Arc<Lock>>,
 }
 
 impl RunFolder {
@@ -73,9 +85,53 @@ impl RunFolder {
             }
             Err(error) => return Err(cannot_create(&path, &error)),
         }
-        let folder = Self { path };
+        let folder = Self::at(path);
         folder.probe()?;
         Ok(folder)
+    }
+
+    /// Makes the folder ([`RunFolder::create`]) and takes its lock.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`] and [`RunFolder::lock`].
+    pub fn claim(path: impl Into<PathBuf>, force: bool) -> Result<Self> {
+        let folder = Self::create(path, force)?.lock()?;
+        // Another process may have been here, and gone, in the meantime.
+        if !force {
+            refuse_contents(folder.path())?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder, as it is.
+    fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            disk: Disk::default(),
+            lock: None,
+        }
+    }
+
+    /// The same on a disk of one's own: for tests of what happens when a write fails.
+    #[must_use]
+    pub fn on(self, disk: Disk) -> Self {
+        Self { disk, ..self }
+    }
+
+    /// The disk that it writes to.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Takes the lock of the folder, for as long as this value and its clones live.
+    ///
+    /// # Errors
+    /// [`Error::Output`] where another process has it.
+    pub fn lock(mut self) -> Result<Self> {
+        let lock = Lock::take(&self.file(LOCK))?;
+        let lock = lock.ok_or_else(|| in_use(&self.path))?;
+        self.lock = Some(Arc::new(lock));
+        Ok(self)
     }
 
     /// Refuses what [`RunFolder::create`] would refuse without `force`, before any work is done for
@@ -88,7 +144,7 @@ impl RunFolder {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
                 refuse_contents(path)?;
-                Self { path: path.into() }.probe()
+                Self::at(path).probe()
             }
             Ok(_) => Err(refused(
                 path,
@@ -99,7 +155,7 @@ impl RunFolder {
                 // It will be made in the nearest folder above that exists; "" is the current one.
                 let above = path.ancestors().skip(1).find(|above| above.exists());
                 let above = above.unwrap_or(Path::new("."));
-                Self { path: above.into() }.probe()
+                Self::at(above).probe()
             }
             Err(error) => Err(cannot_create(path, &error)),
         }
@@ -121,7 +177,7 @@ impl RunFolder {
             let path = parent.join(format!("{name}-{number:04}"));
             match fs::create_dir(&path) {
                 Ok(()) => {
-                    let folder = Self { path };
+                    let folder = Self::at(path);
                     folder.probe()?;
                     return Ok(folder);
                 }
@@ -153,7 +209,7 @@ impl RunFolder {
                 help,
             ));
         }
-        Ok(Self { path })
+        Ok(Self::at(path))
     }
 
     /// Where the folder is.
@@ -168,12 +224,12 @@ impl RunFolder {
         self.path.join(name)
     }
 
-    /// Writes a file of the run ([`write_atomically`]).
+    /// Writes a file of the run, whole or not at all ([`Disk::replace`]).
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        write_atomically(&self.file(name), bytes)
+        self.disk.replace(&self.file(name), bytes)
     }
 
     /// Writes a value as JSON, indented, with a line's end behind it.
@@ -186,6 +242,20 @@ impl RunFolder {
             .map_err(Error::io(self.file(name), "writing"))?;
         text.push(b'\n');
         self.write(name, &text)
+    }
+
+    /// Reads a value from JSON.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Data`] if it is not what it should be.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let path = self.file(name);
+        let text = fs::read(&path).map_err(Error::io(&path, "reading"))?;
+        serde_json::from_slice(&text).map_err(|error| Error::Data {
+            file: path,
+            problem: format!("is not the {name} of a run: {error}"),
+            help: "take the file from a copy of the run folder, or train again".into(),
+        })
     }
 
     /// Removes what an earlier run left and this one will only write at its end or append to, so
@@ -206,17 +276,26 @@ impl RunFolder {
             AVERAGE,
             TENSORBOARD,
         ];
+        self.sweep()?;
         let single = single.into_iter().map(|name| self.file(name));
         let beside = self.file(SNAPSHOTS).join(MEAN_IMAGE);
-        for path in single.chain(snapshots(&self.path)).chain([beside]) {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io(path, "removing")(error));
-                }
-                _ => {}
-            }
+        let checkpoints = checkpoints::list(&self.path);
+        let checkpoints = checkpoints.into_iter().map(|(_, path)| path);
+        let several = snapshots(&self.path).into_iter().chain(checkpoints);
+        for path in single.chain(several).chain([beside]) {
+            self.disk.remove(&path)?;
         }
         Ok(())
+    }
+
+    /// Removes what a process that was killed left half-written.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be removed.
+    pub(super) fn sweep(&self) -> Result<()> {
+        self.disk.sweep(&self.path)?;
+        self.disk.sweep(&self.file(CHECKPOINTS))?;
+        self.disk.sweep(&self.file(SNAPSHOTS))
     }
 
     /// Writes the weights at the low point of cycle `number` (from 1), and beside them what they
@@ -226,19 +305,19 @@ impl RunFolder {
     /// [`Error::Io`] if it cannot be written.
     pub fn write_snapshot(&self, number: u64, weights: &Weights) -> Result<PathBuf> {
         let folder = self.file(SNAPSHOTS);
-        fs::create_dir_all(&folder).map_err(Error::io(&folder, "creating"))?;
+        self.disk.make_folder(&folder)?;
         if let (Some(beside), 1) = (&weights.beside, number) {
-            write_atomically(&folder.join(MEAN_IMAGE), beside)?;
+            self.disk.replace(&folder.join(MEAN_IMAGE), beside)?;
         }
         let file = folder.join(format!("cycle-{number}.safetensors"));
-        write_atomically(&file, &weights.to_safetensors()?)?;
+        self.disk.replace(&file, &weights.to_safetensors()?)?;
         Ok(file)
     }
 
     /// Finds out before the run, not after it, whether files can be made in the folder.
     fn probe(&self) -> Result<()> {
         match tempfile::Builder::new()
-            .prefix(".wavetrain-")
+            .prefix(TEMPORARY)
             .tempfile_in(&self.path)
         {
             Ok(_) => Ok(()),
@@ -291,7 +370,7 @@ pub fn model_file(path: &Path) -> Result<PathBuf> {
 }
 
 /// The number of a folder called `NAME-0001`.
-fn number_of(folder: &OsStr, name: &str) -> Option<u64> {
+pub(super) fn number_of(folder: &OsStr, name: &str) -> Option<u64> {
     let digits = folder.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
     let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     whole.then(|| digits.parse().ok())?
@@ -299,10 +378,22 @@ fn number_of(folder: &OsStr, name: &str) -> Option<u64> {
 
 fn refuse_contents(path: &Path) -> Result<()> {
     let mut entries = fs::read_dir(path).map_err(|error| cannot_create(path, &error))?;
-    let Some(entry) = entries.next() else {
+    // The lock of a process that got no further says nothing, nor does what it was trying.
+    let other = |entry: &std::io::Result<fs::DirEntry>| match entry {
+        Ok(entry) => {
+            let name = entry.file_name();
+            name != LOCK && !name.to_string_lossy().starts_with(TEMPORARY)
+        }
+        Err(_) => true,
+    };
+    let Some(entry) = entries.find(other) else {
         return Ok(());
     };
     let entry = entry.map_err(|error| cannot_create(path, &error))?;
+    let lock = path.join(LOCK);
+    if lock.exists() && Lock::take(&lock)?.is_none() {
+        return Err(in_use(path));
+    }
     let problem = if path.join(RUN).exists() {
         "holds another run".into()
     } else {
@@ -315,12 +406,20 @@ fn refuse_contents(path: &Path) -> Result<()> {
     ))
 }
 
-fn refused(path: &Path, problem: String, help: &str) -> Error {
+pub(super) fn refused(path: &Path, problem: String, help: &str) -> Error {
     Error::Output {
         path: path.into(),
         problem,
         help: help.into(),
     }
+}
+
+fn in_use(path: &Path) -> Error {
+    refused(
+        path,
+        "is in use: another process is training in it".into(),
+        "wait for it to end, end it, or choose another --out",
+    )
 }
 
 fn cannot_create(path: &Path, error: &std::io::Error) -> Error {
@@ -346,50 +445,4 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
             }
         },
     }
-}
-
-/// Writes a file so that it is either whole or not there: to a temporary name in the same folder,
-/// synced, then renamed over `path`. A process that is killed leaves the old file as it was.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomically_with(path, |file| file.write_all(bytes))
-}
-
-/// Like [`write_atomically`], for what is too large to be held at once: `write` writes it piece by
-/// piece.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn write_atomically_with(
-    path: &Path,
-    write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
-) -> Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".wavetrain-");
-    // Temporary files are private by default; this one becomes an ordinary file (less the umask).
-    #[cfg(unix)]
-    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(rights);
-    let all = || -> std::io::Result<()> {
-        let mut file = builder.tempfile_in(parent)?;
-        let mut buffer = std::io::BufWriter::new(file.as_file_mut());
-        write(&mut buffer)?;
-        buffer.flush()?;
-        drop(buffer);
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // The new name is on the disk once the folder is; not every system can sync a folder.
-        if let Ok(folder) = fs::File::open(parent) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
-    };
-    all().map_err(Error::io(path, "writing"))
 }

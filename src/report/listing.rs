@@ -93,7 +93,8 @@ fn read(folder: &Path) -> Option<Listed> {
             .map_or(info.total_steps, |summary| summary.steps),
         ended: summary
             .as_ref()
-            .map_or_else(|| "unfinished".into(), |summary| summary.ended.clone()),
+            .map_or("unfinished", |summary| summary.ended.name())
+            .into(),
         test_accuracy: accuracy(Split::Test),
         validation_accuracy: accuracy(Split::Validation),
         seconds: summary.as_ref().map(|summary| summary.seconds),

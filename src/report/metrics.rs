@@ -10,11 +10,12 @@
 //! is not finite is `null` and reads back as NaN.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{Disk, Growing};
 use crate::error::{Error, Result};
 use crate::train::event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord};
 
@@ -34,7 +35,7 @@ enum Line {
 #[derive(Debug)]
 pub struct MetricsFile {
     path: PathBuf,
-    file: File,
+    file: Growing,
     lines: Vec<u8>,
 }
 
@@ -44,13 +45,35 @@ impl MetricsFile {
     /// # Errors
     /// [`Error::Io`] if it cannot be created.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::create_on(&Disk::default(), path)
+    }
+
+    /// The same on a disk of one's own.
+    ///
+    /// # Errors
+    /// As [`MetricsFile::create`].
+    pub fn create_on(disk: &Disk, path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let file = File::create(&path).map_err(Error::io(&path, "creating"))?;
-        Ok(Self {
+        let file = disk.grow(&path)?;
+        Ok(Self::new(path, file))
+    }
+
+    /// Goes on behind the first `length` bytes of the file; what stands behind is cut off.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file is not there or shorter than that.
+    pub fn go_on(disk: &Disk, path: impl Into<PathBuf>, length: u64) -> Result<Self> {
+        let path = path.into();
+        let file = disk.grow_on(&path, length)?;
+        Ok(Self::new(path, file))
+    }
+
+    fn new(path: PathBuf, file: Growing) -> Self {
+        Self {
             path,
             file,
             lines: Vec::new(),
-        })
+        }
     }
 
     /// Appends records of steps.
@@ -85,8 +108,7 @@ impl MetricsFile {
                 .map_err(Error::io(&self.path, "writing"))?;
             self.lines.push(b'\n');
         }
-        let written = self.file.write_all(&self.lines);
-        written.map_err(Error::io(&self.path, "writing"))
+        self.file.append(&self.lines)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a run leaves for people and scripts (floor 7): observers of events.
 //!
 //! A run folder holds everything: [`folder`] makes and names it, [`metrics`] appends the record of
-//! every step, [`record`] writes what is known at the start and at the end, [`summary`] is the end
+//! every step, [`checkpoints`] keeps what it goes on from, [`record`] writes what is known at the start and at the end, [`summary`] is the end
 //! as JSON. [`terminal`] talks to the person who waits, [`tensorboard`] to TensorBoard, and
 //! [`listing`] is the table of all runs.
 
+pub mod checkpoints;
 pub mod folder;
 pub mod listing;
 pub mod metrics;

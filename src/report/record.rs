@@ -1,7 +1,9 @@
 //! The observer that fills a run folder.
 
+use super::checkpoints;
 use crate::error::Result;
 use crate::lab::find::RangeTest;
+use crate::train::Checkpoint;
 use crate::train::event::{Event, Flow, Observer, RunInfo};
 
 use super::folder::{
@@ -11,7 +13,7 @@ use super::metrics::{Metrics, MetricsFile};
 use super::summary::StoredSummary;
 
 /// Writes `config.toml` and `run.json` before the first step, `metrics.jsonl` chunk by chunk, and
-/// `summary.json` and `model.safetensors` at the end.
+/// `summary.json` and `model.safetensors` at the end; and keeps checkpoints.
 #[derive(Debug)]
 pub struct Recorder {
     folder: RunFolder,
@@ -38,14 +40,28 @@ impl Recorder {
 
     fn start(&mut self, info: &RunInfo) -> Result<()> {
         self.folder.forget_results()?;
-        self.folder.write(CONFIG, info.config.as_bytes())?;
-        self.folder.write_json(RUN, info)?;
+        self.describe(info)?;
         if let Some(range) = &self.range {
             self.folder.write_json(RANGE, range)?;
         }
-        let metrics = MetricsFile::create(self.folder.file(METRICS))?;
+        let metrics = MetricsFile::create_on(self.folder.disk(), self.folder.file(METRICS))?;
         self.started = Some((metrics, info.sample_shape.clone()));
         Ok(())
+    }
+
+    fn go_on(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoints::rewind(&self.folder, checkpoint)?;
+        let length = checkpoint.files.get(METRICS).copied().unwrap_or(0);
+        let file = self.folder.file(METRICS);
+        let metrics = MetricsFile::go_on(self.folder.disk(), file, length)?;
+        self.describe(&checkpoint.info)?;
+        self.started = Some((metrics, checkpoint.info.sample_shape.clone()));
+        Ok(())
+    }
+
+    fn describe(&self, info: &RunInfo) -> Result<()> {
+        self.folder.write(CONFIG, info.config.as_bytes())?;
+        self.folder.write_json(RUN, info)
     }
 }
 
@@ -54,10 +70,16 @@ impl Observer for Recorder {
         if let Event::Started(info) = event {
             self.start(info)?;
         }
+        if let Event::Resumed(checkpoint) = event {
+            self.go_on(checkpoint)?;
+        }
         let Some((metrics, sample_shape)) = &mut self.started else {
             return Ok(Flow::Continue);
         };
         metrics.on(event)?;
+        if let Event::Checkpoint { checkpoint, keep } = event {
+            checkpoints::keep(&self.folder, checkpoint, *keep)?;
+        }
         if let Event::Trained(weights) = event {
             if let Some(beside) = &weights.beside {
                 self.folder.write(MEAN_IMAGE, beside)?;
@@ -92,5 +114,9 @@ impl Observer for Recorder {
             StoredSummary::new(summary, sample_shape).write(&self.folder)?;
         }
         Ok(Flow::Continue)
+    }
+
+    fn keeps_checkpoints(&self) -> bool {
+        true
     }
 }

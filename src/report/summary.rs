@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::train::event::{Augmented, Evaluation, Mistake, Summary};
+use crate::train::event::{Augmented, Ended, Evaluation, Mistake, Summary};
 
 use super::folder::{RunFolder, SUMMARY};
 
@@ -14,8 +14,8 @@ use super::folder::{RunFolder, SUMMARY};
 pub struct StoredSummary {
     /// Steps done.
     pub steps: u64,
-    /// Why the run ended: `done`, `stopped`, `interrupted`, `diverged`.
-    pub ended: String,
+    /// Why the run ended.
+    pub ended: Ended,
     /// Seconds from the first step to the last, evaluations included.
     pub seconds: f64,
     /// Steps per second, evaluations not included.
@@ -78,13 +78,24 @@ impl StoredSummary {
         };
         Self {
             steps: summary.steps,
-            ended: summary.ended.clone(),
+            ended: summary.ended,
             seconds: finite(summary.seconds),
             steps_per_second: finite(summary.steps_per_second),
             evaluations: summary.evaluations.clone(),
             confusion: summary.confusion.clone(),
             mistakes: summary.mistakes.iter().map(mistake).collect(),
             augmented: summary.augmented.iter().map(augmented).collect(),
+        }
+    }
+
+    /// Reads `summary.json`; `None` where a run has not ended.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if it is broken, [`crate::error::Error::Io`].
+    pub fn read(folder: &RunFolder) -> Result<Option<Self>> {
+        match folder.file(SUMMARY).exists() {
+            true => folder.read_json(SUMMARY).map(Some),
+            false => Ok(None),
         }
     }
 

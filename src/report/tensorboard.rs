@@ -5,16 +5,14 @@
 //! `tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto` and
 //! `tensorflow/core/framework/summary.proto`.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crc::{CRC_32_ISCSI, Crc};
 use prost::Message;
 
 use super::folder::{RunFolder, TENSORBOARD};
-use crate::error::{Error, Result};
+use crate::disk::Growing;
+use crate::error::Result;
 use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
 
 /// CRC-32C, which the records of TensorFlow are checked with.
@@ -25,8 +23,8 @@ const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 /// and `test/` with `loss` and `accuracy`; the step of an evaluation is the number of steps done.
 #[derive(Debug)]
 pub struct TensorBoard {
-    path: PathBuf,
-    file: Option<File>,
+    folder: RunFolder,
+    file: Option<Growing>,
 }
 
 impl TensorBoard {
@@ -34,7 +32,7 @@ impl TensorBoard {
     #[must_use]
     pub fn new(folder: &RunFolder) -> Self {
         Self {
-            path: folder.file(TENSORBOARD),
+            folder: folder.clone(),
             file: None,
         }
     }
@@ -44,8 +42,13 @@ impl TensorBoard {
             return Ok(());
         };
         let bytes: Vec<u8> = records.iter().flat_map(framed).collect();
-        let written = file.write_all(&bytes);
-        written.map_err(Error::io(&self.path, "writing"))
+        file.append(&bytes)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let path = self.folder.file(TENSORBOARD);
+        self.file = Some(self.folder.disk().grow(&path)?);
+        self.append(&[Record::new(0, What::FileVersion("brain.Event:2".into()))])
     }
 }
 
@@ -53,10 +56,15 @@ impl Observer for TensorBoard {
     fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
         match event {
             Event::Started(_) => {
-                let made = File::create(&self.path);
-                self.file = Some(made.map_err(Error::io(&self.path, "creating"))?);
-                self.append(&[Record::new(0, What::FileVersion("brain.Event:2".into()))])?;
+                self.begin()?;
             }
+            Event::Resumed(checkpoint) => match checkpoint.files.get(TENSORBOARD) {
+                None => self.begin()?,
+                Some(length) => {
+                    let path = self.folder.file(TENSORBOARD);
+                    self.file = Some(self.folder.disk().grow_on(&path, *length)?);
+                }
+            },
             Event::Steps(steps) => {
                 let records: Vec<Record> = steps.iter().map(of_step).collect();
                 self.append(&records)?;

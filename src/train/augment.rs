@@ -1,8 +1,8 @@
 //! Pictures that are changed at random: what the shader is told for each sample of a chunk, and a
 //! strip of examples.
 
-use super::event::Augmented;
 use super::feed::{Batch, Feed, Residence, Submission};
+use super::record::Augmented;
 use super::ring::StepUniform;
 use crate::data::{Augment, Storage};
 use crate::error::Result;

@@ -1,8 +1,8 @@
 //! A chunk of steps: one submission.
 
 use super::augment::send_places;
-use super::event::StepRecord;
 use super::feed::{Feed, Submission};
+use super::record::StepRecord;
 use super::ring::StepUniform;
 use crate::error::Result;
 use crate::kernel::Plan;

@@ -25,6 +25,16 @@ impl Ensemble {
         }
     }
 
+    /// An ensemble whose members were added before ([`Ensemble::sums`]).
+    pub(super) fn from_sums(members: u64, sums: Vec<f64>) -> Self {
+        Self { members, sums }
+    }
+
+    /// The sums of the members' probabilities: a row of one number for each class for each sample.
+    pub(super) fn sums(&self) -> &[f64] {
+        &self.sums
+    }
+
     /// Number of members so far.
     #[must_use]
     pub fn members(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! Evaluation: the forward pass over any samples.
 
 use super::chunk::{Sums, sums};
-use super::event::Mistake;
 use super::feed::{Batch, Residence, Submission};
+use super::record::Mistake;
 use crate::data::{Samples, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::ensemble::Ensemble;
 use super::evaluate::{Outcome, Pass, Streams};
-use super::event::Split;
 use super::feed::Residence;
+use super::record::Split;
 use crate::config;
 use crate::data::{self, Augment, Dataset, Samples};
 use crate::error::{Error, Result};

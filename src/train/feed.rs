@@ -1,7 +1,7 @@
 //! The feed: which samples a batch is of, and their way to the device. What trains, what is
 //! evaluated on the way and [`super::Evaluator`] are all fed by it.
 
-use super::event::Split;
+use super::record::Split;
 use super::ring::{self, StepUniform};
 use crate::config;
 use crate::data::{self, Dataset, Samples, Targets, Task, batch_at, epoch_order};

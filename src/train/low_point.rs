@@ -3,47 +3,15 @@
 //!
 //! Everything that training changes is put back to the same bits afterwards.
 
-use std::collections::BTreeMap;
-
 use super::augment::send_places;
-use super::ensemble::Ensemble;
-use super::event::LowPoint;
 use super::feed::{Feed, Submission};
+use super::record::LowPoint;
 use crate::error::Result;
 use crate::kernel::Mode;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::layer::StateSpec;
 use crate::model::{Network, PlanRequest, Weights, plan};
-
-/// What the low points of a run have left.
-#[derive(Debug, Default)]
-pub(super) struct Members {
-    /// Number of low points so far.
-    pub(super) cycles: u64,
-    pub(super) ensemble: Ensemble,
-    /// Sums of the parameters by name.
-    sums: BTreeMap<String, Vec<f64>>,
-}
-
-impl Members {
-    /// Adds weights; gives the mean of all, with the last ones' running statistics.
-    pub(super) fn mean_with(&mut self, network: &Network, weights: &Weights) -> Weights {
-        let mut mean = weights.clone();
-        for parameter in network.parameters() {
-            let Some(tensor) = mean.tensors.get_mut(&parameter.name) else {
-                continue;
-            };
-            let sums = self.sums.entry(parameter.name.clone()).or_default();
-            sums.resize(tensor.values.len(), 0.0);
-            for (sum, value) in sums.iter_mut().zip(&mut tensor.values) {
-                *sum += f64::from(*value);
-                *value = (*sum / self.cycles as f64) as f32;
-            }
-        }
-        mean
-    }
-}
 
 /// What a low point gives.
 pub(super) struct Low {

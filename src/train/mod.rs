@@ -3,9 +3,12 @@
 //! A reader's way: `setup` says what follows from a configuration and a data set, [`Trainer::new`]
 //! lays it out once, [`Trainer::run`] is the loop over chunks. The parts that a trainer is put
 //! together from know nothing of it: `feed` sends batches, `chunk` fills the step ring and submits,
-//! `evaluate` measures.
+//! `evaluate` measures. `record` is what they give, `checkpoint` a whole run in the middle as a value.
 
+mod archive;
 mod augment;
+mod cadence;
+mod checkpoint;
 mod chunk;
 mod describe;
 mod ensemble;
@@ -15,17 +18,25 @@ pub mod event;
 mod feed;
 mod likely;
 mod low_point;
+mod members;
 mod patience;
+mod record;
 pub mod ring;
 mod run;
+mod run_state;
 mod setup;
+mod state;
 mod trainer;
 
+pub use checkpoint::Checkpoint;
 pub use describe::config_of;
 pub use ensemble::Ensemble;
 pub use evaluate::{Outcome, evaluation_batch};
 pub use evaluator::{Evaluator, Measured, Outputs, Together};
-pub use event::{Evaluation, Event, Flow, LowPoint, Observer, Split, StepRecord, Summary};
+pub use event::{Event, Flow, Observer};
 pub use likely::{Likely, likely};
+pub use record::{Change, Ended, Evaluation, LowPoint, Split, StepRecord, Summary};
 pub use ring::StepUniform;
-pub use trainer::{State, Trainer};
+pub use run_state::RunState;
+pub use state::State;
+pub use trainer::Trainer;

@@ -1,37 +1,42 @@
 //! When a run has waited long enough for a better evaluation (`train.early_stop`).
 
+use serde::{Deserialize, Serialize};
+
 use crate::schedule::Policy;
 
 /// Counts the evaluations in a row without a better loss. Those within the rising half of a cycle
 /// do not count: there a loss that gets worse says nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Patience {
-    /// Evaluations that are waited for; 0: for ever.
-    allowed: u64,
-    best: f64,
+    best: Option<f64>,
     bad: u64,
 }
 
 impl Patience {
-    pub(super) fn new(allowed: u64) -> Self {
-        Self {
-            allowed,
-            best: f64::INFINITY,
-            bad: 0,
-        }
+    /// Whether all evaluations that are waited for have come.
+    pub(super) fn is_spent(&self, allowed: u64) -> bool {
+        allowed > 0 && self.bad >= allowed
     }
 
     /// Whether the run ends here, where `done` steps gave `loss`; with the best loss there was.
-    pub(super) fn is_over(&mut self, schedule: &dyn Policy, done: u64, loss: f64) -> Option<f64> {
-        if loss < self.best {
-            self.best = loss;
+    /// `allowed` evaluations are waited for; 0: for ever.
+    pub(super) fn is_over(
+        &mut self,
+        allowed: u64,
+        schedule: &dyn Policy,
+        done: u64,
+        loss: f64,
+    ) -> Option<f64> {
+        if loss < self.best.unwrap_or(f64::INFINITY) {
+            self.best = Some(loss);
             self.bad = 0;
         } else if !rises(schedule, done) {
             self.bad += 1;
         } else {
             return None;
         }
-        (self.allowed > 0 && self.bad >= self.allowed).then_some(self.best)
+        let over = self.is_spent(allowed);
+        self.best.or(Some(f64::INFINITY)).filter(|_| over)
     }
 }
 
@@ -49,11 +54,11 @@ mod tests {
     #[test]
     fn it_ends_at_the_last_of_the_evaluations_that_are_waited_for() {
         let schedule = Constant { lr: 0.1 };
-        let mut patience = Patience::new(2);
+        let mut patience = Patience::default();
         let ends = [3.0, 2.0, 2.5, 1.0, 1.0, f64::NAN, 0.5]
-            .map(|loss| patience.is_over(&schedule, 1, loss));
+            .map(|loss| patience.is_over(2, &schedule, 1, loss));
         assert_eq!(ends, [None, None, None, None, None, Some(1.0), None]);
-        let mut never = Patience::new(0);
-        assert!((0..99).all(|done| never.is_over(&schedule, done, 1.0).is_none()));
+        let mut never = Patience::default();
+        assert!((0..99).all(|done| never.is_over(0, &schedule, done, 1.0).is_none()));
     }
 }

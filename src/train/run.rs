@@ -3,36 +3,35 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::cadence::Cadence;
+use super::checkpoint::Checkpoint;
 use super::chunk::InFlight;
-use super::event::{Evaluation, Event, Flow, Observer, Split, StepRecord, Summary};
-use super::low_point::Members;
-use super::patience::Patience;
+use super::event::{Event, Flow, Observer};
+use super::record::{Ended, Split, StepRecord, Summary};
+use super::run_state::RunState;
 use super::trainer::{IN_FLIGHT, Trainer};
-use crate::config::Chunk;
+use crate::config::{Chunk, Every};
 use crate::error::{Error, Result};
 
 /// How long a submission should take: desktop drivers reset a GPU that is busy for two seconds.
 const SUBMISSION: Duration = Duration::from_millis(50);
 
-/// The state of one run: what the loop has seen.
+/// One sitting of a run.
 struct Run<'a, 'b> {
     trainer: &'a mut Trainer,
     observers: &'a mut [&'b mut dyn Observer],
     /// The first step that is not trained: moves down when an observer says so.
     end: u64,
-    ended: &'static str,
-    evaluations: Vec<Evaluation>,
-    /// The best accuracy so far on what is held out, or else on the test set.
-    best: f64,
-    last_finite: Option<f64>,
+    ended: Ended,
+    /// The same without what an interruption did to it.
+    planned: u64,
+    state: RunState,
     diverged: Option<StepRecord>,
-    /// Time in which steps ran, evaluations not included.
-    stepping: Duration,
     steps_per_chunk: usize,
     /// Batches in one submission, at most: a step of many is submitted in pieces.
     batches_per_submission: usize,
-    members: Members,
-    patience: Patience,
+    cadence: Cadence,
+    started: Instant,
 }
 
 impl Trainer {
@@ -42,50 +41,94 @@ impl Trainer {
     /// [`Error::Diverged`] where a loss is not finite (after `Finished` was emitted), a device that
     /// fails, or an observer's error.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
-        let pace = *self.pace();
-        let (steps_per_chunk, batches_per_submission) = match pace.chunk {
-            Chunk::Auto => (1, 1),
-            Chunk::Fixed(steps) => (steps as usize, usize::MAX),
-        };
-        let mut run = Run {
-            steps_per_chunk,
-            batches_per_submission,
-            trainer: self,
-            observers,
-            end: pace.total_steps,
-            ended: "done",
-            evaluations: Vec::new(),
-            best: f64::NEG_INFINITY,
-            last_finite: None,
-            diverged: None,
-            stepping: Duration::ZERO,
-            members: Members::default(),
-            patience: Patience::new(pace.early_stop),
-        };
+        let info = self.info().clone();
+        let mut run = Run::new(self, RunState::new(self.done()), observers);
+        run.emit(&Event::Started(&info))?;
+        run.train()
+    }
+
+    /// Trains from a checkpoint to the end of this trainer's length, as [`Trainer::run`] would have
+    /// gone on: to the same bits on the same adapter, under the same schedule. Observers hear
+    /// [`Event::Resumed`] in the place of [`Event::Started`].
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a checkpoint of another model, optimizer or data set; and as
+    /// [`Trainer::run`].
+    pub fn resume(
+        &mut self,
+        checkpoint: &Checkpoint,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Summary> {
+        let checkpoint = self.take_up(checkpoint)?;
+        let mut run = Run::new(self, checkpoint.run.clone(), observers);
+        run.emit(&Event::Resumed(&checkpoint))?;
         run.train()
     }
 }
 
-impl Run<'_, '_> {
+impl<'a, 'b> Run<'a, 'b> {
+    fn new(
+        trainer: &'a mut Trainer,
+        state: RunState,
+        observers: &'a mut [&'b mut dyn Observer],
+    ) -> Self {
+        let kept = observers
+            .iter()
+            .any(|observer| observer.keeps_checkpoints());
+        let every = match kept {
+            true => trainer.pace().checkpoint.every,
+            false => Every::Never,
+        };
+        let (steps_per_chunk, batches_per_submission) = match trainer.pace().chunk {
+            Chunk::Auto => (1, 1),
+            Chunk::Fixed(steps) => (steps as usize, usize::MAX),
+        };
+        Self {
+            end: trainer.pace().total_steps,
+            ended: Ended::Done,
+            planned: trainer.pace().total_steps,
+            state,
+            diverged: None,
+            steps_per_chunk,
+            batches_per_submission,
+            cadence: Cadence::new(every, trainer.steps_per_epoch()),
+            started: Instant::now(),
+            trainer,
+            observers,
+        }
+    }
+
     fn train(&mut self) -> Result<Summary> {
-        let started = Instant::now();
-        let first = self.trainer.done();
-        let info = self.trainer.info().clone();
-        self.emit(&Event::Started(&info))?;
+        if !self.state.attended {
+            self.attend()?;
+        } else if self.state.patience.is_spent(self.trainer.pace().early_stop) {
+            // It had ended, and was killed before it could say so.
+            (self.end, self.ended) = (self.trainer.done(), Ended::Stopped);
+        }
         while self.trainer.done() < self.end && self.diverged.is_none() {
             let stop = self.next_stop();
-            self.train_to(stop)?;
-            let at_stop = self.trainer.done() == stop;
-            if at_stop && self.diverged.is_none() && self.ended != "interrupted" {
-                self.at_stop(stop)?;
+            let stop = self.train_to(stop)?;
+            self.state.attended = false;
+            if self.diverged.is_some() || self.ended == Ended::Interrupted {
+                break;
+            }
+            if self.trainer.done() == stop {
+                self.attend()?;
+            }
+            let (done, schedule) = (self.trainer.done(), self.trainer.schedule());
+            if done < self.end && self.cadence.falls_on(done, schedule) {
+                self.checkpoint()?;
             }
         }
+        if self.diverged.is_none() {
+            self.checkpoint()?;
+        }
         // A run in which no cycle ended is one cycle.
-        let complete = ["done", "stopped"].contains(&self.ended);
-        if complete && self.members.cycles == 0 && self.trainer.done() > first {
+        let trained = self.trainer.done() > self.state.first;
+        if self.ended.is_complete() && self.state.members.cycles == 0 && trained {
             self.low_point()?;
         }
-        let summary = self.summary(first, started)?;
+        let summary = self.summary()?;
         if self.diverged.is_none() {
             let weights = self.trainer.weights()?;
             self.emit(&Event::Trained(&weights))?;
@@ -102,10 +145,12 @@ impl Run<'_, '_> {
         let every = self.trainer.pace().eval_every.max(1);
         let next = (self.trainer.done() / every).saturating_add(1);
         let next = next.saturating_mul(every).min(self.end);
+        let (done, schedule) = (self.trainer.done(), self.trainer.schedule());
+        let next = self.cadence.next(done, next, schedule).unwrap_or(next);
         if !self.trainer.pace().cycle_end.is_on() {
             return next;
         }
-        let mut steps = self.trainer.done().saturating_add(1)..next;
+        let mut steps = done.saturating_add(1)..next;
         steps.find(|step| self.is_low(*step)).unwrap_or(next)
     }
 
@@ -116,6 +161,36 @@ impl Run<'_, '_> {
         last.is_some_and(|last| self.trainer.schedule().cycle_end(last) == Some(step))
     }
 
+    /// Does what happens besides training at the step where the trainer stands.
+    fn attend(&mut self) -> Result<()> {
+        self.at_stop(self.trainer.done())?;
+        self.state.attended = true;
+        Ok(())
+    }
+
+    /// Hands a checkpoint to those who keep it. Weights that are no longer finite make none: the
+    /// next step says so.
+    fn checkpoint(&mut self) -> Result<()> {
+        if !self.cadence.is_on() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut run = self.state.clone();
+        run.lasted += self.started.elapsed();
+        let checkpoint = self.trainer.checkpoint(run)?;
+        if checkpoint.state.is_finite() {
+            let keep = self.trainer.pace().checkpoint.keep;
+            self.emit(&Event::Checkpoint {
+                checkpoint: &checkpoint,
+                keep,
+            })?;
+        }
+        let step = self.trainer.done();
+        log::info!("the checkpoint of step {step} took {:?}", begun.elapsed());
+        self.cadence.taken(begun);
+        Ok(())
+    }
+
     /// What happens besides training when `stop` steps are done.
     fn at_stop(&mut self, stop: u64) -> Result<()> {
         let regular = stop.is_multiple_of(self.trainer.pace().eval_every.max(1));
@@ -124,15 +199,17 @@ impl Run<'_, '_> {
         }
         // An evaluation only because the run ends would not be there in a longer run.
         let judge = self.judge();
-        if let (true, Some(evaluation)) =
-            (regular, self.evaluations.iter().find(|e| e.split == judge))
-        {
+        if let (true, Some(evaluation)) = (
+            regular,
+            self.state.evaluations.iter().find(|e| e.split == judge),
+        ) {
             self.trainer.observe(evaluation.loss);
             let (schedule, loss) = (self.trainer.schedule(), evaluation.loss);
-            if let Some(best) = self.patience.is_over(schedule, stop, loss)
-                && stop < self.end
+            let (allowed, patience) = (self.trainer.pace().early_stop, &mut self.state.patience);
+            if let Some(best) = patience.is_over(allowed, schedule, stop, loss)
+                && stop < self.planned
             {
-                (self.end, self.ended) = (stop, "stopped");
+                (self.end, self.ended) = (stop, Ended::Stopped);
                 self.emit(&Event::EarlyStop { step: stop, best })?;
             }
         }
@@ -147,8 +224,8 @@ impl Run<'_, '_> {
         if !self.trainer.pace().cycle_end.is_on() {
             return Ok(());
         }
-        let now = (self.judge(), self.stepping.as_secs_f64());
-        let Some(low) = self.trainer.low_point(&mut self.members, now)? else {
+        let now = (self.judge(), self.state.stepping.as_secs_f64());
+        let Some(low) = self.trainer.low_point(&mut self.state.members, now)? else {
             return Ok(());
         };
         self.emit(&Event::LowPoint {
@@ -167,12 +244,15 @@ impl Run<'_, '_> {
     }
 
     /// Trains the steps up to `stop`, chunk by chunk, with the next chunk submitted before the
-    /// last one's results are read.
-    fn train_to(&mut self, stop: u64) -> Result<()> {
+    /// last one's results are read; or to where the clock wants a checkpoint, which it gives.
+    fn train_to(&mut self, mut stop: u64) -> Result<u64> {
         let mut in_flight: VecDeque<(InFlight, usize)> = VecDeque::new();
         let mut submitted = self.trainer.done();
+        let least = submitted + 1;
         let mut mark = Instant::now();
         loop {
+            let clock = self.cadence.stop(submitted.max(least));
+            stop = stop.min(clock.unwrap_or(stop));
             let end = stop.min(self.end).max(submitted);
             let wanted = self.steps_per_chunk.min(self.trainer.longest_chunk());
             let count = (end - submitted).min(wanted as u64) as usize;
@@ -192,14 +272,14 @@ impl Run<'_, '_> {
             let records = self.trainer.collect(chunk)?;
             let took = mark.elapsed();
             mark = Instant::now();
-            self.stepping += took;
+            self.state.stepping += took;
             self.adapt(took, count);
             if self.diverged.is_none() {
                 self.trainer.set_done(self.trainer.done() + count as u64);
                 self.report(&records)?;
             }
         }
-        Ok(())
+        Ok(stop)
     }
 
     /// Chooses the length of the next chunk; never changes a result.
@@ -220,14 +300,14 @@ impl Run<'_, '_> {
         let bad = records.iter().position(|record| !record.loss.is_finite());
         let good = &records[..bad.unwrap_or(records.len())];
         if let Some(last) = good.last() {
-            self.last_finite = Some(last.loss);
+            self.state.last_finite = Some(last.loss);
         }
         // The step that diverged is shown as well.
         let shown = &records[..bad.map_or(records.len(), |at| at + 1)];
         self.emit(&Event::Steps(shown))?;
         if let Some(at) = bad {
             self.diverged = Some(records[at]);
-            self.ended = "diverged";
+            self.ended = Ended::Diverged;
             self.trainer.set_done(records[at].step + 1);
             return self.emit(&Event::Diverged {
                 step: records[at].step,
@@ -253,13 +333,12 @@ impl Run<'_, '_> {
     fn evaluate(&mut self) -> Result<()> {
         let judge = self.judge();
         for evaluation in self.trainer.evaluate_all()? {
-            self.evaluations.retain(|e| e.split != evaluation.split);
-            self.evaluations.push(evaluation);
+            let better = self.state.take(evaluation, judge);
             self.emit(&Event::Evaluated(&evaluation))?;
-            if evaluation.split == judge && evaluation.accuracy > self.best {
-                self.best = evaluation.accuracy;
+            if better {
                 let weights = self.trainer.weights()?;
                 self.emit(&Event::Best(&evaluation, &weights))?;
+                self.state.best_weights = self.cadence.is_on().then_some(weights);
             }
         }
         Ok(())
@@ -269,8 +348,8 @@ impl Run<'_, '_> {
         for observer in self.observers.iter_mut() {
             let (end, ended) = match observer.on(event)? {
                 Flow::Continue => continue,
-                Flow::StopAfter(step) => (step.saturating_add(1), "stopped"),
-                Flow::Interrupt => (0, "interrupted"),
+                Flow::StopAfter(step) => (step.saturating_add(1), Ended::Stopped),
+                Flow::Interrupt => (0, Ended::Interrupted),
             };
             // Steps that are done stay done.
             let end = end.max(self.trainer.done());
@@ -278,22 +357,29 @@ impl Run<'_, '_> {
                 self.end = end;
                 self.ended = ended;
             }
+            if ended == Ended::Stopped {
+                self.planned = self.planned.min(end);
+            }
         }
         Ok(())
     }
 
-    fn summary(&mut self, first: u64, started: Instant) -> Result<Summary> {
-        let complete = ["done", "stopped"].contains(&self.ended);
-        let outcomes = if complete {
+    fn summary(&mut self) -> Result<Summary> {
+        let outcomes = if self.ended.is_complete() {
             let (evaluation, outcomes) = self.trainer.evaluate(Split::Test)?;
-            if !self.evaluations.iter().any(|e| e.step == evaluation.step) {
+            if !self
+                .state
+                .evaluations
+                .iter()
+                .any(|e| e.step == evaluation.step)
+            {
                 self.evaluate()?;
             }
             outcomes
         } else {
             Vec::new()
         };
-        let steps = self.trainer.done() - first;
+        let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
             (Vec::new(), Vec::new())
         } else {
@@ -304,10 +390,10 @@ impl Run<'_, '_> {
         };
         Ok(Summary {
             steps,
-            ended: self.ended.into(),
-            seconds: started.elapsed().as_secs_f64(),
-            steps_per_second: steps as f64 / self.stepping.as_secs_f64().max(1e-9),
-            evaluations: self.evaluations.clone(),
+            ended: self.ended,
+            seconds: (self.state.lasted + self.started.elapsed()).as_secs_f64(),
+            steps_per_second: steps as f64 / self.state.stepping.as_secs_f64().max(1e-9),
+            evaluations: self.state.evaluations.clone(),
             confusion,
             mistakes,
             augmented: self.trainer.augmented()?,
@@ -325,6 +411,7 @@ impl Run<'_, '_> {
             }
             .into(),
             last: self
+                .state
                 .last_finite
                 .map(|loss| format!("; the last finite loss was {loss:.4}"))
                 .unwrap_or_default(),

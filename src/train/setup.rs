@@ -1,9 +1,9 @@
 //! What follows from a configuration and a data set on a device, before anything is laid out there.
 
 use super::evaluate::{EVALUATION_SLOTS, evaluation_batch};
-use super::event::RunInfo;
 use super::feed::is_resident;
-use crate::config::{self, Chunk, Config, CycleEnd, Settled};
+use super::record::RunInfo;
+use crate::config::{self, Checkpoints, Chunk, Config, CycleEnd, Settled};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -25,6 +25,7 @@ pub(super) struct Pace {
     pub(super) early_stop: u64,
     pub(super) chunk: Chunk,
     pub(super) cycle_end: CycleEnd,
+    pub(super) checkpoint: Checkpoints,
 }
 
 /// What follows from a configuration and a data set on a device.
@@ -99,9 +100,13 @@ impl Pace {
             early_stop: config.train.early_stop,
             chunk: config.train.chunk,
             cycle_end: config.cycle_end,
+            checkpoint: config.checkpoint,
         }
     }
 }
+
+/// The key in `[run]` of what tells the samples apart from others.
+const FINGERPRINT: &str = "data";
 
 /// What is worth knowing about a run besides its configuration: the table `[run]` of its
 /// `config.toml`.
@@ -112,7 +117,7 @@ pub(super) fn about(gpu: &Gpu, dataset: &Dataset) -> Result<toml::Table> {
         ("adapter", adapter.name),
         ("driver", adapter.driver),
         ("kernels", adapter.class),
-        ("data", dataset.fingerprint()?),
+        (FINGERPRINT, dataset.fingerprint()?),
     ];
     let about = about.into_iter();
     Ok(about
@@ -155,6 +160,10 @@ pub(super) fn run_info(
         steps_per_epoch: settled.steps_per_epoch,
         total_steps: settled.total_steps,
         config: config_text(settled, about),
+        asked: config.to_toml(),
+        init: None,
+        fingerprint: about[FINGERPRINT].as_str().unwrap_or_default().into(),
+        changes: Vec::new(),
     }
 }
 

@@ -110,6 +110,10 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("train.log_every", "7", "log_every = 7"),
     ("train.chunk", "32", "chunk = 32"),
     ("train.chunk", "auto", "chunk = \"auto\""),
+    ("checkpoint.every", "1 cycle", "every = \"1 cycle\""),
+    ("checkpoint.every", "600 s", "every = \"10 min\""),
+    ("checkpoint.every", "0", "every = 0"),
+    ("checkpoint.keep", "5", "keep = 5"),
 ];
 
 #[test]

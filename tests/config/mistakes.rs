@@ -194,7 +194,7 @@ const GALLERY: &[(&str, &[&str], &[&str])] = &[
     ("seed = 1\nseed = 2\n", &[], &["this is not TOML: duplicate key", "run.toml:2:1"]),
     ("sed = 1\n", &[], &["unknown key sed", "did you mean `seed`?"]),
     ("[optimiser]\n", &[], &["unknown key optimiser", "did you mean `optimizer`?"]),
-    ("banana = 1\n", &[], &["unknown key banana", "`schedule`, `train`, `cycle_end` and `run`"]),
+    ("banana = 1\n", &[], &["unknown key banana", "`train`, `cycle_end`, `checkpoint` and `run`"]),
     ("lr = 1\n", &[], &["unknown key lr", "did you mean `schedule.lr`?"]),
     ("momentum = 1\n", &[], &["did you mean `optimizer.momentum`?"]),
     ("[train]\nepoch = 1\n", &[], &["unknown key train.epoch", "did you mean `epochs`?"]),

@@ -1,15 +1,17 @@
 //! Comparisons: runs that are alike but for what is compared, kept as they end; and statements that
 //! are right about data whose truth is known.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Mutex;
 
-use wavetrain::Error;
+use wavetrain::disk::Disk;
 use wavetrain::lab::compare::{
     self, Interval, Point, Record, Settings, Statement, Store, Takes, Variant, statistics,
 };
 use wavetrain::rng::{Key, Stream};
 use wavetrain::schedule::POLICIES;
+use wavetrain::train::State;
 
 use super::fixture::{Setup, data, gpu};
 
@@ -225,13 +227,9 @@ fn variants(rates: &[&str]) -> Vec<Variant> {
     rates.iter().map(variant).collect()
 }
 
-fn write(path: &Path, bytes: &[u8]) -> wavetrain::Result<()> {
-    std::fs::write(path, bytes).map_err(Error::io(path, "writing"))
-}
-
 fn compared(folder: &Path, rates: &[&str], workers: usize) -> (Vec<Record>, usize) {
     let settings = Settings::new(2, 24, None).unwrap();
-    let (variants, store) = (variants(rates), Store::new(folder, &write));
+    let (variants, store) = (variants(rates), Store::new(folder));
     store.begin(&variants, &settings).unwrap();
     let ran = Mutex::new(0);
     let count = |_: usize, all: usize, _: &str| {
@@ -274,10 +272,59 @@ fn runs_differ_in_nothing_but_what_is_compared_and_go_on_where_they_were() {
     assert_eq!((&again, ran), (&records, 1));
 }
 
+/// The disk is full when a run is over: what was kept of it in the middle is gone on from.
+#[test]
+fn a_run_that_was_interrupted_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let rates = ["0.05", "0.1"];
+    let (whole, _) = compared(tempfile::tempdir().unwrap().path(), &rates, 1);
+    let full = Disk::failing(|_, path| match path.ends_with("01-01.json") {
+        true => Err(ErrorKind::StorageFull.into()),
+        false => Ok(()),
+    });
+    let settings = Settings::new(2, 24, None).unwrap();
+    let (variants, store) = (variants(&rates), Store::new(folder.path()).on(full));
+    store.begin(&variants, &settings).unwrap();
+    let open = || Ok(gpu());
+    let error = compare::run(&variants, &settings, &store, 1, &open, &|_, _, _| {}).unwrap_err();
+    assert!(error.to_string().contains("01-01.json"), "{error}");
+
+    // A mark in what was kept shows that nothing before it is done again.
+    let half = folder.path().join("runs/01-01.safetensors");
+    let bytes = std::fs::read(&half).unwrap();
+    let (state, mut record): (State, Record) = State::from_bytes_with(&bytes).unwrap();
+    assert!(state.done > 0 && record.curve.len() as u64 == state.done);
+    record.curve[0].accuracy = 0.123;
+    std::fs::write(&half, state.to_bytes_with(&record).unwrap()).unwrap();
+    let (mut again, _) = compared(folder.path(), &rates, 1);
+    assert_eq!(again[0].curve[0].accuracy, 0.123);
+    again[0].curve[0] = whole[0].curve[0];
+    assert_eq!(again, whole);
+    assert!(!half.exists());
+    // What is not whole is not gone on from.
+    std::fs::remove_file(folder.path().join("runs/01-01.json")).unwrap();
+    std::fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(compared(folder.path(), &rates, 1), (whole, 1));
+}
+
+/// Two at once share the runs: each is done by one of them.
+#[test]
+fn two_in_one_folder_share_the_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let rates = ["0.05", "0.1", "0.2"];
+    let (whole, _) = compared(tempfile::tempdir().unwrap().path(), &rates, 1);
+    let one = || compared(folder.path(), &rates, 1);
+    let (first, second) = std::thread::scope(|scope| {
+        let other = scope.spawn(one);
+        (one(), other.join().unwrap())
+    });
+    assert_eq!((&first.0, &second.0), (&whole, &whole));
+}
+
 #[test]
 fn a_folder_of_another_comparison_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::new(folder.path(), &write);
+    let store = Store::new(folder.path());
     let settings = Settings::new(2, 24, None).unwrap();
     assert!(!Store::exists(folder.path()));
     store.begin(&variants(&["0.05", "0.1"]), &settings).unwrap();

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use wavetrain::disk::Disk;
 use wavetrain::error::{Error, Result};
 use wavetrain::report::folder::{self, RunFolder};
 use wavetrain::report::listing;
@@ -308,13 +309,15 @@ fn open_wants_a_run() {
 fn files_are_replaced_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
-    folder::write_atomically(&path, b"first").unwrap();
-    folder::write_atomically(&path, b"second").unwrap();
+    Disk::default().replace(&path, b"first").unwrap();
+    Disk::default().replace(&path, b"second").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"second");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     // Where the file cannot be put, nothing is left behind.
     fs::create_dir(dir.path().join("folder")).unwrap();
-    let error = folder::write_atomically(&dir.path().join("folder"), b"x").unwrap_err();
+    let error = Disk::default()
+        .replace(&dir.path().join("folder"), b"x")
+        .unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     // An ordinary file, not a private one.

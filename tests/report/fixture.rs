@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use wavetrain::report::folder::RunFolder;
 use wavetrain::report::record::Recorder;
 use wavetrain::train::event::{
-    AdapterSummary, Augmented, Evaluation, Event, LayerRow, Mistake, Observer as _, RunInfo, Split,
-    StepRecord, Summary,
+    AdapterSummary, Augmented, Ended, Evaluation, Event, LayerRow, Mistake, Observer as _, RunInfo,
+    Split, StepRecord, Summary,
 };
 
 /// A run before it is written to a folder.
@@ -78,6 +78,10 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
                  [\"flatten\", { linear = 256 }, \"relu\", { linear = 10 }]\n\n[schedule]\npolicy = \
                  \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.1\n"
             .into(),
+        asked: String::new(),
+        init: None,
+        fingerprint: String::new(),
+        changes: Vec::new(),
     }
 }
 
@@ -193,7 +197,7 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
         .collect();
     Summary {
         steps,
-        ended: "done".into(),
+        ended: Ended::Done,
         seconds: steps as f64 / 151.0,
         steps_per_second: 163.42,
         evaluations: last.into_iter().collect(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use wavetrain::error::Error;
 use wavetrain::page::write_page;
 use wavetrain::report::folder;
-use wavetrain::train::event::{Evaluation, Split};
+use wavetrain::train::event::{Ended, Evaluation, Split};
 
 use crate::fixture::{self, Run};
 
@@ -197,7 +197,7 @@ fn a_run_that_diverged_says_so_at_the_top() {
         };
     }
     if let Some(summary) = &mut run.summary {
-        summary.ended = "diverged".into();
+        summary.ended = Ended::Diverged;
         summary.confusion.clear();
         summary.mistakes.clear();
     }
@@ -220,9 +220,12 @@ fn a_run_that_diverged_says_so_at_the_top() {
 fn runs_that_ended_early_say_so_at_the_top() {
     let mut run = fixture::run(10, 900, 785);
     run.info.total_steps = 3140;
-    for (ended, title) in [("interrupted", "Interrupted"), ("stopped", "Stopped early")] {
+    for (ended, title) in [
+        (Ended::Interrupted, "Interrupted"),
+        (Ended::Stopped, "Stopped early"),
+    ] {
         if let Some(summary) = &mut run.summary {
-            summary.ended = ended.into();
+            summary.ended = ended;
         }
         let page = run.page();
         let banner = between(&page, "class=\"banner", "</p>");

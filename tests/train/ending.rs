@@ -1,7 +1,7 @@
 //! How runs end: done, stopped by an observer, interrupted, diverged; and what observers hear.
 
 use wavetrain::error::Error;
-use wavetrain::train::Flow;
+use wavetrain::train::{Ended, Flow};
 
 use super::fixture::{Keeper, Setup, data, gpu};
 
@@ -40,7 +40,7 @@ fn observers_hear_everything_in_order() {
     ];
     assert_eq!(names, wanted);
     assert_eq!(keeper.chunks, [5, 2, 5, 2, 5, 2]);
-    assert_eq!((summary.steps, summary.ended.as_str()), (21, "done"));
+    assert_eq!((summary.steps, summary.ended), (21, Ended::Done));
     assert_eq!(keeper.summary, Some(summary));
     let epochs: Vec<u64> = keeper.records.iter().map(|record| record.epoch).collect();
     assert_eq!(epochs, [[0; 7], [1; 7], [2; 7]].concat());
@@ -57,10 +57,7 @@ fn an_observer_stops_a_run_after_a_step() {
         };
         let summary = trainer.run(&mut [&mut keeper]).unwrap();
         assert_eq!(keeper.records.len() as u64, last + 1, "chunk {chunk}");
-        assert_eq!(
-            (summary.steps, summary.ended.as_str()),
-            (last + 1, "stopped")
-        );
+        assert_eq!((summary.steps, summary.ended), (last + 1, Ended::Stopped));
         assert_eq!(summary.evaluations[0].step, last + 1);
         assert_eq!(keeper.names.last().unwrap(), "finished");
     }
@@ -84,7 +81,7 @@ fn an_interrupted_run_keeps_what_is_done_and_evaluates_nothing() {
         ..Keeper::default()
     };
     let summary = trainer.run(&mut [&mut keeper]).unwrap();
-    assert_eq!(summary.ended, "interrupted");
+    assert_eq!(summary.ended, Ended::Interrupted);
     assert!(keeper.evaluations.is_empty() && summary.evaluations.is_empty());
     assert_eq!(summary.steps as usize, keeper.records.len());
     assert!(summary.steps < 40);
@@ -143,10 +140,7 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_step_and_rate() {
         assert!(keeper.names.contains(&diverged) && !keeper.names.contains(&"trained".to_owned()));
         assert_eq!(keeper.names.last().unwrap(), "finished");
         let summary = keeper.summary.unwrap();
-        assert_eq!(
-            (summary.ended.as_str(), summary.steps),
-            ("diverged", step + 1)
-        );
+        assert_eq!((summary.ended, summary.steps), (Ended::Diverged, step + 1));
         steps.push(step);
     }
     assert_eq!(

@@ -1,6 +1,6 @@
 //! A schedule that depends on evaluations, in a run.
 
-use wavetrain::train::Split;
+use wavetrain::train::{Ended, Split};
 
 use super::fixture::{Keeper, Setup, bits, data, gpu, weight_bits};
 
@@ -81,7 +81,7 @@ fn a_run_stops_early_but_not_while_the_rate_rises() {
     let mut keeper = Keeper::default();
     let mut trainer = flat.trainer(gpu(), data(100, 6));
     let summary = trainer.run(&mut [&mut keeper]).unwrap();
-    assert_eq!((summary.steps, summary.ended.as_str()), (20, "stopped"));
+    assert_eq!((summary.steps, summary.ended), (20, Ended::Stopped));
     assert_eq!(keeper.records.len(), 20);
 
     // Rates that do nothing in f32 weights, up for 20 steps and down for 20: the evaluations at 25,
@@ -92,5 +92,5 @@ fn a_run_stops_early_but_not_while_the_rate_rises() {
         ..flat
     };
     let summary = cycled.trainer(gpu(), data(100, 6)).run(&mut []).unwrap();
-    assert_eq!((summary.steps, summary.ended.as_str()), (35, "stopped"));
+    assert_eq!((summary.steps, summary.ended), (35, Ended::Stopped));
 }

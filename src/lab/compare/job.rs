@@ -1,10 +1,11 @@
 //! One run of a comparison.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, Settings, Variant};
+use super::{Job, Settings, Store, Variant};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::train::{Split, Trainer};
@@ -84,7 +85,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    pub(super) fn run(&mut self, (variant, seed): Job) -> Result<Record> {
+    /// Does a job, from where the store has kept it in the middle.
+    pub(super) fn run(&mut self, job: Job, store: &Store) -> Result<Record> {
+        let (variant, seed) = job;
         let settled = &self.variants[variant].settled;
         let (first, order) = (settled.config.seed, settled.config.data.seed);
         let settings = *self.settings;
@@ -99,7 +102,18 @@ impl<'a> Worker<'a> {
             test: 1.0 / classes as f64,
             diverged: None,
         };
+        if let Some((state, half)) = store.half(job) {
+            trainer.restore(&state)?;
+            record = half;
+        }
+        let (mut kept, mut took) = (Instant::now(), Duration::ZERO);
         while trainer.done() < settings.steps && record.diverged.is_none() {
+            // Kept runs cost 2 % at most.
+            if trainer.done() > 0 && kept.elapsed() > took * 50 {
+                let begun = Instant::now();
+                store.keep_half(&trainer.state()?, &record)?;
+                (kept, took) = (Instant::now(), begun.elapsed());
+            }
             let steps = settings.every.min(settings.steps - trainer.done());
             let records = trainer.advance(steps, CHUNK)?;
             let bad = records.iter().find(|record| !record.loss.is_finite());

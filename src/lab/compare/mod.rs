@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::config::Settled;
 use crate::data::Dataset;
+use crate::disk::Lock;
 use crate::error::{Error, Result};
 
 pub use job::{Point, Record};
@@ -41,7 +42,8 @@ pub struct Variant {
 type Job = (usize, u64);
 
 /// Runs every variant under every seed, except for the runs that `store` has already; each run is
-/// written as soon as it is over. `watch` is told the jobs done and all, and what runs next.
+/// written as soon as it is over, and goes on where it was if it is interrupted. Other processes may
+/// do the same in the same folder: each run is done by one of them. `watch` is told the jobs done and all, and what runs next.
 ///
 /// `open` gives a device for each worker; `workers` run side by side.
 ///
@@ -62,19 +64,42 @@ pub fn run(
         .filter(|(v, s)| !done.iter().any(|r| r.variant == *v && r.seed_number == *s))
         .collect();
     let queue = Mutex::new(missing);
+    // What other processes are at.
+    let elsewhere = Mutex::new(VecDeque::new());
     let finished = Mutex::new((done.len(), Vec::new()));
     let work = || -> Result<()> {
         let mut worker = job::Worker::new(variants, settings, open);
-        while let Some(job) = lock(&queue).pop_front() {
-            let name = format!("{}, seed {}", variants[job.0].name, job.1 + 1);
-            watch(lock(&finished).0, all, &name);
-            let record = worker.run(job)?;
+        let mut finish = |job: Job, _held: Lock, name: &str| -> Result<()> {
+            watch(lock(&finished).0, all, name);
+            // Another process may have done it in the meantime.
+            let record = match store.record(job)? {
+                Some(record) => record,
+                None => worker.run(job, store)?,
+            };
             store.keep(&record)?;
             let mut finished = lock(&finished);
             finished.0 += 1;
             finished.1.push(record);
+            Ok(())
+        };
+        let name = |job: Job| format!("{}, seed {}", variants[job.0].name, job.1 + 1);
+        loop {
+            let Some(job) = lock(&queue).pop_front() else {
+                break;
+            };
+            match store.lock(job)? {
+                Some(held) => finish(job, held, &name(job))?,
+                None => lock(&elsewhere).push_back(job),
+            }
         }
-        Ok(())
+        loop {
+            let Some(job) = lock(&elsewhere).pop_front() else {
+                return Ok(());
+            };
+            let waits = format!("{}, which another process is at", name(job));
+            watch(lock(&finished).0, all, &waits);
+            finish(job, store.wait(job)?, &name(job))?;
+        }
     };
     let ended: Vec<Result<()>> = std::thread::scope(|scope| {
         let workers = (0..workers.max(1)).map(|_| scope.spawn(work));

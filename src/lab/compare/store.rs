@@ -1,13 +1,15 @@
-//! The folder of a comparison: each run is kept as soon as it is over, so that an interrupted
-//! comparison goes on where it was.
+//! The folder of a comparison: each run is kept as soon as it is over, and now and then while it goes
+//! on, so that an interrupted comparison goes on where it was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Settings, Variant};
+use super::{Job, Record, Settings, Variant};
+use crate::disk::{Disk, Lock};
 use crate::error::{Error, Result};
+use crate::train::State;
 
 /// What a comparison is of: if this is the same, runs are of the same comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,32 +26,33 @@ struct Planned {
     config: String,
 }
 
-/// Where runs are kept. How files are written is the caller's affair: a function that replaces a file
-/// as a whole.
-pub struct Store<'a> {
+/// Where runs are kept. Several processes may work in one folder: each run has a lock of its own.
+#[derive(Debug, Clone)]
+pub struct Store {
     folder: PathBuf,
-    write: &'a (dyn Fn(&Path, &[u8]) -> Result<()> + Sync),
-}
-
-impl std::fmt::Debug for Store<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("folder", &self.folder)
-            .finish_non_exhaustive()
-    }
+    disk: Disk,
 }
 
 const PLAN: &str = "plan.json";
 const RUNS: &str = "runs";
+/// Endings of the files of a run: one in the middle, and its lock.
+const HALF: &str = "safetensors";
+const LOCK: &str = "lock";
 
-impl<'a> Store<'a> {
+impl Store {
     /// The folder, whether it exists or not.
     #[must_use]
-    pub fn new(folder: &Path, write: &'a (dyn Fn(&Path, &[u8]) -> Result<()> + Sync)) -> Self {
+    pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            write,
+            disk: Disk::default(),
         }
+    }
+
+    /// The same on a disk of one's own: for tests of what happens when a write fails.
+    #[must_use]
+    pub fn on(self, disk: Disk) -> Self {
+        Self { disk, ..self }
     }
 
     /// Whether the folder holds a comparison.
@@ -84,8 +87,8 @@ impl<'a> Store<'a> {
             };
         }
         let runs = self.folder.join(RUNS);
-        fs::create_dir_all(&runs).map_err(Error::io(&runs, "making"))?;
-        (self.write)(&file, &json(&plan, &file)?)
+        self.disk.make_folder(&runs)?;
+        self.disk.replace(&file, &json(&plan, &file)?)
     }
 
     /// The runs that are there already.
@@ -96,29 +99,70 @@ impl<'a> Store<'a> {
         let mut records = Vec::new();
         for variant in 0..variants.len() {
             for seed in 0..settings.seeds {
-                let file = self.file(variant, seed);
-                if !file.is_file() {
-                    continue;
-                }
-                let bytes = fs::read(&file).map_err(Error::io(&file, "reading"))?;
-                let record = serde_json::from_slice(&bytes).map_err(|error| Error::Data {
-                    file: file.clone(),
-                    problem: format!("is no run of a comparison: {error}"),
-                    help: "remove the file: the run is done again".into(),
-                })?;
-                records.push(record);
+                records.extend(self.record((variant, seed))?);
             }
         }
         Ok(records)
     }
 
-    pub(super) fn keep(&self, record: &Record) -> Result<()> {
-        let file = self.file(record.variant, record.seed_number);
-        (self.write)(&file, &json(record, &file)?)
+    /// The run of a job, where it is there already.
+    ///
+    /// # Errors
+    /// As [`Store::records`].
+    pub(super) fn record(&self, job: Job) -> Result<Option<Record>> {
+        let file = self.file(job, "json");
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let bytes = fs::read(&file).map_err(Error::io(&file, "reading"))?;
+        let record = serde_json::from_slice(&bytes).map_err(|error| Error::Data {
+            file: file.clone(),
+            problem: format!("is no run of a comparison: {error}"),
+            help: "remove the file: the run is done again".into(),
+        })?;
+        Ok(Some(record))
     }
 
-    fn file(&self, variant: usize, seed: u64) -> PathBuf {
-        let name = format!("{:02}-{:02}.json", variant + 1, seed + 1);
+    /// Keeps a run that is over; what it went on from is no longer needed.
+    pub(super) fn keep(&self, record: &Record) -> Result<()> {
+        let job = (record.variant, record.seed_number);
+        let file = self.file(job, "json");
+        self.disk.replace(&file, &json(record, &file)?)?;
+        self.disk.remove(&self.file(job, HALF))?;
+        // Who has opened the lock's file by now finds the record first.
+        self.disk.remove(&self.file(job, LOCK))
+    }
+
+    /// Takes the lock of a job; `None` where another process is at it.
+    pub(super) fn lock(&self, job: Job) -> Result<Option<Lock>> {
+        Lock::take(&self.file(job, LOCK))
+    }
+
+    /// Takes the lock of a job as soon as no other process has it.
+    pub(super) fn wait(&self, job: Job) -> Result<Lock> {
+        Lock::wait(&self.file(job, LOCK))
+    }
+
+    /// Keeps a run in the middle, in the place of what was kept of it before.
+    pub(super) fn keep_half(&self, state: &State, record: &Record) -> Result<()> {
+        let job = (record.variant, record.seed_number);
+        let bytes = state.to_bytes_with(record)?;
+        self.disk.replace(&self.file(job, HALF), &bytes)
+    }
+
+    /// A run in the middle, where one was kept; what is not whole is not there.
+    pub(super) fn half(&self, job: Job) -> Option<(State, Record)> {
+        let file = self.file(job, HALF);
+        let bytes = fs::read(&file).ok()?;
+        State::from_bytes_with(&bytes)
+            .map_err(|problem| {
+                log::warn!("{}: {problem}; once more from its start", file.display())
+            })
+            .ok()
+    }
+
+    fn file(&self, (variant, seed): Job, kind: &str) -> PathBuf {
+        let name = format!("{:02}-{:02}.{kind}", variant + 1, seed + 1);
         self.folder.join(RUNS).join(name)
     }
 }

@@ -1,13 +1,11 @@
 //! What a page is made of: a run folder, read and checked.
 
-use serde::de::DeserializeOwned;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lab::find::RangeTest;
 use crate::report::folder::{METRICS, RANGE, RUN, RunFolder, SUMMARY};
 use crate::report::metrics::Metrics;
 use crate::report::summary::StoredSummary;
-use crate::train::event::{Evaluation, RunInfo, Split};
+use crate::train::event::{Ended, Evaluation, RunInfo, Split};
 
 /// Everything that a folder tells about its run.
 #[derive(Debug)]
@@ -37,19 +35,19 @@ pub(super) enum Ending {
 impl Run {
     /// Reads the folder alone.
     pub(super) fn read(folder: &RunFolder) -> Result<Self> {
-        let info = read_json(folder, RUN)?;
+        let info = folder.read_json(RUN)?;
         let metrics = if folder.file(METRICS).exists() {
             Metrics::read(&folder.file(METRICS))?
         } else {
             Metrics::default()
         };
         let summary = if folder.file(SUMMARY).exists() {
-            Some(read_json(folder, SUMMARY)?)
+            Some(folder.read_json(SUMMARY)?)
         } else {
             None
         };
         let range = if folder.file(RANGE).exists() {
-            Some(read_json(folder, RANGE)?)
+            Some(folder.read_json(RANGE)?)
         } else {
             None
         };
@@ -65,11 +63,11 @@ impl Run {
     pub(super) fn ending(&self) -> Ending {
         let first = self.metrics.steps.iter().find(|s| !s.loss.is_finite());
         let diverged = first.map(|step| (step.step, step.lr));
-        match self.summary.as_ref().map(|summary| summary.ended.as_str()) {
-            Some("diverged") => Ending::Diverged(diverged),
-            Some("interrupted") => Ending::Interrupted,
-            Some("stopped") => Ending::Stopped,
-            Some(_) => Ending::Done,
+        match self.summary.as_ref().map(|summary| summary.ended) {
+            Some(Ended::Diverged) => Ending::Diverged(diverged),
+            Some(Ended::Interrupted) => Ending::Interrupted,
+            Some(Ended::Stopped) => Ending::Stopped,
+            Some(Ended::Done) => Ending::Done,
             None if diverged.is_some() => Ending::Diverged(diverged),
             None => Ending::Unfinished,
         }
@@ -116,14 +114,4 @@ impl Run {
         let layers = self.info.layers.iter();
         layers.fold(0, |sum, layer| sum.saturating_add(layer.parameters))
     }
-}
-
-fn read_json<T: DeserializeOwned>(folder: &RunFolder, name: &str) -> Result<T> {
-    let path = folder.file(name);
-    let text = std::fs::read(&path).map_err(Error::io(&path, "reading"))?;
-    serde_json::from_slice(&text).map_err(|error| Error::Data {
-        file: path,
-        problem: format!("is not the {name} of a run: {error}"),
-        help: "take the file from a copy of the run folder, or train again".into(),
-    })
 }

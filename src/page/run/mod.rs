@@ -30,8 +30,11 @@ use data::Charts;
 /// [`crate::error::Error::Output`] if the folder is not a run, [`crate::error::Error::Data`] if one of its files is
 /// broken, [`crate::error::Error::Io`] if one cannot be read or the page not be written.
 pub fn write_page(folder: &Path) -> Result<PathBuf> {
-    let folder = RunFolder::open(folder)?;
-    let page = render(&Run::read(&folder)?);
+    write(&RunFolder::open(folder)?)
+}
+
+fn write(folder: &RunFolder) -> Result<PathBuf> {
+    let page = render(&Run::read(folder)?);
     folder.write(PAGE, page.as_bytes())?;
     Ok(folder.file(PAGE))
 }
@@ -54,7 +57,7 @@ impl PageWriter {
 impl Observer for PageWriter {
     fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
         if let Event::Finished(_) = event {
-            write_page(self.folder.path())?;
+            write(&self.folder)?;
         }
         Ok(Flow::Continue)
     }

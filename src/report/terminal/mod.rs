@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Result;
 use crate::train::event::{
-    Evaluation, Event, Flow, LowPoint, Observer, RunInfo, StepRecord, Summary,
+    Ended, Evaluation, Event, Flow, LowPoint, Observer, RunInfo, StepRecord, Summary,
 };
 
 use super::folder::{CONFIG, METRICS, MODEL, PAGE};
@@ -209,12 +209,10 @@ impl<'w> Terminal<'w> {
             text.push_str(&plot::draw(&run.chart(), width, 14, style));
             text.push('\n');
         }
-        let (ink, ended) = match summary.ended.as_str() {
-            "done" => (Ink::Good, "done"),
-            "stopped" => (Ink::Warning, "stopped"),
-            "interrupted" => (Ink::Warning, "interrupted"),
-            "diverged" => (Ink::Bad, "diverged"),
-            other => (Ink::Label, other),
+        let ink = match summary.ended {
+            Ended::Done => Ink::Good,
+            Ended::Stopped | Ended::Interrupted => Ink::Warning,
+            Ended::Diverged => Ink::Bad,
         };
         let how = format!(
             "{} in {}, {} steps/s",
@@ -224,7 +222,7 @@ impl<'w> Terminal<'w> {
         );
         text.push_str(&format!(
             "{}{how}\n",
-            self.paint(ink, &format!("{ended:<10}"))
+            self.paint(ink, &format!("{:<10}", summary.ended.name()))
         ));
         for e in &summary.evaluations {
             let result = format!("accuracy {}, loss {}", percent(e.accuracy), loss(e.loss));
@@ -232,7 +230,7 @@ impl<'w> Terminal<'w> {
         }
         if let Some(folder) = &self.options.folder {
             // A diverged run writes no weights.
-            let written = |file: &str| file != MODEL || summary.ended != "diverged";
+            let written = |file: &str| file != MODEL || summary.ended != Ended::Diverged;
             let files = FILES.iter().filter(|(file, _)| written(file));
             for (i, (file, what)) in files.enumerate() {
                 let label = if i == 0 { "files" } else { "" };
@@ -257,6 +255,11 @@ impl Observer for Terminal<'_> {
     fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
         match event {
             Event::Started(info) => self.started(info),
+            Event::Resumed(checkpoint) => {
+                self.started(&checkpoint.info);
+                let line = self.line("resumed", &format!("from step {}", checkpoint.step()));
+                self.say(&line);
+            }
             Event::Steps(steps) => self.steps(steps),
             Event::Evaluated(evaluation) => self.evaluated(evaluation),
             Event::LowPoint { point, .. } => self.low_point(point),

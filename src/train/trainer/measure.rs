@@ -6,8 +6,9 @@ use super::Trainer;
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::evaluate::{Outcome, Streams, confusion, mistakes};
-use crate::train::event::{Evaluation, LowPoint, Mistake, Split};
-use crate::train::low_point::{Low, Members};
+use crate::train::low_point::Low;
+use crate::train::members::Members;
+use crate::train::record::{Evaluation, LowPoint, Mistake, Split};
 
 impl Trainer {
     /// Evaluates all parts that are evaluated: validation (where there is one) and test.
@@ -117,6 +118,7 @@ impl Trainer {
             let mean = members.mean_with(&self.network, &weights);
             let (accuracy, mean) = self.averaged(&mean, split)?;
             point.average = Some(accuracy);
+            members.average = Some(mean.clone());
             average = Some(mean);
         }
         Ok(Some(Low {

@@ -2,9 +2,8 @@
 //! are put together.
 
 mod measure;
+mod resume;
 mod state;
-
-pub use state::State;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -14,9 +13,9 @@ use super::augment::Strip;
 use super::chunk::{InFlight, Rates, Steps};
 use super::describe::Described;
 use super::evaluate::{EVALUATION_SLOTS, Pass};
-use super::event::{Augmented, RunInfo, StepRecord};
 use super::feed::Feed;
 use super::low_point::Statistics;
+use super::record::{Augmented, RunInfo, StepRecord};
 use super::setup::{self, Layout, Pace};
 use crate::config::{Config, Settled};
 use crate::data::{Dataset, Normalization};

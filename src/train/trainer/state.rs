@@ -7,30 +7,10 @@ use super::Trainer;
 use crate::config::Bounds;
 use crate::error::{Error, Result};
 use crate::kernel::plan::{Key, Role};
+use crate::model::{Tensor, Weights};
 use crate::schedule::Policy;
 use crate::train::setup;
-
-/// Everything that training changes. Random numbers have no state of their own: they are functions
-/// of the seed and the step, and so is the place in the data.
-///
-/// The schedule is not part of it, and is handed over by [`Trainer::set_schedule`]; what a policy
-/// with state was told of evaluations is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// The run's seed: initial weights, dropout, augmentation.
-    pub seed: u64,
-    /// The seed of the samples' order.
-    pub order_seed: u64,
-    /// Steps done: the place in the data, in the random streams and in the schedule.
-    pub done: u64,
-    /// Updates since the optimizer's states were zero.
-    pub updates: u64,
-    /// What the schedule was told: the steps done, and the bits of the loss as an f64.
-    pub observed: Vec<(u64, u64)>,
-    /// The bytes of the parameters, the optimizer's states and all running statistics, by their
-    /// buffers; padding included.
-    pub buffers: BTreeMap<Key, Vec<u8>>,
-}
+use crate::train::state::State;
 
 impl Trainer {
     /// Number of steps done since the trainer was made or begun.
@@ -68,17 +48,24 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn state(&self) -> Result<State> {
-        let buffers = self
-            .changing()
-            .map(|(key, _)| Ok((key.clone(), self.workshop.read(key)?)))
-            .collect::<Result<_>>()?;
+        let mut tensors = BTreeMap::new();
+        for (key, _) in self.changing() {
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&self.workshop.read(key)?);
+            if let Some(len) = self.state_len(key) {
+                let (shape, values) = (vec![len], values[..len].to_vec());
+                tensors.insert(key.to_string(), Tensor { shape, values });
+                continue;
+            }
+            let named = Weights::from_flat(&self.network, &values).tensors;
+            tensors.extend(named.into_iter().map(|(p, t)| (name_in(key, &p), t)));
+        }
         Ok(State {
             seed: self.seed,
             order_seed: self.feed.order.seed(),
             done: self.done,
             updates: self.done.wrapping_add(self.ahead),
             observed: self.observed.clone(),
-            buffers,
+            tensors,
         })
     }
 
@@ -88,22 +75,23 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] for the state of another model or optimizer; then nothing is changed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
-        let expected: BTreeMap<&Key, u64> = self.changing().collect();
-        let found = state.buffers.iter();
-        let found: BTreeMap<&Key, u64> = found
-            .map(|(key, bytes)| (key, bytes.len() as u64))
-            .collect();
-        if found != expected {
-            return Err(Error::Argument {
-                what: "state".into(),
-                found: listed(&found),
-                expected: listed(&expected),
-                help: "a state fits the trainer of the model and optimizer that it was taken from"
-                    .into(),
-            });
-        }
-        for (key, bytes) in &state.buffers {
-            self.workshop.write(key, bytes)?;
+        self.check_state(state)?;
+        for (key, _) in self.changing() {
+            if self.state_len(key).is_some() {
+                let values = &state.tensors[&key.to_string()].values;
+                self.workshop.write(key, bytemuck::cast_slice(values))?;
+                continue;
+            }
+            let parameters = self.network.parameters().iter();
+            let tensor = |p: &str| state.tensors[&name_in(key, p)].clone();
+            let weights = Weights {
+                tensors: parameters
+                    .map(|p| (p.name.clone(), tensor(&p.name)))
+                    .collect(),
+                ..Weights::default()
+            };
+            let flat = weights.flat(&self.network);
+            self.workshop.write(key, bytemuck::cast_slice(&flat))?;
         }
         self.seed = state.seed;
         self.feed.order.set_seed(state.order_seed);
@@ -112,6 +100,43 @@ impl Trainer {
         self.observed.clone_from(&state.observed);
         self.tell_all();
         Ok(())
+    }
+
+    /// The length of a layer's state; `None` for what lies as the parameters do.
+    fn state_len(&self, key: &Key) -> Option<usize> {
+        let Key::State(name) = key else { return None };
+        let states = self.network.states();
+        let state = states.iter().find(|state| state.name == *name)?;
+        Some(state.len)
+    }
+
+    /// Refuses the state of another model or optimizer, by the first tensor that differs.
+    fn check_state(&self, state: &State) -> Result<()> {
+        let mut expected: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (key, _) in self.changing() {
+            if let Some(len) = self.state_len(key) {
+                expected.insert(key.to_string(), vec![len]);
+                continue;
+            }
+            let parameters = self.network.parameters().iter();
+            expected.extend(parameters.map(|p| (name_in(key, &p.name), p.spec.shape.clone())));
+        }
+        let shape = |shape: Option<&Vec<usize>>| {
+            shape.map_or_else(|| "nothing".into(), |shape| format!("the shape {shape:?}"))
+        };
+        let found = |name: &String| state.tensors.get(name).map(|tensor| &tensor.shape);
+        let names = expected.keys().chain(state.tensors.keys());
+        let mut wrong = names.filter(|name| found(name) != expected.get(*name));
+        match wrong.next() {
+            None => Ok(()),
+            Some(name) => Err(Error::Argument {
+                what: format!("state, tensor `{name}`"),
+                found: shape(found(name)),
+                expected: shape(expected.get(name)),
+                help: "a state fits the trainer of the model and optimizer that it was taken from"
+                    .into(),
+            }),
+        }
     }
 
     /// Begins again at step 0 as a new trainer with this seed and this schedule would: initial
@@ -210,7 +235,10 @@ impl Trainer {
     }
 }
 
-fn listed(buffers: &BTreeMap<&Key, u64>) -> String {
-    let one = |(name, bytes): (&&Key, &u64)| format!("{name} ({bytes} bytes)");
-    buffers.iter().map(one).collect::<Vec<_>>().join(", ")
+/// The name in a state of what the buffer `key` holds of a parameter.
+fn name_in(key: &Key, parameter: &str) -> String {
+    match key {
+        Key::Optimizer(state) => format!("{state}/{parameter}"),
+        _ => parameter.to_owned(),
+    }
 }

@@ -1,0 +1,86 @@
+//! Signals that end a run: the first one lets it finish what it is at, the second one leaves at
+//! once.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts;
+use signal_hook::flag;
+
+use super::output;
+use crate::error::Result;
+use crate::train::{Event, Flow, Observer};
+
+/// Ctrl-C, the system's wish that the program ends, and the end of the terminal.
+#[cfg(unix)]
+const SIGNALS: [i32; 3] = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP];
+#[cfg(not(unix))]
+const SIGNALS: [i32; 2] = [consts::SIGINT, consts::SIGTERM];
+
+/// Ends the run when a signal came.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// The first signal; 0: none yet.
+    heard: Arc<AtomicUsize>,
+    told: bool,
+}
+
+impl Signals {
+    /// Listens from now on. Signals that were ignored when the program started (`nohup`, a shell's
+    /// `&`) stay ignored.
+    pub(super) fn listen() -> Self {
+        let (heard, again) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let ignored = ignored();
+        for signal in SIGNALS {
+            let listened = match ignored & 1 << (signal - 1) {
+                0 => one(signal, &heard, &again),
+                _ => Ok(()),
+            };
+            if let Err(error) = listened {
+                log::warn!("signal {signal} will end the program at once: {error}");
+            }
+        }
+        Self { heard, told: false }
+    }
+
+    /// The exit status of a run that a signal ended, as shells have it: 128 + the signal's number.
+    pub(super) fn status(&self) -> ExitCode {
+        let signal = self.heard.load(Ordering::SeqCst);
+        ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    }
+}
+
+/// What is registered first happens first: with the second signal the program ends.
+fn one(signal: i32, heard: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> io::Result<()> {
+    flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(again))?;
+    flag::register(signal, Arc::clone(again))?;
+    let number = usize::try_from(signal).unwrap_or_default();
+    flag::register_usize(signal, Arc::clone(heard), number)?;
+    Ok(())
+}
+
+/// The signals that are ignored, a bit each, the first one the lowest. Linux tells; where nobody
+/// does, none.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0))
+}
+
+impl Observer for Signals {
+    fn on(&mut self, _: &Event<'_>) -> Result<Flow> {
+        if self.heard.load(Ordering::SeqCst) == 0 {
+            return Ok(Flow::Continue);
+        }
+        if !self.told {
+            self.told = true;
+            output::interrupting();
+        }
+        Ok(Flow::Interrupt)
+    }
+}

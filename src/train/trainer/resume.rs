@@ -1,0 +1,103 @@
+//! What a trainer gives to a checkpoint, and takes from one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Trainer;
+use crate::error::{Error, Result};
+use crate::model::Weights;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::record::{Change, RunInfo};
+use crate::train::run_state::RunState;
+use crate::train::setup;
+
+impl Trainer {
+    /// The run as it stands, between two submissions.
+    pub(in crate::train) fn checkpoint(&self, run: RunState) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            state: self.state()?,
+            run,
+            info: self.info.clone(),
+            files: BTreeMap::new(),
+        })
+    }
+
+    /// Puts the state of a checkpoint back; gives the checkpoint as one of this trainer.
+    pub(in crate::train) fn take_up(&mut self, checkpoint: &Checkpoint) -> Result<Checkpoint> {
+        let (found, own) = (&checkpoint.info, &self.info);
+        let refuse = |what: &str, found: String, expected: String| {
+            Err(Error::Argument {
+                what: format!("checkpoint, {what}"),
+                found,
+                expected: format!("{expected}, as this trainer has it"),
+                help: "go on with what the run began with".into(),
+            })
+        };
+        if found.fingerprint != own.fingerprint {
+            let (found, own) = (found.fingerprint.clone(), own.fingerprint.clone());
+            return refuse("data", found, own);
+        }
+        let place = |info: &RunInfo| (info.batch, info.accumulate, info.samples);
+        if place(found) != place(own) {
+            let words = |info: &RunInfo| {
+                let [train, validation, test] = info.samples;
+                format!(
+                    "{} times {} of {train}, {validation} and {test} samples",
+                    info.accumulate, info.batch
+                )
+            };
+            return refuse("batch", words(found), words(own));
+        }
+        let about = found.config.split_once("\n[run]\n");
+        let about: toml::Table = about
+            .map_or("", |(_, about)| about)
+            .parse()
+            .unwrap_or_default();
+        self.restore(&checkpoint.state)?;
+        // What was "auto" is a number by now; where it comes from stays known.
+        if let Some(bounds) = about.get("bounds") {
+            self.set_about("bounds", bounds.clone());
+        }
+        self.info.init.clone_from(&checkpoint.info.init);
+        let mut checkpoint = Checkpoint {
+            info: self.info.clone(),
+            ..checkpoint.clone()
+        };
+        let run = &mut checkpoint.run;
+        let weights = [&mut run.best_weights, &mut run.members.average];
+        for weights in weights.into_iter().flatten() {
+            self.described.describe(weights);
+        }
+        Ok(checkpoint)
+    }
+
+    /// Begins with the weights in a file, and lets the run's description name it.
+    ///
+    /// # Errors
+    /// As [`Trainer::set_weights`].
+    pub fn start_from(&mut self, weights: &Weights, file: &Path) -> Result<()> {
+        self.set_weights(weights, file)?;
+        self.info.init = Some(file.to_owned());
+        let name = file.to_string_lossy().into_owned();
+        self.set_about("init", name.into());
+        Ok(())
+    }
+
+    /// Lets the run's description say what it was asked for in the beginning, and what has changed
+    /// since.
+    pub fn set_changes(&mut self, asked: String, changes: Vec<Change>) {
+        self.info.asked = asked;
+        let words = changes.iter().map(|change| change.to_string().into());
+        let words: Vec<toml::Value> = words.collect();
+        self.info.changes = changes;
+        if !words.is_empty() {
+            self.set_about("changes", toml::Value::Array(words));
+        }
+    }
+
+    /// Sets a key of the table `[run]` of the run's configuration.
+    fn set_about(&mut self, key: &str, value: toml::Value) {
+        self.about.insert(key.to_owned(), value);
+        self.info.config = setup::config_text(&self.settled, &self.about);
+    }
+}

@@ -1,0 +1,13 @@
+//! Runs that are interrupted go on to the same bits: after kills, after writes that fail, after
+//! signals; and what cannot be gone on from is refused by name.
+
+#[path = "../layers/adapter.rs"]
+mod adapter;
+mod faults;
+mod files;
+mod fixture;
+mod kills;
+mod library;
+mod refusals;
+mod replay;
+mod signals;

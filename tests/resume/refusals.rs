@@ -1,0 +1,321 @@
+//! What cannot be gone on from is refused in a sentence, and nothing is touched.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::fixture::{config, program, run, start, succeed, train};
+
+/// Every file of a folder with its bytes.
+fn all(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(all(&path)),
+            false => {
+                found.insert(path.clone(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Refused with exit status 2 and these words, with nothing touched.
+fn refused(command: Command, folder: &Path, words: &[&str]) {
+    let before = all(folder);
+    let (status, said) = run(command);
+    assert_eq!(status, 2, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(
+        all(folder).keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+    assert!(all(folder) == before, "files were changed");
+}
+
+#[test]
+fn what_cannot_be_gone_on_from_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 40);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let name = path.to_str().unwrap();
+    let resume = |more: &[&str]| program(&[&["train", "--resume", name], more].concat());
+    let set = |set: &str, more: &[&str]| resume(&[&["--set", set], more].concat());
+    let longer = ["--set", "train.steps=60"];
+
+    refused(resume(&[]), &path, &["is done: all its 40 steps"]);
+    refused(train(&config, &path), &path, &["is done: all its 40 steps"]);
+    refused(set("train.steps=30", &[]), &path, &["is done"]);
+    for (other, words) in [
+        ("seed=6", "seed: 6; expected 5"),
+        ("data.batch=8", "data.batch: 8; expected 16"),
+        ("data.validation=0.3", "data.validation: 0.3"),
+        (
+            "model.layers=[\"flatten\", { linear = 4 }]",
+            "model.layers: [",
+        ),
+        ("optimizer.weight_decay=0.5", "optimizer.weight_decay: 0.5"),
+    ] {
+        refused(set(other, &longer), &path, &[words, "as the run in"]);
+        refused(
+            set(other, &["--set", "train.steps=60", "--allow-changed"]),
+            &path,
+            &[words],
+        );
+    }
+    refused(
+        set("schedule.max_lr=0.02", &longer),
+        &path,
+        &["schedule.max_lr: 0.02; expected 0.01", "--allow-changed"],
+    );
+    refused(
+        resume(&["--out", "elsewhere"]),
+        &path,
+        &["cannot be used with"],
+    );
+    refused(resume(&["--force"]), &path, &["cannot be used with"]);
+    refused(
+        set("checkpoint.every=often", &[]),
+        &path,
+        &["checkpoint.every is the string \"often\""],
+    );
+    refused(
+        set("checkpoint.every=1.5", &[]),
+        &path,
+        &["checkpoint.every"],
+    );
+    refused(
+        set("checkpoint.every=0 epochs", &[]),
+        &path,
+        &["checkpoint.every"],
+    );
+    refused(
+        set("checkpoint.keep=0", &[]),
+        &path,
+        &["checkpoint.keep is 0"],
+    );
+    let elsewhere = folder.path().to_str().unwrap();
+    refused(
+        program(&["train", "--resume", elsewhere]),
+        &path,
+        &["is not a run: it has no run.json"],
+    );
+    refused(
+        program(&["train", "--resume", "/no/such"]),
+        &path,
+        &["does not exist"],
+    );
+}
+
+#[test]
+fn checkpoints_that_are_not_whole_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 40);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let name = path.to_str().unwrap();
+    let resume = |more: &[&str]| program(&[&["train", "--resume", name], more].concat());
+    let longer = ["--set", "train.steps=60"];
+    // Checkpoints that are cut, flipped, of another version, or none.
+    let kept = path.join("checkpoints");
+    let files: Vec<PathBuf> = fs::read_dir(&kept)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    let whole: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    let spoil = |how: &dyn Fn(&[u8]) -> Vec<u8>| {
+        for (file, bytes) in files.iter().zip(&whole) {
+            fs::write(file, how(bytes)).unwrap();
+        }
+    };
+    spoil(&|bytes| bytes[..bytes.len() - 1].to_vec());
+    refused(
+        resume(&longer),
+        &path,
+        &["has no whole checkpoint", "step-40.safetensors"],
+    );
+    spoil(&|bytes| {
+        let mut flipped = bytes.to_vec();
+        flipped[bytes.len() / 3] ^= 4;
+        flipped
+    });
+    refused(resume(&longer), &path, &["has no whole checkpoint"]);
+    spoil(&|_| b"not at all".to_vec());
+    refused(train(&config, &path), &path, &["has no whole checkpoint"]);
+    for file in &files {
+        fs::remove_file(file).unwrap();
+    }
+    refused(resume(&longer), &path, &["is done and has no checkpoint"]);
+    spoil(&<[u8]>::to_vec);
+    succeed(resume(&longer));
+}
+
+#[test]
+fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (short, long) = (config(folder.path(), 35), config(folder.path(), 70));
+    let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+    succeed(train(&long, &one));
+    succeed(train(&short, &other));
+    let name = other.to_str().unwrap();
+    // What the schedule makes of it is said in the linter's words.
+    let words = succeed(program(&[
+        "train",
+        "--resume",
+        name,
+        "--set",
+        "train.steps=70",
+    ]));
+    assert!(words.contains("the run goes on from step 35"), "{words}");
+    let metrics = |run: &Path| fs::read_to_string(run.join("metrics.csv")).unwrap();
+    assert_eq!(metrics(&one), metrics(&other));
+    assert_eq!(
+        fs::read(one.join("model.safetensors")).unwrap(),
+        fs::read(other.join("model.safetensors")).unwrap()
+    );
+    let about = fs::read_to_string(other.join("config.toml")).unwrap();
+    assert!(
+        about.contains("from step 35 on: train.steps 35 -> 70"),
+        "{about}"
+    );
+    // And once more, at another rate.
+    let more = [
+        "--set",
+        "train.steps=80",
+        "--set",
+        "schedule.max_lr=0.002",
+        "--allow-changed",
+    ];
+    succeed(program(&[&["train", "--resume", name][..], &more].concat()));
+    let about = fs::read_to_string(other.join("config.toml")).unwrap();
+    assert!(
+        about.contains("from step 70 on: schedule.max_lr 0.01 -> 0.002"),
+        "{about}"
+    );
+    let text = fs::read_to_string(other.join("metrics.jsonl")).unwrap();
+    let steps = text
+        .lines()
+        .filter(|line| line.contains("\"type\":\"step\""))
+        .count();
+    assert_eq!(steps, 80);
+    let (status, words) = run(program(&["replay", name]));
+    assert!(
+        status == 2 && words.contains("was changed from step 70 on"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_run_without_a_checkpoint_begins_anew_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 40);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let model = fs::read(path.join("model.safetensors")).unwrap();
+    // As after a kill before the first one.
+    fs::remove_dir_all(path.join("checkpoints")).unwrap();
+    fs::remove_file(path.join("summary.json")).unwrap();
+    let name = path.to_str().unwrap();
+    let words = ["has no checkpoint"];
+    refused(program(&["train", "--resume", name]), &path, &words);
+    let mut other = train(&config, &path);
+    other.args(["--seed", "9"]);
+    refused(other, &path, &["seed: 9; expected 5"]);
+    let words = succeed(train(&config, &path));
+    assert!(
+        words.contains("ended before its first checkpoint: it begins anew"),
+        "{words}"
+    );
+    assert_eq!(fs::read(path.join("model.safetensors")).unwrap(), model);
+}
+
+#[test]
+fn a_run_that_diverged_says_where_it_was_good_and_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 60);
+    let path = folder.path().join("run");
+    let mut command = train(&config, &path);
+    // A rate that is fine at first and explodes in the end.
+    let points = "schedule.points=[[0, 0.01], [20, 0.01], [21, 1e30]]";
+    command.args(["--set", "schedule.policy=piecewise", "--set", points]);
+    let (status, words) = run(command);
+    assert_eq!(status, 1, "{words}");
+    assert!(
+        words.contains("the last good checkpoint is of step 20"),
+        "{words}"
+    );
+    let (_, line) = words.split_once("at half the rates: wavetrain ").unwrap();
+    let line = line.lines().next().unwrap();
+    let set = "--allow-changed --set 'schedule.points=[[0, 0.005], [20, 0.005], [21, 5e29]]'";
+    assert!(line.contains(set), "{line}");
+    let name = path.to_str().unwrap();
+    refused(
+        program(&["train", "--resume", name]),
+        &path,
+        &["diverged after step 20, and would again"],
+    );
+    let lower = "schedule.points=[[0, 0.005], [20, 0.005], [21, 0.001]]";
+    succeed(program(&[
+        "train",
+        "--resume",
+        name,
+        "--allow-changed",
+        "--set",
+        lower,
+    ]));
+}
+
+/// Whoever has the folder keeps it; the others say so.
+#[test]
+fn two_at_once_do_not_get_through_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 300);
+    let path = folder.path().join("run");
+    let children: Vec<_> = (0..3)
+        .map(|_| train(&config, &path).spawn().unwrap())
+        .collect();
+    let mut through = 0;
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => through += 1,
+            Some(2) => assert!(
+                ["is in use: another process", "is done", "holds another run",]
+                    .iter()
+                    .any(|reason| words.contains(reason)),
+                "{words}"
+            ),
+            other => panic!("{other:?}: {words}"),
+        }
+    }
+    assert_eq!(through, 1);
+    let text = fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.contains("\"type\":\"step\""))
+            .count(),
+        300
+    );
+
+    // A process that was killed leaves no lock behind.
+    let path = folder.path().join("killed");
+    let mut child = start(train(&config, &path));
+    while !path.join("checkpoints").exists() {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    let (status, words) = run(program(&["train", "--resume", path.to_str().unwrap()]));
+    assert!(
+        status == 2 && words.contains("another process is training in it"),
+        "{words}"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    succeed(train(&config, &path));
+}
