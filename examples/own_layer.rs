@@ -7,8 +7,12 @@
 use wavetrain::kernel::builder::grid;
 use wavetrain::kernel::source::INDEX;
 use wavetrain::kernel::{Builder, Call, Shader, Value};
-use wavetrain::layer::{Back, Layer, Misfit, Reference, ReferenceGradients, Site};
+use wavetrain::layer::chain;
+use wavetrain::layer::{
+    Back, Fit, Forward, Layer, Misfit, Pass, Reference, ReferenceGradients, Site,
+};
 use wavetrain::rng::Key;
+use wavetrain::shape::Shape;
 use wavetrain::{Config, Dataset, Gpu, Result, Samples, Selection, Trainer};
 
 /// Rows of a matrix are `stride` vec4s apart; what lies beyond its columns is 0 and stays 0, which
@@ -74,18 +78,18 @@ impl Layer for Snake {
         "snake"
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit::new(*input))
     }
 
-    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value, _: bool) -> Result<Value> {
+    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value) -> Result<Forward> {
         let y = b.like("y", x);
         let call = self.call(b.label("forward"), x)?.value("y", y);
         b.dispatch(&Shader::new("own/snake", &[&INDEX], WGSL), "forward", call);
-        Ok(y)
+        Ok(y.into())
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
         let dx = b.like("dx", back.x);
         let call = self.call(b.label("backward"), back.x)?;
         let call = call.value("dy", back.dy).value("dx", dx);
@@ -93,12 +97,18 @@ impl Layer for Snake {
         Ok(Some(dx))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Snake {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         let y = |x: &f64| x + (self.a * x).sin().powi(2) / self.a;
         pass.x.iter().map(y).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         let dx = |(x, dy): (&f64, &f64)| dy * (1.0 + (2.0 * self.a * x).sin());
         ReferenceGradients {
             dx: pass.x.iter().zip(dy).map(dx).collect(),
@@ -123,24 +133,21 @@ fn reference(trainer: &Trainer, samples: &Samples) -> Result<f64> {
     let (network, weights) = (trainer.network(), trainer.weights()?);
     let all: Vec<u32> = (0..samples.len() as u32).collect();
     let values = samples.values(&all)?;
-    let mut x: Vec<f64> = values.into_iter().map(f64::from).collect();
-    for (position, layer) in network.layers().iter().enumerate() {
-        let own = network.parameters().iter().filter(|p| p.layer == position);
-        let own = own.map(|p| &weights.tensors[&p.name].values);
-        let parameters: Vec<Vec<f64>> = own
-            .map(|values| values.iter().copied().map(f64::from).collect())
-            .collect();
-        x = layer.reference_forward(&Reference {
-            states: &[],
-            rows: samples.len(),
-            input: &network.shapes()[position],
-            x: &x,
-            parameters: &parameters,
-            training: false,
-            key: Key([0; 2]),
-            position,
-        });
-    }
+    let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<f64>>();
+    let own = network
+        .parameters()
+        .map(|p| &weights.tensors[&p.name].values);
+    let pass = Pass {
+        node: &network.nodes()[0],
+        samples: samples.len(),
+        x: &wide(&values),
+        parameters: &own.map(|values| wide(values)).collect::<Vec<_>>(),
+        states: &[],
+        training: false,
+        key: Key([0; 2]),
+    };
+    let values = chain::reference_forward(network.nodes(), &pass);
+    let x = &values[values.len() - 1];
     let chosen = x.chunks_exact(2).map(|y| u32::from(y[1] > y[0]));
     let right = chosen
         .zip(samples.labels())

@@ -85,6 +85,7 @@ pub mod product;
 pub mod report;
 pub mod rng;
 pub mod schedule;
+pub mod shape;
 pub mod source;
 pub mod train;
 

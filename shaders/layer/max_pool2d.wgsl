@@ -1,215 +1,58 @@
 // Max pooling.
 //
 // forward:  y = the largest x of the window, the first of equal ones; NaN wins. `taps` keeps which
-//           one it was. With flag 1 negative results become 0 (relu).
-// backward: dx = the sum of dy over the windows whose largest value this is. With flag 2 zero where
-//           x is not positive (the gradient of a relu in front).
+//           one it was.
+// backward: dx = the sum of dy over the windows whose largest value this is. `chosen` is what `taps`
+//           kept.
 //
-// Forward, invocation i owns four neighbouring channels of one pixel of y; backward, of one pixel of
-// x (for strides of 2 of 2x2 pixels: `backward_blocks`), and sums over the windows that cover it, so
-// that nothing is added to from two sides. Values lie
-// as pixels of channels: rows of `x_stride` and `y_stride` vec4s; padding channels stay 0.
+// Which invocation computes what stands in the skeleton, shaders/layer/pool.wgsl, which follows.
 // Rust twin: src/layer/max_pool2d.rs.
 
-struct Dims {
-    // Picture rows of all samples: of y forward, of x backward (rows of its blocks).
-    rows: u32,
-    x_height: u32,
-    x_width: u32,
-    y_height: u32,
-    y_width: u32,
-    // Groups of four channels of a pixel.
-    quads: u32,
-    x_stride: u32,
-    y_stride: u32,
-    kernel_y: u32,
-    kernel_x: u32,
-    stride_y: u32,
-    stride_x: u32,
-    pad_y: u32,
-    pad_x: u32,
-    flags: u32,
+struct Window {
+    best: vec4<f32>,
+    tap: vec4<f32>,
 }
 
-@group(0) @binding(0) var<uniform> dims: Dims;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> taps: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> chosen: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> taps: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> chosen: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let row_quads = dims.y_width * dims.quads;
-    let i = index_linear(group, groups, local, 64u);
-    if i >= dims.rows * row_quads {
-        return;
-    }
-    let row = i / row_quads;
-    let quad = i % row_quads % dims.quads;
-    let n = row / dims.y_height;
-    let oy = row % dims.y_height;
-    let ox = i % row_quads / dims.quads;
-    var best = vec4<f32>(-3.4028234e38);
-    var tap = vec4<f32>(-1.0);
-    // Tests at the end of loops: one at the start costs a CPU a whole turn with all lanes masked off.
-    var ky = 0u;
-    loop {
-        // Wraps below zero, and is then beyond the last row as well.
-        let iy = oy * dims.stride_y + ky - dims.pad_y;
-        var kx = 0u;
-        loop {
-            let ix = ox * dims.stride_x + kx - dims.pad_x;
-            if iy < dims.x_height && ix < dims.x_width {
-                let v = x[(n * dims.x_height + iy) * dims.x_stride + ix * dims.quads + quad];
-                let nan = (bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
-                let better = (v > best) | nan | (tap < vec4<f32>(0.0));
-                best = select(best, v, better);
-                tap = select(tap, vec4<f32>(f32(ky * dims.kernel_x + kx)), better);
-            }
-            kx++;
-            if kx >= dims.kernel_x {
-                break;
-            }
-        }
-        ky++;
-        if ky >= dims.kernel_y {
-            break;
-        }
-    }
-    if (dims.flags & 1u) != 0u {
-        best = select(best, vec4<f32>(0.0), best < vec4<f32>(0.0));
-    }
-    let at = row * dims.y_stride + ox * dims.quads + quad;
-    y[at] = best;
-    taps[at] = tap;
+fn begun() -> Window {
+    return Window(vec4<f32>(-3.4028234e38), vec4<f32>(-1.0));
 }
 
-// Writes the gradient of a pixel, if there is one at (oy, ox) of sample n.
-fn put(n: u32, oy: u32, ox: u32, quad: u32, sum: vec4<f32>) {
-    if oy >= dims.x_height || ox >= dims.x_width {
-        return;
-    }
-    let at = (n * dims.x_height + oy) * dims.x_stride + ox * dims.quads + quad;
-    var v = sum;
-    if (dims.flags & 2u) != 0u {
-        v = select(vec4<f32>(0.0), v, x[at] > vec4<f32>(0.0));
-    }
-    dx[at] = v;
+fn with_tap(window: Window, v: vec4<f32>, tap: u32) -> Window {
+    let nan = (bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+    let better = (v > window.best) | nan | (window.tap < vec4<f32>(0.0));
+    return Window(
+        select(window.best, v, better),
+        select(window.tap, vec4<f32>(f32(tap)), better),
+    );
 }
 
-@compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let row_quads = dims.x_width * dims.quads;
-    let i = index_linear(group, groups, local, 64u);
-    if i >= dims.rows * row_quads {
-        return;
-    }
-    let row = i / row_quads;
-    let quad = i % row_quads % dims.quads;
-    let n = row / dims.x_height;
-    let oy = row % dims.x_height;
-    let ox = i % row_quads / dims.quads;
-    // The windows that cover this pixel.
-    let py = oy + dims.pad_y;
-    let px = ox + dims.pad_x;
-    let first_y = select(0u, (py - dims.kernel_y) / dims.stride_y + 1u, py >= dims.kernel_y);
-    let first_x = select(0u, (px - dims.kernel_x) / dims.stride_x + 1u, px >= dims.kernel_x);
-    let end_y = min(py / dims.stride_y + 1u, dims.y_height);
-    let end_x = min(px / dims.stride_x + 1u, dims.y_width);
-    var sum = vec4<f32>(0.0);
-    var wy = first_y;
-    loop {
-        var wx = first_x;
-        loop {
-            // No window may cover the pixel.
-            if wy < end_y && wx < end_x {
-                let from_y = (n * dims.y_height + wy) * dims.y_stride + wx * dims.quads + quad;
-                let tap = (py - wy * dims.stride_y) * dims.kernel_x + px - wx * dims.stride_x;
-                sum += select(vec4<f32>(0.0), dy[from_y], chosen[from_y] == vec4<f32>(f32(tap)));
-            }
-            wx++;
-            if wx >= end_x {
-                break;
-            }
-        }
-        wy++;
-        if wy >= end_y {
-            break;
-        }
-    }
-    put(n, oy, ox, quad, sum);
+fn made(window: Window, _wy: u32, _wx: u32) -> vec4<f32> {
+    return window.best;
 }
 
-// `backward` for strides of 2. Invocation i owns four neighbouring channels of 2x2 pixels of x, which
-// begin where a window may begin and so share their windows.
-@compute @workgroup_size(64)
-fn backward_blocks(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let blocks_y = (dims.x_height + dims.pad_y + 1u) / 2u;
-    let blocks_x = (dims.x_width + dims.pad_x + 1u) / 2u;
-    let row_quads = blocks_x * dims.quads;
-    let i = index_linear(group, groups, local, 64u);
-    if i >= dims.rows * row_quads {
-        return;
-    }
-    let row = i / row_quads;
-    let quad = i % row_quads % dims.quads;
-    let n = row / blocks_y;
-    let by = row % blocks_y;
-    let bx = i % row_quads / dims.quads;
-    var sum00 = vec4<f32>(0.0);
-    var sum01 = vec4<f32>(0.0);
-    var sum10 = vec4<f32>(0.0);
-    var sum11 = vec4<f32>(0.0);
-    // The windows that cover the block, from the one that begins with it back: its upper left pixel
-    // is theirs at (ky, kx).
-    var ky = 0u;
-    loop {
-        // Wraps below zero, and is then beyond the last window as well.
-        let wy = by - ky / 2u;
-        var kx = 0u;
-        loop {
-            let wx = bx - kx / 2u;
-            if wy < dims.y_height && wx < dims.y_width {
-                let from_y = (n * dims.y_height + wy) * dims.y_stride + wx * dims.quads + quad;
-                let gradient = dy[from_y];
-                let taken = chosen[from_y];
-                let tap = f32(ky * dims.kernel_x + kx);
-                let below = tap + f32(dims.kernel_x);
-                // Behind the window's last column there is no tap; below its last row none is chosen.
-                let right = kx + 1u < dims.kernel_x;
-                sum00 += select(vec4<f32>(0.0), gradient, taken == vec4<f32>(tap));
-                sum01 += select(vec4<f32>(0.0), gradient, taken == vec4<f32>(select(-2.0, tap + 1.0, right)));
-                sum10 += select(vec4<f32>(0.0), gradient, taken == vec4<f32>(below));
-                sum11 += select(vec4<f32>(0.0), gradient, taken == vec4<f32>(select(-2.0, below + 1.0, right)));
-            }
-            kx += 2u;
-            if kx >= dims.kernel_x {
-                break;
-            }
-        }
-        ky += 2u;
-        if ky >= dims.kernel_y {
-            break;
-        }
-    }
-    let oy = 2u * by - dims.pad_y;
-    let ox = 2u * bx - dims.pad_x;
-    put(n, oy, ox, quad, sum00);
-    put(n, oy, ox + 1u, quad, sum01);
-    put(n, oy + 1u, ox, quad, sum10);
-    put(n, oy + 1u, ox + 1u, quad, sum11);
+fn keep(window: Window, at: u32) {
+    taps[at] = window.tap;
+}
+
+fn share(at: u32, tap: u32, _wy: u32, _wx: u32) -> vec4<f32> {
+    return select(vec4<f32>(0.0), dy[at], chosen[at] == vec4<f32>(f32(tap)));
+}
+
+fn shares(at: u32, ky: u32, kx: u32, _wy: u32, _wx: u32) -> Shares {
+    let gradient = dy[at];
+    let taken = chosen[at];
+    let tap = f32(ky * dims.kernel_x + kx);
+    let below = tap + f32(dims.kernel_x);
+    // Behind the window's last column there is no tap; below its last row none is chosen.
+    let right = kx + 1u < dims.kernel_x;
+    let none = vec4<f32>(0.0);
+    return Shares(
+        select(none, gradient, taken == vec4<f32>(tap)),
+        select(none, gradient, taken == vec4<f32>(select(-2.0, tap + 1.0, right))),
+        select(none, gradient, taken == vec4<f32>(below)),
+        select(none, gradient, taken == vec4<f32>(select(-2.0, below + 1.0, right))),
+    );
 }

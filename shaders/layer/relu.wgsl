@@ -3,50 +3,15 @@
 // forward:  y = max(x, 0); NaN stays NaN, so that a diverging net is seen.
 // backward: dx = dy where y > 0, else 0. `saved` is y: a product may have applied the relu itself.
 //
-// Invocation i owns four neighbouring columns of one row: quad i % quads of row i / quads, with
-// quads = ceil(cols / 4). Matrices are rows x cols with rows of `stride` vec4s; padding stays 0.
+// Which invocation computes what stands in the skeleton, shaders/layer/unary.wgsl, which follows.
 // Rust twin: src/layer/relu.rs.
 
-struct Dims {
-    rows: u32,
-    cols: u32,
-    stride: u32,
+const KEEPS_ZERO: bool = true;
+
+fn value(v: vec4<f32>, _argument: f32) -> vec4<f32> {
+    return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
 }
 
-@group(0) @binding(0) var<uniform> dims: Dims;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> saved: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
-
-@compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let quads = (dims.cols + 3u) / 4u;
-    let i = index_linear(group, groups, local, 64u);
-    if i >= dims.rows * quads {
-        return;
-    }
-    let at = i / quads * dims.stride + i % quads;
-    let v = x[at];
-    y[at] = select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
-}
-
-@compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let quads = (dims.cols + 3u) / 4u;
-    let i = index_linear(group, groups, local, 64u);
-    if i >= dims.rows * quads {
-        return;
-    }
-    let at = i / quads * dims.stride + i % quads;
-    dx[at] = select(vec4<f32>(0.0), dy[at], saved[at] > vec4<f32>(0.0));
+fn gradient(dy: vec4<f32>, y: vec4<f32>, _argument: f32) -> vec4<f32> {
+    return select(vec4<f32>(0.0), dy, y > vec4<f32>(0.0));
 }

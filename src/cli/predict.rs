@@ -74,7 +74,7 @@ pub(super) fn run(
     let rows = outputs.rows.chunks_exact(model.description.classes.len());
     let mut predictions = Vec::new();
     for ((path, photo), row) in photos.iter().zip(rows) {
-        let likely = likely(row, evaluator.network().loss());
+        let likely = likely(row, evaluator.loss());
         let likely = likely.map_err(|problem| Error::Data {
             file: path.clone(),
             problem,

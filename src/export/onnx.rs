@@ -34,12 +34,12 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
         graph.floats(name, &tensor.shape, &tensor.values);
     }
     let x = normalized(&mut graph, &description.normalization, &description.input);
-    let logits = chain::onnx(network.layers(), &mut graph, "", &description.input, &x);
+    let logits = chain::onnx(network.nodes(), &mut graph, &x);
     let logits = logits.map_err(|problem| wrong(model, problem, "give the layer an `onnx`"))?;
     let classes = [network.classes()];
     graph.output(LOGITS, &classes, "Identity", &[&logits], &[]);
-    network
-        .loss()
+    model
+        .loss()?
         .onnx_head(&mut graph, LOGITS, PROBABILITIES, &classes);
     let classes = serde_json::to_string(&description.classes).unwrap_or_default();
     let proto = ModelProto {

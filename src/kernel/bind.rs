@@ -12,6 +12,7 @@ pub(super) const DIMS: &str = "dims";
 /// same dispatch also reads.
 pub(super) fn check(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> {
     check_names(entry, dispatch)?;
+    check_in_place(entry, dispatch)?;
     check_aliases(entry, dispatch)
 }
 
@@ -39,6 +40,7 @@ fn check_names(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> {
             None if is_uniform && [DIMS, STEP].contains(&binding.name.as_str()) => {}
             None => return Err(format!("nothing is bound as `{}`", binding.name)),
             Some((name, bound)) => {
+                check_element(binding, bound)?;
                 let is_image = matches!(bound, Bound::Image(_));
                 if is_image != matches!(binding.kind, Kind::Image { .. }) || is_uniform {
                     return Err(format!(
@@ -65,10 +67,41 @@ fn check_names(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> {
     Ok(())
 }
 
-/// No buffer is both read and written in one dispatch, and written stretches do not overlap.
+/// What is read and written through one binding is so by intention.
+fn check_in_place(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> {
+    let unstated =
+        |binding: &&Binding| binding.in_place && !dispatch.in_place.contains(&binding.name);
+    match entry.bindings.values().find(unstated) {
+        None => Ok(()),
+        Some(binding) => Err(format!(
+            "`{}` is read and written; state it with `Call::in_place`, or read from another buffer",
+            binding.name
+        )),
+    }
+}
+
+/// A buffer holds what the shader takes it for, where both say it.
+fn check_element(binding: &Binding, bound: &Bound) -> Result<(), String> {
+    let (Kind::Storage { element, .. }, Bound::Buffer { element: held, .. }) =
+        (&binding.kind, bound)
+    else {
+        return Ok(());
+    };
+    match (element, held) {
+        (Some(read), Some(held)) if read != held => Err(format!(
+            "`{}` is read as {}, but the buffer that is bound holds {}",
+            binding.name,
+            read.wgsl(),
+            held.wgsl()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// No buffer is both read and written through two bindings of one dispatch, and written stretches
+/// do not overlap.
 fn check_aliases(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> {
-    let writable =
-        |name: &str| matches!(entry.bindings[name].kind, Kind::Storage { writable } if writable);
+    let writable = |name: &str| matches!(entry.bindings[name].kind, Kind::Storage { writable, .. } if writable);
     for (i, (a, first)) in dispatch.bindings.iter().enumerate() {
         for (b, second) in &dispatch.bindings[..i] {
             let (
@@ -76,11 +109,13 @@ fn check_aliases(entry: &EntryPoint, dispatch: &Dispatch) -> Result<(), String> 
                     buffer: buffer_a,
                     offset: offset_a,
                     bytes: bytes_a,
+                    ..
                 },
                 Bound::Buffer {
                     buffer: buffer_b,
                     offset: offset_b,
                     bytes: bytes_b,
+                    ..
                 },
             ) = (first, second)
             else {

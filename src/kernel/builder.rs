@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use super::matrix::{Border, Geometry, Matrix, Parameter, Value};
 use super::plan::{
-    Bound, BufferSpec, Dispatch, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
+    Bound, BufferSpec, Dispatch, Element, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
 };
 use super::source::Shader;
 use crate::error::{Error, Result};
 use crate::gpu::{Class, Target};
+use crate::shape::Shape;
 
 /// What a plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,7 @@ pub fn grid(invocations: usize, size: usize) -> Result<[u32; 3]> {
 pub struct Call {
     pub(super) label: String,
     pub(super) bindings: Vec<(String, Bound)>,
+    pub(super) in_place: Vec<String>,
     pub(super) dims: Vec<(String, Word)>,
     pub(super) grid: [u32; 3],
     pub(super) shape: String,
@@ -93,6 +95,7 @@ impl Call {
         Self {
             label: label.into(),
             bindings: Vec::new(),
+            in_place: Vec::new(),
             dims: Vec::new(),
             grid,
             shape: String::new(),
@@ -104,14 +107,21 @@ impl Call {
     /// Binds a value under `name`.
     #[must_use]
     pub fn value(self, name: &str, value: Value) -> Self {
-        self.bound(
-            name,
-            Bound::Buffer {
-                buffer: value.buffer,
-                offset: 0,
-                bytes: value.matrix.bytes(),
-            },
-        )
+        self.bound(name, value.bound())
+    }
+
+    /// States that the kernel both reads and writes what is bound as `name`.
+    #[must_use]
+    pub fn in_place(mut self, name: &str) -> Self {
+        self.in_place.push(name.to_owned());
+        self
+    }
+
+    /// Binds a value under `name` that this kernel does not read.
+    #[must_use]
+    pub fn idle(mut self, name: &str, value: Value) -> Self {
+        self.bindings.push((name.to_owned(), value.bound()));
+        self
     }
 
     /// Binds anything under `name`.
@@ -190,7 +200,8 @@ pub struct Builder {
     kernels: HashMap<(String, String), usize>,
     images: HashMap<(usize, u64, [u32; 2], [u32; 2]), usize>,
     weight_copies: Vec<Op>,
-    remembered: HashMap<String, Vec<Vec<Value>>>,
+    /// Twins of parameters and their gradients.
+    twins: Vec<(Parameter, Value)>,
 }
 
 impl Builder {
@@ -206,7 +217,7 @@ impl Builder {
             kernels: HashMap::new(),
             images: HashMap::new(),
             weight_copies: Vec::new(),
-            remembered: HashMap::new(),
+            twins: Vec::new(),
         }
     }
 
@@ -259,23 +270,21 @@ impl Builder {
     }
 
     /// A new value for samples of `shape`: pictures lie as pixels of channels.
-    pub fn shaped(&mut self, name: &str, shape: &[usize]) -> Value {
-        match Geometry::of(shape) {
-            Some(geometry) => {
-                let matrix = geometry.matrix(self.plan.batch);
-                Value {
-                    geometry: Some(geometry),
-                    ..self.matrix(name, matrix)
-                }
-            }
-            None => self.value(name, shape.iter().product()),
+    pub fn shaped(&mut self, name: &str, shape: &Shape) -> Value {
+        let matrix = match Geometry::of(shape) {
+            Some(geometry) => geometry.matrix(self.plan.batch),
+            None => Matrix::new(self.plan.batch * shape.rows(), shape.features()),
+        };
+        Value {
+            shape: *shape,
+            ..self.matrix(name, matrix)
         }
     }
 
     /// A new value that lies like `other`.
     pub fn like(&mut self, name: &str, other: Value) -> Value {
         Value {
-            geometry: other.geometry,
+            shape: other.shape,
             ..self.matrix(name, other.matrix)
         }
     }
@@ -290,19 +299,9 @@ impl Builder {
         Value {
             buffer: self.plan.buffers.len() - 1,
             matrix,
-            geometry: None,
+            shape: Shape::Features(matrix.cols),
+            element: Element::F32,
         }
-    }
-
-    /// Remembers values of the forward pass under a layer's path, for its backward pass.
-    pub fn remember(&mut self, path: &str, values: &[Vec<Value>]) {
-        self.remembered.insert(path.to_owned(), values.to_vec());
-    }
-
-    /// What was remembered under a layer's path.
-    #[must_use]
-    pub fn recall(&self, path: &str) -> Vec<Vec<Value>> {
-        self.remembered.get(path).cloned().unwrap_or_default()
     }
 
     /// Keeps a value apart, under a key by which [`super::program::Workshop`] reads and fills it: for
@@ -327,11 +326,12 @@ impl Builder {
                 buffer
             }
         };
-        let bytes = self.plan.buffers[buffer].bytes;
+        let spec = &self.plan.buffers[buffer];
         Bound::Buffer {
             buffer,
             offset: 0,
-            bytes,
+            bytes: spec.bytes,
+            element: spec.key.element(),
         }
     }
 
@@ -344,6 +344,7 @@ impl Builder {
             buffer,
             offset: 4 * parameter.offset as u64,
             bytes: parameter.matrix.bytes(),
+            element: Some(Element::F32),
         }
     }
 
@@ -352,9 +353,38 @@ impl Builder {
         self.stretch(Key::Parameters, parameter)
     }
 
-    /// A parameter's gradient, to be bound for writing.
+    /// A parameter's gradient, to be bound for writing: once, by the layer that has the parameter.
+    /// That of a twin is added to the other's at the end of the backward pass.
     pub fn gradient(&mut self, parameter: Parameter) -> Bound {
-        self.stretch(Key::Gradients, parameter)
+        if parameter.twin == 0 {
+            return self.stretch(Key::Gradients, parameter);
+        }
+        if let Some((_, value)) = self.twins.iter().find(|(twin, _)| *twin == parameter) {
+            return value.bound();
+        }
+        let value = self.matrix("gradient of a twin", parameter.matrix);
+        self.twins.push((parameter, value));
+        value.bound()
+    }
+
+    /// Appends the sums of the gradients of tied parameters, in the order of their numbers.
+    ///
+    /// # Errors
+    /// If the grid does not fit.
+    pub fn add_twins(&mut self) -> Result<()> {
+        let mut twins = std::mem::take(&mut self.twins);
+        twins.sort_by_key(|(parameter, _)| parameter.twin);
+        for (parameter, value) in twins {
+            let floats = parameter.matrix.floats();
+            let call = Call::new("gradients of tied weights", grid(floats / 4, 64)?)
+                .place("g", self.stretch(Key::Gradients, parameter))
+                .in_place("g")
+                .value("sum", value)
+                .u32("quads", floats / 4)
+                .flops(floats);
+            self.dispatch(&super::shaders::named("optim/accumulate"), "add", call);
+        }
+        Ok(())
     }
 
     /// The texture of a matrix; the copy is planned where it is read first. Copies of parameters
@@ -447,6 +477,7 @@ impl Builder {
             kernel,
             label: call.label,
             bindings: call.bindings,
+            in_place: call.in_place,
             dims: call.dims,
             grid: call.grid,
             shape: call.shape,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Bound;
+use super::plan::{Bound, Element};
+use crate::shape::Shape;
 
 /// Length in floats of a row of `columns` in storage: a multiple of 64 (256 bytes, which copies to
 /// textures ask for), but no multiple of 256: rows that lie 1 KiB, 2 KiB or 4 KiB apart fall into
@@ -101,16 +102,20 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Of a shape `[channels, height, width]`; nothing for other shapes.
+    /// Of pictures; nothing for other shapes.
     #[must_use]
-    pub fn of(shape: &[usize]) -> Option<Self> {
-        match shape {
-            [channels, height, width] => Some(Self {
-                channels: *channels,
-                height: *height,
-                width: *width,
+    pub fn of(shape: &Shape) -> Option<Self> {
+        match *shape {
+            Shape::Picture {
+                channels,
+                height,
+                width,
+            } => Some(Self {
+                channels,
+                height,
+                width,
             }),
-            _ => None,
+            Shape::Features(_) | Shape::Sequence { .. } => None,
         }
     }
 
@@ -135,35 +140,49 @@ impl Geometry {
 
 /// A value of a plan: activations or their gradients.
 ///
-/// A value of shape `[features]` has a matrix row for each sample. A value of shape
-/// `[channels, height, width]` has a geometry, and lies as pixels of channels (NHWC).
+/// It has [`Shape::rows`] matrix rows for each sample. Pictures lie as pixels of channels (NHWC), a
+/// matrix row for each row of pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
     pub(super) buffer: usize,
     /// Its layout.
     pub matrix: Matrix,
-    /// Its shape, for values that lie as pictures.
-    pub geometry: Option<Geometry>,
+    /// Shape of one sample as it lies here: a picture that was read as a list is a list. Of a matrix
+    /// that is not made of samples, a row.
+    pub shape: Shape,
+    /// What it is made of.
+    pub element: Element,
 }
 
 impl Value {
+    /// How pictures lie; nothing for lists.
+    #[must_use]
+    pub fn geometry(&self) -> Option<Geometry> {
+        Geometry::of(&self.shape)
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.matrix.rows / self.shape.rows().max(1)
+    }
+
     /// Groups of four neighbouring channels of a pixel; of a row for values without pixels.
     #[must_use]
     pub fn channel_quads(&self) -> usize {
-        self.geometry
+        self.geometry()
             .map_or(self.matrix.quads(), |geometry| geometry.channel_quads())
     }
 
     /// Takes the layout away: the values of `stored` sample by sample in PyTorch's order.
     #[must_use]
     pub fn load(&self, stored: &[f32]) -> Vec<f32> {
-        let Some(geometry) = self.geometry else {
+        let Some(geometry) = self.geometry() else {
             return self.matrix.load(stored);
         };
-        let samples = self.matrix.rows / geometry.height.max(1);
         let lanes = 4 * geometry.channel_quads();
-        let mut values = Vec::with_capacity(samples * geometry.elements());
-        for sample in 0..samples {
+        let mut values = Vec::with_capacity(self.samples() * geometry.elements());
+        for sample in 0..self.samples() {
             for c in 0..geometry.channels {
                 for h in 0..geometry.height {
                     let row = (sample * geometry.height + h) * self.matrix.stride;
@@ -177,7 +196,7 @@ impl Value {
     /// Channels of a pixel; columns for values without pixels.
     #[must_use]
     pub fn channels(&self) -> usize {
-        self.geometry
+        self.geometry()
             .map_or(self.matrix.cols, |geometry| geometry.channels)
     }
 }
@@ -189,6 +208,27 @@ pub struct Parameter {
     pub offset: usize,
     /// Its layout.
     pub matrix: Matrix,
+    /// For a parameter that is another one's twin under its own name (tied weights): its number, from
+    /// 1, among all of these; 0 else. Its gradient is added to the other's.
+    pub twin: usize,
+}
+
+impl Parameter {
+    /// A parameter of its own.
+    #[must_use]
+    pub fn new(offset: usize, matrix: Matrix) -> Self {
+        Self {
+            offset,
+            matrix,
+            twin: 0,
+        }
+    }
+
+    /// The same stretch under another name: the `twin`th of its kind.
+    #[must_use]
+    pub fn tied(self, twin: usize) -> Self {
+        Self { twin, ..self }
+    }
 }
 
 impl Value {
@@ -199,6 +239,7 @@ impl Value {
             buffer: self.buffer,
             offset: 0,
             bytes: self.matrix.bytes(),
+            element: Some(self.element),
         }
     }
 }

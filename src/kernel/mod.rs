@@ -19,5 +19,5 @@ pub mod source;
 
 pub use builder::{Builder, Call, Mode};
 pub use matrix::{Geometry, Matrix, Parameter, Value};
-pub use plan::{Plan, Word};
+pub use plan::{Element, Plan, Word};
 pub use source::Shader;

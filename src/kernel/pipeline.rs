@@ -146,7 +146,7 @@ fn binding_type(binding: &Binding) -> wgpu::BindingType {
         min_binding_size: wgpu::BufferSize::new(binding.min_bytes),
     };
     match &binding.kind {
-        Kind::Storage { writable } => buffer(wgpu::BufferBindingType::Storage {
+        Kind::Storage { writable, .. } => buffer(wgpu::BufferBindingType::Storage {
             read_only: !writable,
         }),
         Kind::Uniform { .. } => buffer(wgpu::BufferBindingType::Uniform),

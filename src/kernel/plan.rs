@@ -41,6 +41,26 @@ impl Word {
     }
 }
 
+/// What a value or a parameter is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Element {
+    /// Floats.
+    F32,
+    /// Whole numbers from 0 up, such as tokens.
+    U32,
+}
+
+impl Element {
+    /// Its name as WGSL writes it.
+    #[must_use]
+    pub fn wgsl(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::U32 => "u32",
+        }
+    }
+}
+
 /// What a buffer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +122,8 @@ pub enum Key {
     Optimizer(&'static str),
     /// A state of a layer by its full name (`3.running_mean`).
     State(String),
+    /// A state of a layer that is carried from one batch to the next, by its full name.
+    Carried(Use, String),
     /// A value that is read or filled from outside, by its name.
     Kept(&'static str),
     /// Activations and their gradients, by their label; several may have the same.
@@ -122,8 +144,31 @@ impl Key {
             Self::Mean | Self::Scale | Self::Multipliers | Self::Nothing => Role::Table,
             Self::Parameters => Role::Parameters,
             Self::Gradients | Self::GradientSum(_) => Role::Gradients,
-            Self::Optimizer(_) | Self::State(_) => Role::State,
+            Self::Optimizer(_) | Self::State(_) | Self::Carried(..) => Role::State,
             Self::Value(_) => Role::Value,
+        }
+    }
+}
+
+impl Key {
+    /// What the buffer holds, where it is always the same: samples are bytes or floats.
+    #[must_use]
+    pub fn element(&self) -> Option<Element> {
+        match self {
+            Self::Indices(_) => Some(Element::U32),
+            Self::Places(_)
+            | Self::Rows(_)
+            | Self::Results(_)
+            | Self::Mean
+            | Self::Scale
+            | Self::Multipliers
+            | Self::Parameters
+            | Self::Gradients
+            | Self::GradientSum(_)
+            | Self::Optimizer(_)
+            | Self::State(_)
+            | Self::Carried(..) => Some(Element::F32),
+            Self::Samples | Self::Targets | Self::Kept(_) | Self::Value(_) | Self::Nothing => None,
         }
     }
 }
@@ -155,6 +200,7 @@ impl fmt::Display for Key {
             Self::GradientSum(batches) => write!(f, "gradients of {batches} batches"),
             Self::Optimizer(name) | Self::Kept(name) => f.write_str(name),
             Self::State(name) | Self::Value(name) => f.write_str(name),
+            Self::Carried(user, name) => write!(f, "{user} {name}"),
             Self::Nothing => f.write_str("nothing"),
         }
     }
@@ -234,6 +280,8 @@ pub enum Bound {
         offset: u64,
         /// Length in bytes.
         bytes: u64,
+        /// What it holds, where it is always the same.
+        element: Option<Element>,
     },
     /// A texture: position in [`Plan::images`].
     Image(usize),
@@ -248,6 +296,9 @@ pub struct Dispatch {
     pub label: String,
     /// What is bound, by the names in the WGSL; the step uniform is not listed.
     pub bindings: Vec<(String, Bound)>,
+    /// The bindings through which it both reads and writes a buffer: an update of parameters, a sum
+    /// that is gone on with, a recurrence. All others are read or written.
+    pub in_place: Vec<String>,
     /// The fields of the uniform `dims`, by name.
     pub dims: Vec<(String, Word)>,
     /// Number of workgroups.

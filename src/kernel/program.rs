@@ -377,6 +377,7 @@ impl Workshop {
                         buffer,
                         offset,
                         bytes,
+                        ..
                     } => bind::slice(&buffers[buffer], offset, bytes),
                     Bound::Image(image) => wgpu::BindingResource::TextureView(&views[image]),
                 }

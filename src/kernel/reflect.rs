@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::plan::Element;
+
 /// How a binding is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -9,6 +11,8 @@ pub enum Kind {
     Storage {
         /// Whether the shader may write to it.
         writable: bool,
+        /// What it is an array of, or of vectors of; nothing for arrays of structs.
+        element: Option<Element>,
     },
     /// A uniform buffer; for a struct its fields.
     Uniform {
@@ -46,6 +50,8 @@ pub struct Binding {
     pub binding: u32,
     /// How it is used.
     pub kind: Kind,
+    /// Whether the entry point both reads and writes it.
+    pub in_place: bool,
     /// Smallest size in bytes of what may be bound.
     pub min_bytes: u64,
 }
@@ -77,6 +83,7 @@ pub(super) fn reflect(
     let mut reflection = Reflection::default();
     for (index, entry) in module.entry_points.iter().enumerate() {
         let uses = info.get_entry_point(index);
+        let both = naga::valid::GlobalUse::READ | naga::valid::GlobalUse::WRITE;
         let mut bindings = BTreeMap::new();
         for (handle, variable) in module.global_variables.iter() {
             let Some(place) = variable.binding else {
@@ -95,6 +102,7 @@ pub(super) fn reflect(
                     group: place.group,
                     binding: place.binding,
                     kind,
+                    in_place: uses[handle].contains(both),
                     min_bytes: u64::from(layouter[variable.ty].size),
                 },
             );
@@ -119,6 +127,7 @@ fn kind(
     match (variable.space, inner) {
         (naga::AddressSpace::Storage { access }, _) => Some(Kind::Storage {
             writable: access.contains(naga::StorageAccess::STORE),
+            element: element(module, inner),
         }),
         (naga::AddressSpace::Uniform, naga::TypeInner::Struct { members, .. }) => {
             let fields = members.iter().map(|member| Field {
@@ -143,6 +152,21 @@ fn kind(
                     },
             },
         ) if *access == naga::StorageAccess::LOAD => Some(Kind::Image { layers: *arrayed }),
+        _ => None,
+    }
+}
+
+/// What an array is made of.
+fn element(module: &naga::Module, inner: &naga::TypeInner) -> Option<Element> {
+    let naga::TypeInner::Array { base, .. } = inner else {
+        return None;
+    };
+    match module.types[*base].inner {
+        naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => match scalar {
+            naga::Scalar::U32 => Some(Element::U32),
+            naga::Scalar::F32 => Some(Element::F32),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::source::{
-    FEATURES, INDEX, NUMERIC, PIXELS, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY,
+    FEATURES, INDEX, NUMERIC, PIXELS, POOL, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY, UNARY,
 };
 
 /// One line of the table.
@@ -57,20 +57,20 @@ shaders! {
     "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
     "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC] on PIXELS;
     "data/gather_pixels_floats": "the batch as pixels of channels, from samples of floats", [STEP, INDEX, NUMERIC] on PIXELS;
-    "layer/relu": "y = max(x, 0) and its gradient", [INDEX];
-    "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX];
-    "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];
-    "layer/scale": "y = factor x and its gradient", [INDEX];
+    "layer/relu": "y = max(x, 0) and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/scale": "y = factor x and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/residual": "the sum of two branches, and of their gradients", [INDEX];
-    "layer/max_pool2d": "the largest value of each window, and its gradient", [INDEX];
-    "layer/avg_pool2d": "the mean of each window, and its gradient", [INDEX];
+    "layer/max_pool2d": "the largest value of each window, and its gradient", [INDEX] on POOL;
+    "layer/avg_pool2d": "the mean of each window, and its gradient", [INDEX] on POOL;
     "layer/global_avg_pool": "the mean of each channel, and its gradient", [INDEX];
     "layer/batch_norm2d": "mean and variance of channels, normalisation and gradients", [STEP, INDEX];
     "layer/local_response_norm": "y = x s^-beta, s from squares nearby, and its gradient", [INDEX];
     "layer/flatten": "pixels of channels to features in PyTorch's order, and back", [INDEX];
-    "layer/gelu": "y = x P(x), exact or by tanh, and its gradient", [INDEX, NUMERIC];
-    "layer/tanh": "y = tanh(x) and its gradient", [INDEX, NUMERIC];
-    "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC];
+    "layer/gelu": "y = x P(x), exact or by tanh, and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/tanh": "y = tanh(x) and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/conv2d_parts": "the weight gradient of a convolution from the parts of its sum", [INDEX];
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;

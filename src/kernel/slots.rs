@@ -77,6 +77,7 @@ pub(super) fn share(plan: &mut Plan) {
                     buffer: *buffer,
                     offset: *offset,
                     bytes: 0,
+                    element: None,
                 });
             }
         }

@@ -58,9 +58,11 @@ macro_rules! skeleton {
 skeleton!(ROWS, "loss/rows");
 skeleton!(FEATURES, "data/features");
 skeleton!(PIXELS, "data/pixels");
+skeleton!(UNARY, "layer/unary");
+skeleton!(POOL, "layer/pool");
 
 /// All skeletons.
-pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS];
+pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS, &UNARY, &POOL];
 
 /// A shader: one file, with the snippets that it uses. An own layer makes one from its own WGSL.
 #[derive(Debug, Clone)]

@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{Pair, Window};
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::pool::Window;
+use super::window::{Pair, picture};
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Invalid, Layer, Misfit, Node, Pass, Reference,
+    ReferenceGradients, Site,
+};
 use crate::error::Result;
-use crate::kernel::builder::grid;
-use crate::kernel::{Builder, Call, Value, shaders};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::kernel::{Builder, Value};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// The mean of each window, as torch.nn.AvgPool2d; with `ceil_mode` also as Caffe's AVE pooling.
 ///
@@ -43,12 +47,19 @@ fn yes() -> bool {
     true
 }
 
-/// Bits of the uniform's flags.
-const RELU: usize = 1;
-const GATE: usize = 2;
+const SHADER: &str = "layer/avg_pool2d";
+/// A bit of the uniform's flags.
 const COUNT_PADDING: usize = 4;
 
 impl AvgPool2d {
+    fn flags(&self) -> usize {
+        if self.count_include_pad {
+            COUNT_PADDING
+        } else {
+            0
+        }
+    }
+
     fn window(&self) -> Window {
         Window {
             kernel: self.kernel_size,
@@ -59,114 +70,95 @@ impl AvgPool2d {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "avg_pool2d",
+    summary: "the mean of each window (torch.nn.AvgPool2d)",
+    arguments: &[
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+    ],
+    short: Some("kernel_size"),
+    example: "kernel_size = 2",
+    parse: |args| Ok(Box::new(args.read::<AvgPool2d>()?)),
+};
+
 impl Layer for AvgPool2d {
     fn name(&self) -> &'static str {
-        "avg_pool2d"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         self.window().validate()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        self.window().output(input)
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit {
+            fusion: Fusion::BOTH,
+            ..Fit::new(self.window().output(input)?)
+        })
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, _: &[usize]) -> String {
+    fn describe(&self, _: &Shape) -> String {
         let window = self.window();
         format!("avg_pool2d({}, stride {})", window.kernel, window.stride)
     }
 
-    fn fuses_relu(&self) -> bool {
-        true
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        self.window()
+            .forward(b, at, x, (SHADER, self.flags(), false))
     }
 
-    fn gates_input(&self, _: &Value) -> bool {
-        true
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        self.window().backward(b, back, (SHADER, self.flags()))
     }
 
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
-        let y = b.shaped("y", site.output);
-        let counting = if self.count_include_pad {
-            COUNT_PADDING
-        } else {
-            0
-        };
-        let flags = counting + if relu { RELU } else { 0 };
-        let call = Call::new(
-            b.label("forward"),
-            grid(y.matrix.rows * y.matrix.quads(), 64)?,
-        )
-        .u32("rows", y.matrix.rows)
-        .u32("flags", flags)
-        .value("x", x)
-        .value("y", y);
-        let call = self.window().call(call, x, y);
-        b.dispatch(&shaders::named("layer/avg_pool2d"), "forward", call);
-        Ok(y)
-    }
-
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        if !back.wants_dx {
-            return Ok(None);
-        }
-        let dx = b.like("dx", back.x);
-        let flags = if back.gate { GATE } else { 0 };
-        let flags = flags
-            + if self.count_include_pad {
-                COUNT_PADDING
-            } else {
-                0
-            };
-        let owners = self.window().owners(dx);
-        let call = Call::new(b.label("backward"), grid(owners.invocations, 64)?)
-            .u32("rows", owners.rows)
-            .u32("flags", flags)
-            .value("x", back.x)
-            .value("dy", back.dy)
-            .value("dx", dx);
-        let call = self.window().call(call, dx, back.dy);
-        b.dispatch(&shaders::named("layer/avg_pool2d"), owners.entry, call);
-        Ok(Some(dx))
-    }
-
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let window = self.window();
         let mut attributes = window.onnx(at).to_vec();
         attributes.push(("count_include_pad", Attribute::Int(1)));
         // The operator divides by the window's size, whatever lies outside.
-        let means = g.node(at.path, "AveragePool", &[x], &attributes);
+        let means = g.node(&at.path, "AveragePool", &[x], &attributes);
         let size = window.kernel.0 * window.kernel.1;
         let factor = |inside: &[usize], covered: usize| size as f64 / self.divisor(inside, covered);
-        let factors = window.of_plane(at.input, at.output, factor);
+        let factors = window.of_plane(&at.input, &at.output(), factor);
         if factors.iter().all(|factor| *factor == 1.0) {
             return Ok(means);
         }
-        let shape = [1, at.output[1], at.output[2]];
+        let [_, height, width] = picture(&at.output());
+        let shape = [1, height, width];
         let factors = g.floats(&at.named("factors"), &shape, &factors);
-        Ok(g.node(at.path, "Mul", &[&means, &factors], &[]))
+        Ok(g.node(&at.path, "Mul", &[&means, &factors], &[]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let output = self.output_shape(pass.input).unwrap_or_default();
-        let mut y = vec![0.0; pass.rows * output.iter().product::<usize>()];
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for AvgPool2d {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let (input, output) = (&pass.node.input, &pass.node.output());
+        let mut y = vec![0.0; pass.samples * output.elements()];
         self.window()
-            .each(pass.rows, pass.input, &output, |at, inside, covered| {
+            .each(pass.samples, input, output, |at, inside, covered| {
                 let sum: f64 = inside.iter().map(|i| pass.x[*i]).sum();
                 y[at] = sum / self.divisor(inside, covered);
             });
         y
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let output = self.output_shape(pass.input).unwrap_or_default();
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let (input, output) = (&pass.node.input, &pass.node.output());
         let mut dx = vec![0.0; pass.x.len()];
         self.window()
-            .each(pass.rows, pass.input, &output, |at, inside, covered| {
+            .each(pass.samples, input, output, |at, inside, covered| {
                 for i in inside {
                     dx[*i] += dy[at] / self.divisor(inside, covered);
                 }

@@ -7,13 +7,15 @@ mod work;
 
 use work::{GROUP, Work, flags};
 
+use super::window::{keeps_pictures, picture};
 use super::{
-    Back, Init, Invalid, Layer, Misfit, Multipliers, ParameterSpec, Reference, ReferenceGradients,
-    Site, StateSpec, Storage,
+    Back, Entry, Fit, Forward, Fusion, Init, Invalid, Layer, Misfit, Multipliers, Node,
+    ParameterSpec, Pass, Reference, ReferenceGradients, Site, StateKind, StateSpec, Storage,
 };
 use crate::error::{Error, Result};
 use crate::kernel::{Builder, Mode, Value};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// y = (x - mean) / sqrt(variance + eps) w + b for each channel, as torch.nn.BatchNorm2d (Ioffe and
 /// Szegedy, arXiv 1502.03167); num_features comes from the input.
@@ -77,12 +79,55 @@ impl BatchNorm2d {
         self.affine && self.bias
     }
 
+    fn parameters(&self, channels: usize) -> Vec<ParameterSpec> {
+        let weight = ParameterSpec {
+            name: "weight".into(),
+            shape: vec![channels],
+            init: Init::Constant(self.weight_init),
+            fan_in: 1,
+            fan_out: 1,
+            lr_mult: self.lr_mult.weight,
+            decay_mult: self.decay_mult.weight,
+            storage: Storage::Rows,
+            tied: None,
+        };
+        let bias = ParameterSpec {
+            name: "bias".into(),
+            init: Init::Constant(0.0),
+            lr_mult: self.lr_mult.bias,
+            decay_mult: self.decay_mult.bias,
+            ..weight.clone()
+        };
+        let weight = self.trains_weight().then_some(weight);
+        weight
+            .into_iter()
+            .chain(self.has_bias().then_some(bias))
+            .collect()
+    }
+
+    fn states(&self, len: usize) -> Vec<StateSpec> {
+        let state = |name: &str, initial, kind| StateSpec {
+            name: name.into(),
+            len,
+            initial,
+            kind,
+        };
+        let mut states = vec![
+            state("running_mean", 0.0, StateKind::Running),
+            state("running_var", 1.0, StateKind::Running),
+        ];
+        if self.has_weight() && !self.trains_weight() {
+            states.push(state("weight", self.weight_init as f32, StateKind::Fixed));
+        }
+        states
+    }
+
     /// Appends the sums of dy and dy xhat: the gradients of bias and weight; gives their means.
     fn sums(
         &self,
         b: &mut Builder,
-        site: &Site<'_>,
-        back: &Back,
+        at: &Site<'_>,
+        back: &Back<'_>,
         (work, stats): (&Work, Value),
     ) -> Result<Value> {
         let partials = work.new_partials(b, "sums of blocks");
@@ -94,17 +139,13 @@ impl BatchNorm2d {
             .value("partials", partials);
         work.dispatch(b, "block_sums", call, [2, 4]);
         let sums = work.new_list(b, "means of dy and dy xhat", 2);
-        let mut parameters = site.parameters.iter();
-        let mut place = |b: &mut Builder, trained: bool, name: &str| {
-            let parameter = if trained { parameters.next() } else { None };
-            match parameter {
-                Some(parameter) => b.gradient(*parameter),
-                // What nobody trains is written all the same, to a place that nobody reads.
-                None => work.new_list(b, name, 1).bound(),
-            }
+        let place = |b: &mut Builder, parameter: &str, name: &str| match at.find(parameter) {
+            Some(parameter) => b.gradient(parameter),
+            // What nobody trains is written all the same, to a place that nobody reads.
+            None => work.new_list(b, name, 1).bound(),
         };
-        let dw = place(b, self.trains_weight(), "dw");
-        let db = place(b, self.has_bias(), "db");
+        let dw = place(b, "weight", "dw");
+        let db = place(b, "bias", "db");
         let call = work
             .call(b, "weight gradient", GROUP)?
             .value("partials", partials)
@@ -116,21 +157,20 @@ impl BatchNorm2d {
     }
 
     /// Refuses statistics of one value: its variance is 0, and the unbiased one 0 / 0.
-    fn check_batch(&self, b: &Builder, site: &Site<'_>) -> Result<()> {
-        let least = self.least_samples(site.input);
+    fn check_batch(&self, b: &Builder, at: &Site<'_>) -> Result<()> {
+        let (least, path) = (at.node.fit.least_samples, &at.node.path);
         if b.batch() >= least {
             return Ok(());
         }
-        let position = site.path.split('.').next().unwrap_or_default();
+        let position = path.split('.').next().unwrap_or_default();
         Err(Error::Shape {
             position: position.parse().unwrap_or_default(),
             layer: self.name().into(),
             problem: format!(
-                "at {}, a batch of {} sample of the shape {:?} has one value for each channel; \
+                "at {path}, a batch of {} sample of the shape {} has one value for each channel; \
                  training needs the mean and variance of at least two",
-                site.path,
                 b.batch(),
-                site.input
+                at.input()
             ),
             help: format!(
                 "set data.batch to {least} or more, or normalise before pictures shrink to one pixel"
@@ -139,9 +179,27 @@ impl BatchNorm2d {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "batch_norm2d",
+    summary: "channels of mean 0 and deviation 1 over the batch, times w, plus b (torch.nn.BatchNorm2d)",
+    arguments: &[
+        "eps",
+        "momentum",
+        "affine",
+        "weight",
+        "bias",
+        "weight_init",
+        "lr_mult",
+        "decay_mult",
+    ],
+    short: None,
+    example: "momentum = 0.1",
+    parse: |args| Ok(Box::new(args.read::<BatchNorm2d>()?)),
+};
+
 impl Layer for BatchNorm2d {
     fn name(&self) -> &'static str {
-        "batch_norm2d"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -177,24 +235,12 @@ impl Layer for BatchNorm2d {
         self.decay_mult.validate("decay_mult")
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        match input {
-            [_, _, _] => Ok(input.to_vec()),
-            _ => Err(Misfit {
-                problem: format!(
-                    "takes pictures [channels, height, width], but its input has the shape {input:?}"
-                ),
-                help: "put it behind a layer that gives pictures, such as conv2d".into(),
-            }),
-        }
-    }
-
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, input: &[usize]) -> String {
-        let channels = input.first().copied().unwrap_or_default();
+    fn describe(&self, input: &Shape) -> String {
+        let [channels, ..] = picture(input);
         let what = match (self.affine, self.weight, self.bias) {
             (false, _, _) => ", not affine",
             (true, false, _) => ", bias only",
@@ -204,66 +250,23 @@ impl Layer for BatchNorm2d {
         format!("batch_norm2d({channels}{what})")
     }
 
-    fn parameters(&self, input: &[usize]) -> Vec<ParameterSpec> {
-        let channels = input.first().copied().unwrap_or_default();
-        let weight = ParameterSpec {
-            name: "weight".into(),
-            shape: vec![channels],
-            init: Init::Constant(self.weight_init),
-            fan_in: 1,
-            fan_out: 1,
-            lr_mult: self.lr_mult.weight,
-            decay_mult: self.decay_mult.weight,
-            storage: Storage::Rows,
-        };
-        let bias = ParameterSpec {
-            name: "bias".into(),
-            init: Init::Constant(0.0),
-            lr_mult: self.lr_mult.bias,
-            decay_mult: self.decay_mult.bias,
-            ..weight.clone()
-        };
-        let weight = self.trains_weight().then_some(weight);
-        weight
-            .into_iter()
-            .chain(self.has_bias().then_some(bias))
-            .collect()
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        let [channels, height, width] = keeps_pictures(input)?;
+        Ok(Fit {
+            parameters: self.parameters(channels),
+            states: self.states(channels),
+            counters: vec!["num_batches_tracked"],
+            least_samples: if height * width == 1 { 2 } else { 1 },
+            fusion: Fusion::BOTH,
+            ..Fit::new(*input)
+        })
     }
 
-    fn states(&self, input: &[usize]) -> Vec<StateSpec> {
-        let len = input.first().copied().unwrap_or_default();
-        let state = |name: &str, initial| StateSpec {
-            name: name.into(),
-            len,
-            initial,
-        };
-        let mut states = vec![state("running_mean", 0.0), state("running_var", 1.0)];
-        if self.has_weight() && !self.trains_weight() {
-            states.push(state("weight", self.weight_init as f32));
-        }
-        states
-    }
-
-    fn least_samples(&self, input: &[usize]) -> usize {
-        match input {
-            [_, 1, 1] => 2,
-            _ => 1,
-        }
-    }
-
-    fn fuses_relu(&self) -> bool {
-        true
-    }
-
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
-        let work = Work::new(self, b, site, x, if relu { flags::RELU } else { 0 })?;
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        let work = Work::new(self, b, at, x, if at.relu() { flags::RELU } else { 0 })?;
         let y = b.like("y", x);
-        let mean = work.state(b, site, "running_mean");
-        let var = work.state(b, site, "running_var");
+        let mean = at.state(b, "running_mean")?;
+        let var = at.state(b, "running_var")?;
         let call = work
             .call(b, "forward", work.runs())?
             .value("x", x)
@@ -273,9 +276,9 @@ impl Layer for BatchNorm2d {
         if b.mode() == Mode::Evaluate {
             let call = call.place("running_mean", mean).place("running_var", var);
             work.dispatch(b, "evaluate", call, [2, 4]);
-            return Ok(y);
+            return Ok(y.into());
         }
-        self.check_batch(b, site)?;
+        self.check_batch(b, at)?;
         let partials = work.new_partials(b, "moments of blocks");
         let blocks = work
             .call(b, "moments of blocks", work.shares.blocks)?
@@ -288,29 +291,27 @@ impl Layer for BatchNorm2d {
             .value("partials", partials)
             .value("new_stats", stats)
             .place("new_running_mean", mean)
-            .place("new_running_var", var);
+            .place("new_running_var", var)
+            .in_place("new_running_mean")
+            .in_place("new_running_var");
         work.dispatch(b, "combine_moments", combine, [0, 0]);
         work.dispatch(b, "normalize", call.value("stats", stats), [2, 4]);
-        b.remember(&site.path, &[vec![stats]]);
-        Ok(y)
+        Ok(Forward {
+            saved: vec![stats],
+            ..Forward::from(y)
+        })
     }
 
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        if !back.wants_dx && site.parameters.is_empty() {
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        if !back.wants_dx && at.node.parameters.is_empty() {
             return Ok(None);
         }
-        let remembered = b.recall(&site.path);
-        let Some(stats) = remembered
-            .first()
-            .and_then(|values| values.first().copied())
-        else {
-            let path = &site.path;
-            let problem = format!("layer {path} has no forward pass in front of its backward pass");
-            return Err(work::defect(problem));
+        let &[stats] = back.saved else {
+            return Err(at.defect("has no forward pass in front of its backward pass"));
         };
         let gate = if back.gate { flags::GATE } else { 0 };
-        let work = Work::new(self, b, site, back.x, gate)?;
-        let sums = self.sums(b, site, back, (&work, stats))?;
+        let work = Work::new(self, b, at, back.x, gate)?;
+        let sums = self.sums(b, at, back, (&work, stats))?;
         if !back.wants_dx {
             return Ok(None);
         }
@@ -327,25 +328,31 @@ impl Layer for BatchNorm2d {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        let channels = at.input[0];
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        let [channels, ..] = picture(&at.input);
         let mut or = |has: bool, name: &str, value: f32| match has {
-            true => at.named(name),
+            true => at.tensor(name),
             false => g.floats(&at.named(name), &[channels], &vec![value; channels]),
         };
         let weight = or(self.has_weight(), "weight", 1.0);
         let bias = or(self.has_bias(), "bias", 0.0);
-        let (mean, var) = (at.named("running_mean"), at.named("running_var"));
+        let (mean, var) = (at.tensor("running_mean"), at.tensor("running_var"));
         let eps = ("epsilon", Attribute::Float(self.eps));
         let inputs = [x, &weight, &bias, &mean, &var];
-        Ok(g.node(at.path, "BatchNormalization", &inputs, &[eps]))
+        Ok(g.node(&at.path, "BatchNormalization", &inputs, &[eps]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for BatchNorm2d {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         reference::forward(self, pass)
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         reference::backward(self, pass, dy)
     }
 }

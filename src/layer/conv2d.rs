@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{self, Pair, not_pictures};
+use super::window::{self, Pair, not_pictures, picture};
 use super::{
-    Back, Init, Invalid, Layer, Misfit, Multipliers, ParameterSpec, Reference, ReferenceGradients,
-    Site, Storage,
+    Back, Entry, Fit, Forward, Fusion, Init, Invalid, Layer, Misfit, Multipliers, Node,
+    ParameterSpec, Pass, Reference, ReferenceGradients, Site, Storage,
 };
 use crate::error::Result;
 use crate::kernel::{Builder, Geometry, Value};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
 use crate::product::Convolution;
 use crate::product::conv::ConvShape;
+use crate::shape::Shape;
 
 /// `y[o][p] = b[o] + sum over i and taps of w[o][i][tap] x[i][p stride + tap - padding]`, as
 /// torch.nn.Conv2d.
@@ -90,12 +91,66 @@ impl Conv2d {
         }
     }
 
-    fn convolution(&self, b: &Builder, site: &Site<'_>) -> Option<Convolution> {
-        let input = Geometry::of(site.input)?;
-        Some(Convolution {
+    /// Shape of the output for pictures of a shape.
+    fn output(&self, g: &Geometry) -> Result<Shape, Misfit> {
+        let along = |size: usize, kernel: usize, stride: usize, padding: usize| {
+            Some((size + 2 * padding).checked_sub(kernel)? / stride + 1)
+        };
+        let rows = along(g.height, self.kernel_size.0, self.stride.0, self.padding.0);
+        let columns = along(g.width, self.kernel_size.1, self.stride.1, self.padding.1);
+        match (rows, columns) {
+            (Some(height), Some(width)) => Ok(Shape::Picture {
+                channels: self.out_channels,
+                height,
+                width,
+            }),
+            _ => Err(Misfit {
+                problem: format!(
+                    "its kernel of {} is larger than the {}x{} map with padding {}",
+                    self.kernel_size, g.height, g.width, self.padding
+                ),
+                help:
+                    "use a smaller kernel_size, more padding, or fewer layers that shrink the map"
+                        .into(),
+            }),
+        }
+    }
+
+    /// Weight and bias for `inputs` channels.
+    fn parameters(&self, inputs: usize) -> Vec<ParameterSpec> {
+        let Pair(kh, kw) = self.kernel_size;
+        let weight = ParameterSpec {
+            name: "weight".into(),
+            shape: vec![self.out_channels, inputs, kh, kw],
+            init: self.init,
+            fan_in: inputs * kh * kw,
+            fan_out: self.out_channels * kh * kw,
+            lr_mult: self.lr_mult.weight,
+            decay_mult: self.decay_mult.weight,
+            storage: Storage::Taps,
+            tied: None,
+        };
+        let bias = ParameterSpec {
+            name: "bias".into(),
+            shape: vec![self.out_channels],
+            init: self.bias_init.unwrap_or(self.init.of_bias()),
+            lr_mult: self.lr_mult.bias,
+            decay_mult: self.decay_mult.bias,
+            storage: Storage::Rows,
+            ..weight.clone()
+        };
+        std::iter::once(weight)
+            .chain(self.bias.then_some(bias))
+            .collect()
+    }
+
+    fn convolution(&self, b: &Builder, at: &Site<'_>) -> Result<Convolution> {
+        let input = Geometry::of(at.input());
+        let input = input.ok_or_else(|| at.defect("has no pictures as its input"))?;
+        Ok(Convolution {
             shape: self.shape(b.batch(), &input),
-            weight: site.parameters[0],
-            bias: site.parameters.get(1).copied(),
+            weight: at.parameter("weight")?,
+            bias: at.find("bias"),
         })
     }
 
@@ -103,12 +158,12 @@ impl Conv2d {
     fn each(
         &self,
         rows: usize,
-        input: &[usize],
-        output: &[usize],
+        input: &Shape,
+        output: &Shape,
         mut each: impl FnMut(usize, usize, usize),
     ) {
-        let (ci, h, w) = (input[0], input[1], input[2]);
-        let (co, ho, wo) = (output[0], output[1], output[2]);
+        let [ci, h, w] = picture(input);
+        let [co, ho, wo] = picture(output);
         let Pair(kh, kw) = self.kernel_size;
         for (n, o) in (0..rows).flat_map(|n| (0..co).map(move |o| (n, o))) {
             for (oy, ox) in (0..ho).flat_map(|oy| (0..wo).map(move |ox| (oy, ox))) {
@@ -129,9 +184,30 @@ impl Conv2d {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "conv2d",
+    summary: "convolution (torch.nn.Conv2d)",
+    arguments: &[
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "bias",
+        "init",
+        "bias_init",
+        "lr_mult",
+        "decay_mult",
+    ],
+    short: None,
+    example: "out_channels = 4\nkernel_size = 3\npadding = 1",
+    parse: |args| Ok(Box::new(args.read::<Conv2d>()?)),
+};
+
 impl Layer for Conv2d {
     fn name(&self) -> &'static str {
-        "conv2d"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -174,33 +250,12 @@ impl Layer for Conv2d {
         self.decay_mult.validate("decay_mult")
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        let g = Geometry::of(input).ok_or_else(|| not_pictures(input))?;
-        let along = |size: usize, kernel: usize, stride: usize, padding: usize| {
-            Some((size + 2 * padding).checked_sub(kernel)? / stride + 1)
-        };
-        let rows = along(g.height, self.kernel_size.0, self.stride.0, self.padding.0);
-        let columns = along(g.width, self.kernel_size.1, self.stride.1, self.padding.1);
-        match (rows, columns) {
-            (Some(rows), Some(columns)) => Ok(vec![self.out_channels, rows, columns]),
-            _ => Err(Misfit {
-                problem: format!(
-                    "its kernel of {} is larger than the {}x{} map with padding {}",
-                    self.kernel_size, g.height, g.width, self.padding
-                ),
-                help:
-                    "use a smaller kernel_size, more padding, or fewer layers that shrink the map"
-                        .into(),
-            }),
-        }
-    }
-
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, input: &[usize]) -> String {
-        let inputs = input.first().copied().unwrap_or(0);
+    fn describe(&self, input: &Shape) -> String {
+        let [inputs, ..] = picture(input);
         let mut text = format!(
             "conv2d({inputs}, {}, {}",
             self.out_channels, self.kernel_size
@@ -217,59 +272,24 @@ impl Layer for Conv2d {
         text + ")"
     }
 
-    fn parameters(&self, input: &[usize]) -> Vec<ParameterSpec> {
-        let inputs = input.first().copied().unwrap_or(1);
-        let Pair(kh, kw) = self.kernel_size;
-        let weight = ParameterSpec {
-            name: "weight".into(),
-            shape: vec![self.out_channels, inputs, kh, kw],
-            init: self.init,
-            fan_in: inputs * kh * kw,
-            fan_out: self.out_channels * kh * kw,
-            lr_mult: self.lr_mult.weight,
-            decay_mult: self.decay_mult.weight,
-            storage: Storage::Taps,
-        };
-        let other = match self.init {
-            Init::Torch => Init::Torch,
-            _ => Init::Constant(0.0),
-        };
-        let bias = ParameterSpec {
-            name: "bias".into(),
-            shape: vec![self.out_channels],
-            init: self.bias_init.unwrap_or(other),
-            lr_mult: self.lr_mult.bias,
-            decay_mult: self.decay_mult.bias,
-            storage: Storage::Rows,
-            ..weight.clone()
-        };
-        if self.bias {
-            vec![weight, bias]
-        } else {
-            vec![weight]
-        }
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        let g = Geometry::of(input).ok_or_else(|| not_pictures(input))?;
+        Ok(Fit {
+            parameters: self.parameters(g.channels),
+            fusion: Fusion::BOTH,
+            ..Fit::new(self.output(&g)?)
+        })
     }
 
-    fn fuses_relu(&self) -> bool {
-        true
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        let y = b.shaped("y", at.output());
+        let convolution = self.convolution(b, at)?;
+        b.convolve(&convolution, x, y, at.relu());
+        Ok(y.into())
     }
 
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
-        let y = b.shaped("y", site.output);
-        if let Some(convolution) = self.convolution(b, site) {
-            b.convolve(&convolution, x, y, relu);
-        }
-        Ok(y)
-    }
-
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        let Some(convolution) = self.convolution(b, site) else {
-            return Ok(None);
-        };
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        let convolution = self.convolution(b, at)?;
         b.convolve_weight(&convolution, back.x, back.dy)?;
         if !back.wants_dx {
             return Ok(None);
@@ -279,8 +299,8 @@ impl Layer for Conv2d {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        let (weight, bias) = (at.named("weight"), at.named("bias"));
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        let (weight, bias) = (at.tensor("weight"), at.tensor("bias"));
         let inputs = [x, &weight, &bias];
         let inputs = &inputs[..2 + usize::from(self.bias)];
         let Pair(rows, columns) = self.padding;
@@ -290,36 +310,40 @@ impl Layer for Conv2d {
             ("strides", self.stride.onnx()),
             ("pads", Attribute::Ints(pads)),
         ];
-        Ok(g.node(at.path, "Conv", inputs, &attributes))
+        Ok(g.node(&at.path, "Conv", inputs, &attributes))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let output = self.output_shape(pass.input).unwrap_or_default();
-        let plane = output[1] * output[2];
-        let bias = |at: usize| {
-            let bias = pass.parameters.get(1);
-            bias.map_or(0.0, |bias| bias[at / plane % self.out_channels])
-        };
-        let count = pass.rows * output.iter().product::<usize>();
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Conv2d {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let (input, output) = (&pass.node.input, &pass.node.output());
+        let plane = output.plane();
+        let bias = pass.parameter("bias");
+        let bias = |at: usize| bias.map_or(0.0, |bias| bias[at / plane % self.out_channels]);
+        let count = pass.samples * output.elements();
         let mut y: Vec<f64> = (0..count).map(bias).collect();
-        let w = &pass.parameters[0];
-        self.each(pass.rows, pass.input, &output, |at, value, weight| {
+        let w = pass.parameter("weight").unwrap_or_default();
+        self.each(pass.samples, input, output, |at, value, weight| {
             y[at] += pass.x[value] * w[weight];
         });
         y
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let output = self.output_shape(pass.input).unwrap_or_default();
-        let plane = output[1] * output[2];
-        let w = &pass.parameters[0];
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let (input, output) = (&pass.node.input, &pass.node.output());
+        let plane = output.plane();
+        let w = pass.parameter("weight").unwrap_or_default();
         let mut dx = vec![0.0; pass.x.len()];
         let mut dw = vec![0.0; w.len()];
         let mut db = vec![0.0; self.out_channels];
         for (at, dy) in dy.iter().enumerate() {
             db[at / plane % self.out_channels] += dy;
         }
-        self.each(pass.rows, pass.input, &output, |at, value, weight| {
+        self.each(pass.samples, input, output, |at, value, weight| {
             dx[value] += dy[at] * w[weight];
             dw[weight] += dy[at] * pass.x[value];
         });

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::unary::{self, Saved};
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::{Builder, Call, Mode, Value};
-use crate::onnx::{Graph, Place};
+use crate::onnx::Graph;
 use crate::rng::uniform;
+use crate::shape::Shape;
 
 /// While training, zero with probability `p` and x / (1 - p) else, as torch.nn.Dropout (Srivastava
 /// et al. 2014); while evaluating, the identity.
@@ -34,20 +38,20 @@ impl Dropout {
         1.0 / (1.0 - self.p)
     }
 
-    fn call(self, site: &Site<'_>, x: Value, call: Call) -> Call {
-        let [height, width] = x.geometry.map_or([1, 1], |g| [g.height, g.width]);
+    fn call(self, at: &Site<'_>, x: Value, call: Call) -> Call {
+        let [height, width] = x.geometry().map_or([1, 1], |g| [g.height, g.width]);
         call.channels(x)
             .u32("height", height)
             .u32("width", width)
             .f32("p", self.p)
             .f32("scale", self.scale())
-            .u32("draw", site.position)
+            .u32("draw", at.node.id)
     }
 
     /// The factor of each element.
-    fn mask(self, pass: &Reference<'_>) -> Vec<f64> {
+    fn mask(self, pass: &Pass<'_>) -> Vec<f64> {
         let factor = |element: usize| {
-            let word = pass.key.words(element as u32, pass.position as u32)[0];
+            let word = pass.key.words(element as u32, pass.node.id as u32)[0];
             // The comparison that the shader makes, in f32.
             if uniform(word) < self.p as f32 {
                 0.0
@@ -62,9 +66,18 @@ impl Dropout {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "dropout",
+    summary: "zeros by chance while training (torch.nn.Dropout)",
+    arguments: &["p"],
+    short: Some("p"),
+    example: "p = 0.5",
+    parse: |args| Ok(Box::new(args.read::<Dropout>()?)),
+};
+
 impl Layer for Dropout {
     fn name(&self) -> &'static str {
-        "dropout"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -80,44 +93,50 @@ impl Layer for Dropout {
         })
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit::new(*input))
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, _: &[usize]) -> String {
+    fn describe(&self, _: &Shape) -> String {
         format!("dropout({})", self.p)
     }
 
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, _: bool) -> Result<Value> {
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         if b.mode() == Mode::Evaluate || self.p == 0.0 {
-            return Ok(x);
+            return Ok(x.into());
         }
-        unary::forward(b, "layer/dropout", x, |call| self.call(site, x, call))
+        unary::forward(b, "layer/dropout", x, |call| self.call(at, x, call))
     }
 
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
         if self.p == 0.0 {
             return Ok(Some(back.dy));
         }
         unary::backward(b, "layer/dropout", back, Saved::Nothing, |call| {
-            self.call(site, back.dy, call)
+            self.call(at, back.dy, call)
         })
     }
 
-    fn onnx(&self, _: &mut Graph, _: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, _: &mut Graph, _: &Node, x: &str) -> Result<String, String> {
         Ok(x.to_owned())
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Dropout {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         let mask = self.mask(pass);
         pass.x.iter().zip(mask).map(|(x, m)| x * m).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         let mask = self.mask(pass);
         ReferenceGradients {
             dx: dy.iter().zip(mask).map(|(dy, m)| dy * m).collect(),

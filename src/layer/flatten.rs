@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Back, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::builder::grid;
 use crate::kernel::{Builder, Call, Geometry, Matrix, Value, shaders};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// All dimensions of a sample become one, in the order channel, row, column, as torch.nn.Flatten.
 ///
@@ -16,39 +20,57 @@ use crate::onnx::{Attribute, Graph, Place};
 #[serde(deny_unknown_fields)]
 pub struct Flatten {}
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "flatten",
+    summary: "all dimensions of a sample become one (torch.nn.Flatten)",
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Flatten>()?)),
+};
+
 impl Layer for Flatten {
     fn name(&self) -> &'static str {
-        "flatten"
+        ENTRY.name
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(vec![input.iter().product()])
-    }
-
-    fn arguments(&self) -> toml::Table {
-        toml::Table::new()
-    }
-
-    fn gates_input(&self, x: &Value) -> bool {
-        x.geometry.is_some()
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        let Some(geometry) = x.geometry else {
-            return Ok(x);
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        let fusion = match input {
+            Shape::Picture { .. } => Fusion::GATE,
+            // Nothing is computed.
+            Shape::Features(_) => Fusion::NOTHING,
+            Shape::Sequence { .. } => {
+                return Err(Misfit {
+                    problem: format!(
+                        "takes pictures or lists, but its input is a sequence of the shape {input}"
+                    ),
+                    help: "put a layer in front of it that gives one list for each sample".into(),
+                });
+            }
         };
-        let y = b.shaped("y", site.output);
+        Ok(Fit {
+            takes_rows: true,
+            fusion,
+            ..Fit::new(Shape::Features(input.elements()))
+        })
+    }
+
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        let Some(geometry) = x.geometry() else {
+            return Ok(x.into());
+        };
+        let y = b.shaped("y", at.output());
         let invocations = b.batch() * y.matrix.quads();
         let call = call(b, "forward", invocations, &geometry, x.matrix, y.matrix)?
             .u32("gated", 0)
             .value("x", x)
             .value("y", y);
         b.dispatch(&shaders::named("layer/flatten"), "forward", call);
-        Ok(y)
+        Ok(y.into())
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        let Some(geometry) = back.x.geometry else {
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        let Some(geometry) = back.x.geometry() else {
             return Ok(Some(back.dy));
         };
         if !back.wants_dx {
@@ -72,15 +94,21 @@ impl Layer for Flatten {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        Ok(g.node(at.path, "Flatten", &[x], &[("axis", Attribute::Int(1))]))
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        Ok(g.node(&at.path, "Flatten", &[x], &[("axis", Attribute::Int(1))]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Flatten {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         pass.x.to_vec()
     }
 
-    fn reference_backward(&self, _: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, _: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         ReferenceGradients {
             dx: dy.to_vec(),
             parameters: Vec::new(),

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::window::not_pictures;
-use super::{Back, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::builder::grid;
 use crate::kernel::{Builder, Call, Geometry, Value, shaders};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// The mean of each channel over the whole picture, as torch.nn.AdaptiveAvgPool2d(1) and
 /// torch.nn.Flatten.
@@ -27,31 +31,33 @@ fn call(call: Call, geometry: &Geometry, samples: usize, x: Value, y: Value) -> 
         .u32("y_stride", y.matrix.stride / 4)
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "global_avg_pool",
+    summary: "the mean of each channel (torch.nn.AdaptiveAvgPool2d(1), flattened)",
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<GlobalAvgPool>()?)),
+};
+
 impl Layer for GlobalAvgPool {
     fn name(&self) -> &'static str {
-        "global_avg_pool"
+        ENTRY.name
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        match Geometry::of(input) {
-            Some(geometry) => Ok(vec![geometry.channels]),
-            None => Err(not_pictures(input)),
-        }
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        let geometry = Geometry::of(input).ok_or_else(|| not_pictures(input))?;
+        Ok(Fit {
+            fusion: Fusion::GATE,
+            ..Fit::new(Shape::Features(geometry.channels))
+        })
     }
 
-    fn arguments(&self) -> toml::Table {
-        toml::Table::new()
-    }
-
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        let Some(geometry) = x.geometry else {
-            return Ok(x);
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        let Some(geometry) = x.geometry() else {
+            return Ok(x.into());
         };
-        let y = b.shaped("y", site.output);
+        let y = b.shaped("y", at.output());
         let dispatch = Call::new(
             b.label("forward"),
             grid(b.batch() * geometry.channel_quads(), 64)?,
@@ -65,11 +71,11 @@ impl Layer for GlobalAvgPool {
             "forward",
             dispatch,
         );
-        Ok(y)
+        Ok(y.into())
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        let (true, Some(geometry)) = (back.wants_dx, back.x.geometry) else {
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        let (true, Some(geometry)) = (back.wants_dx, back.x.geometry()) else {
             return Ok(None);
         };
         let dx = b.like("dx", back.x);
@@ -90,24 +96,30 @@ impl Layer for GlobalAvgPool {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        let means = g.node(at.path, "GlobalAveragePool", &[x], &[]);
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        let means = g.node(&at.path, "GlobalAveragePool", &[x], &[]);
         Ok(g.node(
-            at.path,
+            &at.path,
             "Flatten",
             &[&means],
             &[("axis", Attribute::Int(1))],
         ))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let plane = pass.input[1] * pass.input[2];
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for GlobalAvgPool {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let plane = pass.node.input.plane();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / plane as f64;
         pass.x.chunks_exact(plane).map(mean).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let plane = pass.input[1] * pass.input[2];
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let plane = pass.node.input.plane();
         let spread = |dy: &f64| vec![dy / plane as f64; plane];
         ReferenceGradients {
             dx: dy.iter().flat_map(spread).collect(),

@@ -68,6 +68,15 @@ impl Init {
         })
     }
 
+    /// How a bias starts beside weights that start so, where nobody says it: as torch.nn does, or
+    /// at 0.
+    pub(super) fn of_bias(self) -> Self {
+        match self {
+            Self::Torch => Self::Torch,
+            _ => Self::Constant(0.0),
+        }
+    }
+
     pub(super) fn validate(self, key: &'static str) -> Result<(), Invalid> {
         let wrong = |message: String| Err(Invalid { key, message });
         match self {

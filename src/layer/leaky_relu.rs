@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::unary::{self, Saved};
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// y = x where x > 0, negative_slope * x else, as torch.nn.LeakyReLU; the gradient at 0 is
 /// negative_slope.
@@ -27,9 +31,18 @@ impl Default for LeakyRelu {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "leaky_relu",
+    summary: "x where x > 0, negative_slope x else (torch.nn.LeakyReLU)",
+    arguments: &["negative_slope"],
+    short: Some("negative_slope"),
+    example: "negative_slope = 0.1",
+    parse: |args| Ok(Box::new(args.read::<LeakyRelu>()?)),
+};
+
 impl Layer for LeakyRelu {
     fn name(&self) -> &'static str {
-        "leaky_relu"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -42,32 +55,45 @@ impl Layer for LeakyRelu {
         })
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit::new(*input))
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        unary::forward(b, "layer/leaky_relu", x, |call| {
-            call.f32("negative_slope", self.negative_slope)
-        })
+    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value) -> Result<Forward> {
+        unary::forward(
+            b,
+            "layer/leaky_relu",
+            x,
+            unary::argument(x, self.negative_slope),
+        )
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        unary::backward(b, "layer/leaky_relu", back, Saved::Input, |call| {
-            call.f32("negative_slope", self.negative_slope)
-        })
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        unary::backward(
+            b,
+            "layer/leaky_relu",
+            back,
+            Saved::Input,
+            unary::argument(back.dy, self.negative_slope),
+        )
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let slope = ("alpha", Attribute::Float(self.negative_slope));
-        Ok(g.node(at.path, "LeakyRelu", &[x], &[slope]))
+        Ok(g.node(&at.path, "LeakyRelu", &[x], &[slope]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for LeakyRelu {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         pass.x
             .iter()
             .map(|x| {
@@ -80,7 +106,7 @@ impl Layer for LeakyRelu {
             .collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         unary::reference_backward(
             pass.x,
             dy,

@@ -4,18 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::window;
 use super::{
-    Back, Init, Invalid, Layer, Misfit, Multipliers, ParameterSpec, Reference, ReferenceGradients,
-    Site, Storage,
+    Back, Entry, Fit, Forward, Fusion, Init, Invalid, Layer, Misfit, Multipliers, Node,
+    ParameterSpec, Pass, Reference, ReferenceGradients, Site, Storage,
 };
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
 use crate::product::{Product, matmul::Form};
+use crate::shape::Shape;
 
 /// y = x W^T + b, as torch.nn.Linear.
 ///
 /// Shapes: x `[in_features]`, W `[out_features, in_features]`, b `[out_features]`,
-/// y `[out_features]`. Gradients: dx = dy W, dW = dy^T x, db = the sum of dy over the samples.
+/// y `[out_features]`; of a sequence `[steps, in_features]` each step is such a row.
+/// Gradients: dx = dy W, dW = dy^T x, db = the sum of dy over the rows.
 /// The three products are the forms nt, nn and tn of `matmul`; the bias and a relu behind the
 /// layer are applied to y in passing, db comes with dW, and the gradient of a relu in front of the
 /// layer is applied to dx in passing.
@@ -58,11 +60,53 @@ impl Linear {
             decay_mult: Multipliers::default(),
         }
     }
+
+    /// Weight and bias for `inputs` inputs.
+    fn parameters(&self, inputs: usize) -> Vec<ParameterSpec> {
+        let weight = ParameterSpec {
+            name: "weight".into(),
+            shape: vec![self.out_features, inputs],
+            init: self.init,
+            fan_in: inputs,
+            fan_out: self.out_features,
+            lr_mult: self.lr_mult.weight,
+            decay_mult: self.decay_mult.weight,
+            storage: Storage::Rows,
+            tied: None,
+        };
+        let bias = ParameterSpec {
+            name: "bias".into(),
+            shape: vec![self.out_features],
+            init: self.bias_init.unwrap_or(self.init.of_bias()),
+            lr_mult: self.lr_mult.bias,
+            decay_mult: self.decay_mult.bias,
+            ..weight.clone()
+        };
+        std::iter::once(weight)
+            .chain(self.bias.then_some(bias))
+            .collect()
+    }
 }
+
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "linear",
+    summary: "y = x W^T + b (torch.nn.Linear)",
+    arguments: &[
+        "out_features",
+        "bias",
+        "init",
+        "bias_init",
+        "lr_mult",
+        "decay_mult",
+    ],
+    short: Some("out_features"),
+    example: "out_features = 10",
+    parse: |args| Ok(Box::new(args.read::<Linear>()?)),
+};
 
 impl Layer for Linear {
     fn name(&self) -> &'static str {
-        "linear"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -90,71 +134,36 @@ impl Layer for Linear {
         self.decay_mult.validate("decay_mult")
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        match input {
-            [_] => Ok(vec![self.out_features]),
-            _ => Err(Misfit {
-                problem: format!(
-                    "takes samples of one dimension [features], but its input has the shape {input:?}"
-                ),
-                help: "put \"flatten\" in front of it".into(),
-            }),
-        }
-    }
-
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, input: &[usize]) -> String {
-        let inputs: usize = input.iter().product();
+    fn describe(&self, input: &Shape) -> String {
+        let inputs = input.features();
         let bias = if self.bias { "" } else { ", no bias" };
         format!("linear({inputs}, {}{bias})", self.out_features)
     }
 
-    fn parameters(&self, input: &[usize]) -> Vec<ParameterSpec> {
-        let inputs = input.iter().product();
-        let weight = ParameterSpec {
-            name: "weight".into(),
-            shape: vec![self.out_features, inputs],
-            init: self.init,
-            fan_in: inputs,
-            fan_out: self.out_features,
-            lr_mult: self.lr_mult.weight,
-            decay_mult: self.decay_mult.weight,
-            storage: Storage::Rows,
-        };
-        let other = match self.init {
-            Init::Torch => Init::Torch,
-            _ => Init::Constant(0.0),
-        };
-        let bias = ParameterSpec {
-            name: "bias".into(),
-            shape: vec![self.out_features],
-            init: self.bias_init.unwrap_or(other),
-            lr_mult: self.lr_mult.bias,
-            decay_mult: self.decay_mult.bias,
-            ..weight.clone()
-        };
-        if self.bias {
-            vec![weight, bias]
-        } else {
-            vec![weight]
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        if let Shape::Picture { .. } = input {
+            return Err(Misfit {
+                problem: format!(
+                    "takes samples of one dimension [features], but its input has the shape {input}"
+                ),
+                help: "put \"flatten\" in front of it".into(),
+            });
         }
+        Ok(Fit {
+            parameters: self.parameters(input.features()),
+            fusion: Fusion::BOTH,
+            ..Fit::new(input.with_features(self.out_features))
+        })
     }
 
-    fn fuses_relu(&self) -> bool {
-        true
-    }
-
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
-        let y = b.value("y", self.out_features);
-        let weight = site.parameters[0];
-        let bias = site.parameters.get(1).map(|bias| b.parameter(*bias));
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        let y = b.shaped("y", at.output());
+        let weight = at.parameter("weight")?;
+        let bias = at.find("bias").map(|bias| b.parameter(bias));
         let product = Product::new(
             Form::Nt,
             b.label("forward"),
@@ -166,15 +175,15 @@ impl Layer for Linear {
         .b(b.parameter(weight), weight.matrix)
         .c(y.bound(), y.matrix)
         .bias(bias)
-        .relu(relu);
+        .relu(at.relu());
         b.product(product)?;
-        Ok(y)
+        Ok(y.into())
     }
 
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        let weight = site.parameters[0];
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        let weight = at.parameter("weight")?;
         let inputs = back.x.matrix.cols;
-        let db = site.parameters.get(1).map(|bias| b.gradient(*bias));
+        let db = at.find("bias").map(|bias| b.gradient(bias));
         let dw = b.gradient(weight);
         let label = b.label("weight gradient");
         b.product(
@@ -188,7 +197,7 @@ impl Layer for Linear {
         if !back.wants_dx {
             return Ok(None);
         }
-        let dx = b.value("dx", inputs);
+        let dx = b.like("dx", back.x);
         let product = Product::new(Form::Nn, b.label("input gradient"), dx.matrix.rows, inputs)
             .sum_over(self.out_features)
             .a(back.dy.bound(), back.dy.matrix)
@@ -199,33 +208,42 @@ impl Layer for Linear {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        let (weight, bias) = (at.named("weight"), at.named("bias"));
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        let (weight, bias) = (at.tensor("weight"), at.tensor("bias"));
         let inputs = [x, &weight, &bias];
         let inputs = &inputs[..2 + usize::from(self.bias)];
-        Ok(g.node(at.path, "Gemm", inputs, &[("transB", Attribute::Int(1))]))
+        Ok(g.node(&at.path, "Gemm", inputs, &[("transB", Attribute::Int(1))]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let inputs: usize = pass.input.iter().product();
-        let mut y = Vec::with_capacity(pass.rows * self.out_features);
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Linear {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let inputs = pass.node.input.features();
+        let weight = pass.parameter("weight").unwrap_or_default();
+        let bias = pass.parameter("bias");
+        let mut y = Vec::new();
         for x in pass.x.chunks_exact(inputs) {
-            for (o, w) in pass.parameters[0].chunks_exact(inputs).enumerate() {
+            for (o, w) in weight.chunks_exact(inputs).enumerate() {
                 let dot: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
-                y.push(dot + pass.parameters.get(1).map_or(0.0, |bias| bias[o]));
+                y.push(dot + bias.map_or(0.0, |bias| bias[o]));
             }
         }
         y
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let inputs: usize = pass.input.iter().product();
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let inputs = pass.node.input.features();
         let outputs = self.out_features;
-        let weight = &pass.parameters[0];
-        let mut dx = vec![0.0; pass.rows * inputs];
+        let weight = pass.parameter("weight").unwrap_or_default();
+        let rows = pass.samples * pass.node.input.rows();
+        let mut dx = vec![0.0; rows * inputs];
         let mut dw = vec![0.0; outputs * inputs];
         let mut db = vec![0.0; outputs];
-        for n in 0..pass.rows {
+        for n in 0..rows {
             for o in 0..outputs {
                 let g = dy[n * outputs + o];
                 db[o] += g;

@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
-use crate::error::{Error, Result};
+use super::window::{keeps_pictures, picture};
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Invalid, Layer, Misfit, Node, Pass, Reference,
+    ReferenceGradients, Site,
+};
+use crate::error::Result;
 use crate::kernel::builder::grid;
 use crate::kernel::{Builder, Call, Geometry, Value, shaders};
-use crate::onnx::{Attribute, Graph, Place};
+use crate::onnx::{Attribute, Graph};
+use crate::shape::Shape;
 
 /// y = x / s^beta with s = k + alpha times the mean of x^2 over a window.
 ///
@@ -88,9 +93,9 @@ impl LocalResponseNorm {
 
     /// Appends the means of x^2 over the windows: a pool over pixels, or over channels where these
     /// are laid out as rows.
-    fn onnx_means(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> String {
+    fn onnx_means(&self, g: &mut Graph, at: &Node, x: &str) -> String {
         let [before, after] = self.reach();
-        let squares = g.node(at.path, "Mul", &[x, x], &[]);
+        let squares = g.node(&at.path, "Mul", &[x, x], &[]);
         let pool = |kernel: [usize; 2], pads: [usize; 4]| {
             [
                 ("kernel_shape", Attribute::Ints(kernel.to_vec())),
@@ -100,15 +105,15 @@ impl LocalResponseNorm {
         };
         if self.within_channel {
             let pool = pool([self.size; 2], [before, before, after, after]);
-            return g.node(at.path, "AveragePool", &[&squares], &pool);
+            return g.node(&at.path, "AveragePool", &[&squares], &pool);
         }
-        let pixels = at.input[1] * at.input[2];
-        let rows = g.shape(&at.named("rows"), &[1, at.input[0], pixels]);
-        let rows = g.node(at.path, "Reshape", &[&squares, &rows], &[]);
+        let [channels, height, width] = picture(&at.input);
+        let rows = g.shape(&at.named("rows"), &[1, channels, height * width]);
+        let rows = g.node(&at.path, "Reshape", &[&squares, &rows], &[]);
         let pool = pool([self.size, 1], [before, 0, after, 0]);
-        let means = g.node(at.path, "AveragePool", &[&rows], &pool);
-        let shape = g.shape(&at.named("shape"), at.input);
-        g.node(at.path, "Reshape", &[&means, &shape], &[])
+        let means = g.node(&at.path, "AveragePool", &[&rows], &pool);
+        let shape = g.shape(&at.named("shape"), &at.input.dims());
+        g.node(&at.path, "Reshape", &[&means, &shape], &[])
     }
 
     /// How far a window reaches below and above: channels, or rows and columns.
@@ -123,16 +128,13 @@ impl LocalResponseNorm {
     fn call(
         &self,
         b: &Builder,
-        site: &Site<'_>,
+        at: &Site<'_>,
         what: &str,
         x: Value,
         (is_window, gated): (bool, bool),
     ) -> Result<Call> {
-        let Some(geometry) = Geometry::of(site.input) else {
-            return Err(defect(format!(
-                "an input of the shape {:?} is no picture",
-                site.input
-            )));
+        let Some(geometry) = Geometry::of(at.input()) else {
+            return Err(at.defect("has no pictures as its input"));
         };
         let quads = geometry.channel_quads();
         // Windows within a channel: four pixels an invocation.
@@ -157,8 +159,8 @@ impl LocalResponseNorm {
     }
 
     /// The window of element `i` of a list of samples of shape `input`: positions in the list.
-    fn window(&self, input: &[usize], i: usize) -> Vec<usize> {
-        let [channels, height, width] = [input[0], input[1], input[2]];
+    fn window(&self, input: &Shape, i: usize) -> Vec<usize> {
+        let [channels, height, width] = picture(input);
         let plane = height * width;
         let [before, after] = self.reach();
         let range = |at: usize, end: usize| at.saturating_sub(before)..(at + after + 1).min(end);
@@ -174,9 +176,9 @@ impl LocalResponseNorm {
     }
 
     /// s of all elements.
-    fn brackets(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn brackets(&self, pass: &Pass<'_>) -> Vec<f64> {
         let bracket = |i| {
-            let window = self.window(pass.input, i);
+            let window = self.window(&pass.node.input, i);
             let squares: f64 = window.iter().map(|j| pass.x[*j] * pass.x[*j]).sum();
             self.k + self.share() * squares
         };
@@ -184,17 +186,18 @@ impl LocalResponseNorm {
     }
 }
 
-/// What only a caller outside of this crate can do wrong.
-fn defect(problem: String) -> Error {
-    Error::Kernel {
-        kernel: SHADER.into(),
-        problem,
-    }
-}
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "local_response_norm",
+    summary: "x over a power of the squares nearby (torch.nn.LocalResponseNorm; within_channel as Caffe)",
+    arguments: &["size", "alpha", "beta", "k", "within_channel"],
+    short: Some("size"),
+    example: "size = 5",
+    parse: |args| Ok(Box::new(args.read::<LocalResponseNorm>()?)),
+};
 
 impl Layer for LocalResponseNorm {
     fn name(&self) -> &'static str {
-        "local_response_norm"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -241,23 +244,19 @@ impl Layer for LocalResponseNorm {
         Ok(())
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        match input {
-            [_, _, _] => Ok(input.to_vec()),
-            _ => Err(Misfit {
-                problem: format!(
-                    "takes pictures [channels, height, width], but its input has the shape {input:?}"
-                ),
-                help: "put it behind a layer that gives pictures, such as conv2d".into(),
-            }),
-        }
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        keeps_pictures(input)?;
+        Ok(Fit {
+            fusion: Fusion::GATE,
+            ..Fit::new(*input)
+        })
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, _: &[usize]) -> String {
+    fn describe(&self, _: &Shape) -> String {
         let within = if self.within_channel {
             ", within channel"
         } else {
@@ -266,16 +265,12 @@ impl Layer for LocalResponseNorm {
         format!("local_response_norm({}{within})", self.size)
     }
 
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, _: bool) -> Result<Value> {
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let s = b.like("s", x);
         let y = b.like("y", x);
         let elements = x.matrix.rows * x.matrix.cols;
         let call = self
-            .call(b, site, "forward", x, (true, false))?
+            .call(b, at, "forward", x, (true, false))?
             .value("x", x)
             .value("s", s)
             .value("y", y)
@@ -285,27 +280,23 @@ impl Layer for LocalResponseNorm {
             true => "forward_within",
         };
         b.dispatch(&shaders::named(SHADER), entry, call);
-        b.remember(&site.path, &[vec![s]]);
-        Ok(y)
+        Ok(Forward {
+            saved: vec![s],
+            ..Forward::from(y)
+        })
     }
 
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
         if !back.wants_dx {
             return Ok(None);
         }
-        let remembered = b.recall(&site.path);
-        let Some(s) = remembered
-            .first()
-            .and_then(|values| values.first().copied())
-        else {
-            let path = &site.path;
-            let problem = format!("layer {path} has no forward pass in front of its backward pass");
-            return Err(defect(problem));
+        let &[s] = back.saved else {
+            return Err(at.defect("has no forward pass in front of its backward pass"));
         };
         let elements = back.x.matrix.rows * back.x.matrix.cols;
         let r = b.like("dy y / s", back.x);
         let call = self
-            .call(b, site, "ratio", back.x, (false, false))?
+            .call(b, at, "ratio", back.x, (false, false))?
             .value("dy", back.dy)
             .value("saved_y", back.y)
             .value("saved_s", s)
@@ -314,7 +305,7 @@ impl Layer for LocalResponseNorm {
         b.dispatch(&shaders::named(SHADER), "ratio", call);
         let dx = b.like("dx", back.x);
         let call = self
-            .call(b, site, "backward", back.x, (true, back.gate))?
+            .call(b, at, "backward", back.x, (true, back.gate))?
             .value("x", back.x)
             .value("dy", back.dy)
             .value("saved_s", s)
@@ -329,7 +320,7 @@ impl Layer for LocalResponseNorm {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         if !self.within_channel && self.size % 2 == 1 {
             // The operator is defined for even sizes too, but its windows lean to the other side.
             let attributes = [
@@ -338,7 +329,7 @@ impl Layer for LocalResponseNorm {
                 ("beta", Attribute::Float(self.beta)),
                 ("bias", Attribute::Float(self.k)),
             ];
-            return Ok(g.node(at.path, "LRN", &[x], &attributes));
+            return Ok(g.node(&at.path, "LRN", &[x], &attributes));
         }
         let means = self.onnx_means(g, at, x);
         let numbers = [
@@ -347,26 +338,32 @@ impl Layer for LocalResponseNorm {
             self.beta,
         ];
         let numbers = numbers.map(|value| g.number(&at.named("norm"), value));
-        let share = g.node(at.path, "Mul", &[&means, &numbers[0]], &[]);
-        let s = g.node(at.path, "Add", &[&share, &numbers[1]], &[]);
-        let power = g.node(at.path, "Pow", &[&s, &numbers[2]], &[]);
-        Ok(g.node(at.path, "Div", &[x, &power], &[]))
+        let share = g.node(&at.path, "Mul", &[&means, &numbers[0]], &[]);
+        let s = g.node(&at.path, "Add", &[&share, &numbers[1]], &[]);
+        let power = g.node(&at.path, "Pow", &[&s, &numbers[2]], &[]);
+        Ok(g.node(&at.path, "Div", &[x, &power], &[]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for LocalResponseNorm {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         let brackets = self.brackets(pass);
         let y = pass.x.iter().zip(&brackets);
         y.map(|(x, s)| x * s.powf(-self.beta)).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         let brackets = self.brackets(pass);
         let mut dx = vec![0.0; pass.x.len()];
         for (j, s) in brackets.iter().enumerate() {
             // y_j = x_j s_j^-beta depends on x_j, and through s_j on each x of its window.
             dx[j] += dy[j] * s.powf(-self.beta);
             let through = -self.beta * dy[j] * pass.x[j] * s.powf(-self.beta - 1.0);
-            for i in self.window(pass.input, j) {
+            for i in self.window(&pass.node.input, j) {
                 dx[i] += through * self.share() * 2.0 * pass.x[i];
             }
         }

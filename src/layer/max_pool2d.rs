@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{Pair, Window};
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::pool::Window;
+use super::window::Pair;
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Invalid, Layer, Misfit, Node, Pass, Reference,
+    ReferenceGradients, Site,
+};
 use crate::error::Result;
-use crate::kernel::builder::grid;
-use crate::kernel::{Builder, Call, Value, shaders};
-use crate::onnx::{Graph, Place};
+use crate::kernel::{Builder, Value};
+use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// The largest value of each window, as torch.nn.MaxPool2d; the gradient goes to the first of equal
 /// largest values.
@@ -36,9 +40,7 @@ fn none() -> Pair {
     Pair(0, 0)
 }
 
-/// Bits of the uniform's flags.
-const RELU: usize = 1;
-const GATE: usize = 2;
+const SHADER: &str = "layer/max_pool2d";
 
 impl MaxPool2d {
     fn window(&self) -> Window {
@@ -51,95 +53,74 @@ impl MaxPool2d {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "max_pool2d",
+    summary: "the largest value of each window (torch.nn.MaxPool2d)",
+    arguments: &["kernel_size", "stride", "padding", "ceil_mode"],
+    short: Some("kernel_size"),
+    example: "kernel_size = 2",
+    parse: |args| Ok(Box::new(args.read::<MaxPool2d>()?)),
+};
+
 impl Layer for MaxPool2d {
     fn name(&self) -> &'static str {
-        "max_pool2d"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         self.window().validate()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        self.window().output(input)
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit {
+            fusion: Fusion::BOTH,
+            ..Fit::new(self.window().output(input)?)
+        })
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, _: &[usize]) -> String {
+    fn describe(&self, _: &Shape) -> String {
         let window = self.window();
         format!("max_pool2d({}, stride {})", window.kernel, window.stride)
     }
 
-    fn fuses_relu(&self) -> bool {
-        true
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
+        self.window().forward(b, at, x, (SHADER, 0, true))
     }
 
-    fn gates_input(&self, _: &Value) -> bool {
-        true
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        self.window().backward(b, back, (SHADER, 0))
     }
 
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
-        let y = b.shaped("y", site.output);
-        let taps = b.like("taps", y);
-        b.remember(&site.path, &[vec![taps]]);
-        let flags = if relu { RELU } else { 0 };
-        let call = Call::new(
-            b.label("forward"),
-            grid(y.matrix.rows * y.matrix.quads(), 64)?,
-        )
-        .u32("rows", y.matrix.rows)
-        .u32("flags", flags)
-        .value("x", x)
-        .value("y", y)
-        .value("taps", taps);
-        let call = self.window().call(call, x, y);
-        b.dispatch(&shaders::named("layer/max_pool2d"), "forward", call);
-        Ok(y)
-    }
-
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        if !back.wants_dx {
-            return Ok(None);
-        }
-        let dx = b.like("dx", back.x);
-        let flags = if back.gate { GATE } else { 0 };
-        let taps = b.recall(&site.path)[0][0];
-        let owners = self.window().owners(dx);
-        let call = Call::new(b.label("backward"), grid(owners.invocations, 64)?)
-            .u32("rows", owners.rows)
-            .u32("flags", flags)
-            .value("x", back.x)
-            .value("dy", back.dy)
-            .value("dx", dx)
-            .value("chosen", taps);
-        let call = self.window().call(call, dx, back.dy);
-        b.dispatch(&shaders::named("layer/max_pool2d"), owners.entry, call);
-        Ok(Some(dx))
-    }
-
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let attributes = self.window().onnx(at);
-        Ok(g.node(at.path, "MaxPool", &[x], &attributes))
+        Ok(g.node(&at.path, "MaxPool", &[x], &attributes))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let output = self.output_shape(pass.input).unwrap_or_default();
-        let mut y = vec![0.0; pass.rows * output.iter().product::<usize>()];
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for MaxPool2d {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let (input, output) = (&pass.node.input, &pass.node.output());
+        let mut y = vec![0.0; pass.samples * output.elements()];
         self.window()
-            .each(pass.rows, pass.input, &output, |at, inside, _| {
+            .each(pass.samples, input, output, |at, inside, _| {
                 y[at] = pass.x[first_largest(pass.x, inside)];
             });
         y
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let output = self.output_shape(pass.input).unwrap_or_default();
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let (input, output) = (&pass.node.input, &pass.node.output());
         let mut dx = vec![0.0; pass.x.len()];
         self.window()
-            .each(pass.rows, pass.input, &output, |at, inside, _| {
+            .each(pass.samples, input, output, |at, inside, _| {
                 dx[first_largest(pass.x, inside)] += dy[at];
             });
         ReferenceGradients {

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::unary::{self, Saved};
-use super::{Back, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Fusion, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
-use crate::onnx::{Graph, Place};
+use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// y = max(x, 0), as torch.nn.ReLU; the gradient at 0 is 0. A linear layer in front applies it in
 /// passing, and one behind applies its gradient.
@@ -16,40 +20,56 @@ use crate::onnx::{Graph, Place};
 #[serde(deny_unknown_fields)]
 pub struct Relu {}
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "relu",
+    summary: "max(x, 0) (torch.nn.ReLU)",
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Relu>()?)),
+};
+
 impl Layer for Relu {
     fn name(&self) -> &'static str {
-        "relu"
+        ENTRY.name
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit {
+            fusion: Fusion::RELU,
+            ..Fit::new(*input)
+        })
     }
 
-    fn arguments(&self) -> toml::Table {
-        toml::Table::new()
+    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value) -> Result<Forward> {
+        unary::forward(b, "layer/relu", x, unary::argument(x, 0.0))
     }
 
-    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        unary::forward(b, "layer/relu", x, |call| call)
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        unary::backward(
+            b,
+            "layer/relu",
+            back,
+            Saved::Output,
+            unary::argument(back.dy, 0.0),
+        )
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        unary::backward(b, "layer/relu", back, Saved::Output, |call| call)
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        Ok(g.node(&at.path, "Relu", &[x], &[]))
     }
 
-    fn is_relu(&self) -> bool {
-        true
+    fn reference(&self) -> &dyn Reference {
+        self
     }
+}
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        Ok(g.node(at.path, "Relu", &[x], &[]))
-    }
-
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+impl Reference for Relu {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         pass.x.iter().map(|x| x.max(0.0)).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         unary::reference_backward(pass.x, dy, |x| if x > 0.0 { 1.0 } else { 0.0 })
     }
 }

@@ -5,15 +5,16 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::chain::{self, Chain, Unfit};
+use super::chain::{self, Trace};
 use super::{
-    Args, Back, Invalid, LAYERS, Layer, Misfit, ParameterSpec, Reference, ReferenceGradients, Site,
-    StateSpec,
+    Args, Back, Branch, Entry, Fit, Forward, Fusion, Invalid, LAYERS, Layer, Misfit, Node, Pass,
+    Reference, ReferenceGradients, Site,
 };
 use crate::error::Result;
 use crate::kernel::builder::grid;
 use crate::kernel::{Builder, Call, Value, shaders};
-use crate::onnx::{Graph, Place};
+use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// Layers inside a layer, written as in `model.layers`.
 #[derive(Debug, Clone, Default)]
@@ -46,68 +47,6 @@ impl Residual {
     fn branches(&self) -> [(&'static str, &[Box<dyn Layer>]); 2] {
         [("body", &self.body.0), ("shortcut", &self.shortcut.0)]
     }
-
-    /// Shapes through the branches; callers have checked that they fit.
-    fn shapes(&self, input: &[usize]) -> [Vec<Vec<usize>>; 2] {
-        let of = |layers| chain::shapes(layers, input).unwrap_or_else(|_| vec![input.to_vec()]);
-        [of(&self.body.0), of(&self.shortcut.0)]
-    }
-
-    /// Runs `each` on both branches as chains.
-    fn chains<T>(
-        &self,
-        site: &Site<'_>,
-        mut each: impl FnMut(&Chain<'_>) -> Result<T>,
-    ) -> Result<[T; 2]> {
-        let shapes = self.shapes(site.input);
-        let count = chain::parameters(&self.body.0, &shapes[0]).len();
-        let leaves: usize = self.body.0.iter().map(|layer| layer.leaves()).sum();
-        let (body, shortcut) = site.parameters.split_at(count);
-        let paths = ["body", "shortcut"].map(|name| format!("{}.{name}.", site.path));
-        Ok([
-            each(&Chain {
-                layers: &self.body.0,
-                shapes: &shapes[0],
-                parameters: body,
-                path: &paths[0],
-                first_leaf: site.position + 1,
-            })?,
-            each(&Chain {
-                layers: &self.shortcut.0,
-                shapes: &shapes[1],
-                parameters: shortcut,
-                path: &paths[1],
-                first_leaf: site.position + 1 + leaves,
-            })?,
-        ])
-    }
-
-    /// What the references of both branches are given.
-    fn passes<'a>(
-        &self,
-        pass: &Reference<'a>,
-        shapes: &[Vec<Vec<usize>>; 2],
-    ) -> [Reference<'a>; 2] {
-        let parameters = chain::parameters(&self.body.0, &shapes[0]).len();
-        let states = chain::states(&self.body.0, &shapes[0]).len();
-        let leaves: usize = self.body.0.iter().map(|layer| layer.leaves()).sum();
-        let (body, shortcut) = pass.parameters.split_at(parameters);
-        let (body_states, shortcut_states) = pass.states.split_at(states);
-        [
-            Reference {
-                parameters: body,
-                states: body_states,
-                position: pass.position + 1,
-                ..*pass
-            },
-            Reference {
-                parameters: shortcut,
-                states: shortcut_states,
-                position: pass.position + 1 + leaves,
-                ..*pass
-            },
-        ]
-    }
 }
 
 /// Appends y = a + b.
@@ -131,9 +70,18 @@ fn sum(
     Ok(y)
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "residual",
+    summary: "body(x) + shortcut(x); without a shortcut body(x) + x",
+    arguments: &["body", "shortcut"],
+    short: Some("body"),
+    example: "body = [\"tanh\"]",
+    parse: |args| Ok(Box::new(args.read::<Residual>()?)),
+};
+
 impl Layer for Residual {
     fn name(&self) -> &'static str {
-        "residual"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -159,38 +107,11 @@ impl Layer for Residual {
         Ok(())
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        let mut outputs = Vec::new();
-        for (name, layers) in self.branches() {
-            let shapes =
-                chain::shapes(layers, input).map_err(|Unfit { position, misfit }| Misfit {
-                    problem: format!(
-                        "{name}[{position}] ({}): {}",
-                        layers[position].name(),
-                        misfit.problem
-                    ),
-                    help: misfit.help,
-                })?;
-            outputs.push(shapes[shapes.len() - 1].clone());
-        }
-        if outputs[0] == outputs[1] {
-            return Ok(outputs.swap_remove(0));
-        }
-        Err(Misfit {
-            problem: format!(
-                "its body gives the shape {:?}, its shortcut {:?}; both are added up and must be equal",
-                outputs[0], outputs[1]
-            ),
-            help: "give a shortcut with the body's stride and channels, such as a conv2d of kernel size 1"
-                .into(),
-        })
-    }
-
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn describe(&self, _: &[usize]) -> String {
+    fn describe(&self, _: &Shape) -> String {
         match self.shortcut.0.len() {
             0 => format!("residual(body of {} layers)", self.body.0.len()),
             n => format!(
@@ -200,71 +121,53 @@ impl Layer for Residual {
         }
     }
 
-    fn parameters(&self, input: &[usize]) -> Vec<ParameterSpec> {
-        let shapes = self.shapes(input);
-        let mut all = Vec::new();
-        for ((name, layers), shapes) in self.branches().iter().zip(&shapes) {
-            let specs = chain::parameters(layers, shapes).into_iter();
-            all.extend(specs.map(|spec| ParameterSpec {
-                name: format!("{name}.{}", spec.name),
-                ..spec
-            }));
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        let [body, shortcut] = self.branches();
+        let body = Branch::fit(body.0, body.1, input)?;
+        let shortcut = Branch::fit(shortcut.0, shortcut.1, input)?;
+        if body.output != shortcut.output {
+            return Err(Misfit {
+                problem: format!(
+                    "its body gives the shape {}, its shortcut {}; both are added up and must be equal",
+                    body.output, shortcut.output
+                ),
+                help: "give a shortcut with the body's stride and channels, such as a conv2d of kernel size 1"
+                    .into(),
+            });
         }
-        all
-    }
-
-    fn states(&self, input: &[usize]) -> Vec<StateSpec> {
-        let shapes = self.shapes(input);
-        let mut all = Vec::new();
-        for ((name, layers), shapes) in self.branches().iter().zip(&shapes) {
-            let specs = chain::states(layers, shapes).into_iter();
-            all.extend(specs.map(|spec| StateSpec {
-                name: format!("{name}.{}", spec.name),
-                ..spec
-            }));
+        Ok(Fit {
+            fusion: Fusion::BOTH,
+            ..Fit::new(body.output)
         }
-        all
+        .with([body, shortcut]))
     }
 
-    fn least_samples(&self, input: &[usize]) -> usize {
-        let shapes = self.shapes(input);
-        let branches = self.branches().into_iter().zip(&shapes);
-        let layers = branches.flat_map(|((_, layers), shapes)| layers.iter().zip(shapes));
-        let each = layers.map(|(layer, input)| layer.least_samples(input));
-        each.max().unwrap_or(1)
-    }
-
-    fn leaves(&self) -> usize {
-        let inside = self.branches().into_iter().flat_map(|(_, layers)| layers);
-        1 + inside.map(|layer| layer.leaves()).sum::<usize>()
-    }
-
-    fn fuses_relu(&self) -> bool {
-        true
-    }
-
-    fn gates_input(&self, _: &Value) -> bool {
-        true
-    }
-
-    fn forward(&self, b: &mut Builder, site: &Site<'_>, x: Value, relu: bool) -> Result<Value> {
+    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let label = b.label("");
-        let values = self.chains(site, |chain| chain.forward(b, x))?;
+        let branches: Vec<Trace> = at
+            .branches()
+            .map(|chain| chain.forward(b, x))
+            .collect::<Result<_>>()?;
+        let [body, shortcut] = &branches[..] else {
+            return Err(at.defect("has not two branches"));
+        };
+        let outputs = [body.output(), shortcut.output()];
         b.set_label(label.trim_end_matches(": "));
-        b.remember(&site.path, &values);
-        let branches = values.map(|values| values[values.len() - 1]);
-        sum(b, "sum", branches, None, if relu { RELU } else { 0 })
+        let y = sum(b, "sum", outputs, None, if at.relu() { RELU } else { 0 })?;
+        Ok(Forward {
+            branches,
+            ..Forward::from(y)
+        })
     }
 
-    fn backward(&self, b: &mut Builder, site: &Site<'_>, back: &Back) -> Result<Option<Value>> {
+    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
         let label = b.label("");
-        let mut values = b.recall(&site.path).into_iter();
-        let gradients = self.chains(site, |chain| {
-            let values = values.next().unwrap_or_default();
-            chain.backward(b, &values, back.dy, back.wants_dx)
-        })?;
+        let mut gradients = Vec::new();
+        for (chain, trace) in at.branches().zip(back.branches) {
+            gradients.push(chain.backward(b, trace, back.dy, back.wants_dx)?);
+        }
         b.set_label(label.trim_end_matches(": "));
-        let [Some(body), Some(shortcut)] = gradients else {
+        let &[Some(body), Some(shortcut)] = &gradients[..] else {
             return Ok(None);
         };
         let flags = if back.gate { GATE } else { 0 };
@@ -272,34 +175,45 @@ impl Layer for Residual {
         Ok(Some(dx))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let mut outputs = Vec::new();
-        for (name, layers) in self.branches() {
-            let path = format!("{}.{name}.", at.path);
-            outputs.push(chain::onnx(layers, g, &path, at.input, x)?);
+        for branch in &at.fit.branches {
+            outputs.push(chain::onnx(&branch.nodes, g, x)?);
         }
-        Ok(g.node(at.path, "Add", &[&outputs[0], &outputs[1]], &[]))
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        Ok(g.node(&at.path, "Add", &outputs, &[]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
-        let shapes = self.shapes(pass.input);
-        let [body, shortcut] = self.passes(pass, &shapes);
-        let body = chain::reference_forward(&self.body.0, &shapes[0], &body);
-        let shortcut = chain::reference_forward(&self.shortcut.0, &shapes[1], &shortcut);
-        let [body, shortcut] = [&body[body.len() - 1], &shortcut[shortcut.len() - 1]];
-        body.iter().zip(shortcut).map(|(a, b)| a + b).collect()
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Residual {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
+        let mut y = vec![0.0; pass.samples * pass.node.output().elements()];
+        for branch in &pass.node.fit.branches {
+            let values = chain::reference_forward(&branch.nodes, pass);
+            for (y, value) in y.iter_mut().zip(&values[values.len() - 1]) {
+                *y += value;
+            }
+        }
+        y
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
-        let shapes = self.shapes(pass.input);
-        let [body, shortcut] = self.passes(pass, &shapes);
-        let body = chain::reference_backward(&self.body.0, &shapes[0], &body, dy);
-        let shortcut = chain::reference_backward(&self.shortcut.0, &shapes[1], &shortcut, dy);
-        let dx = body.dx.iter().zip(&shortcut.dx).map(|(a, b)| a + b);
-        let mut parameters = body.parameters;
-        let dx = dx.collect();
-        parameters.extend(shortcut.parameters);
-        ReferenceGradients { dx, parameters }
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
+        let mut all = ReferenceGradients {
+            dx: vec![0.0; pass.x.len()],
+            parameters: Vec::new(),
+        };
+        for branch in &pass.node.fit.branches {
+            let gradients = chain::reference_backward(&branch.nodes, pass, dy);
+            for (dx, value) in all.dx.iter_mut().zip(&gradients.dx) {
+                *dx += value;
+            }
+            all.parameters.extend(gradients.parameters);
+        }
+        all
     }
 }
 

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::unary::{self, Saved};
-use super::{Back, Invalid, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
+    Site,
+};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
-use crate::onnx::{Graph, Place};
+use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// y = factor * x.
 ///
@@ -24,9 +28,18 @@ impl Default for Scale {
     }
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "scale",
+    summary: "factor x",
+    arguments: &["factor"],
+    short: Some("factor"),
+    example: "factor = 0.125",
+    parse: |args| Ok(Box::new(args.read::<Scale>()?)),
+};
+
 impl Layer for Scale {
     fn name(&self) -> &'static str {
-        "scale"
+        ENTRY.name
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -39,34 +52,44 @@ impl Layer for Scale {
         })
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit::new(*input))
     }
 
     fn arguments(&self) -> toml::Table {
         super::init::table(self)
     }
 
-    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        unary::forward(b, "layer/scale", x, |call| call.f32("factor", self.factor))
+    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value) -> Result<Forward> {
+        unary::forward(b, "layer/scale", x, unary::argument(x, self.factor))
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        unary::backward(b, "layer/scale", back, Saved::Nothing, |call| {
-            call.f32("factor", self.factor)
-        })
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        unary::backward(
+            b,
+            "layer/scale",
+            back,
+            Saved::Idle,
+            unary::argument(back.dy, self.factor),
+        )
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let factor = g.number(&at.named("factor"), self.factor);
-        Ok(g.node(at.path, "Mul", &[x, &factor], &[]))
+        Ok(g.node(&at.path, "Mul", &[x, &factor], &[]))
     }
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+    fn reference(&self) -> &dyn Reference {
+        self
+    }
+}
+
+impl Reference for Scale {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         pass.x.iter().map(|x| self.factor * x).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         unary::reference_backward(pass.x, dy, |_| self.factor)
     }
 }

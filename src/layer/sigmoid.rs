@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::unary::{self, Saved};
-use super::{Back, Layer, Misfit, Reference, ReferenceGradients, Site};
+use super::{
+    Back, Entry, Fit, Forward, Layer, Misfit, Node, Pass, Reference, ReferenceGradients, Site,
+};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
-use crate::onnx::{Graph, Place};
+use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// y = 1 / (1 + exp(-x)), as torch.nn.Sigmoid.
 ///
@@ -19,38 +22,53 @@ fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
+pub(super) const ENTRY: Entry<dyn Layer> = Entry {
+    name: "sigmoid",
+    summary: "1 / (1 + exp(-x)) (torch.nn.Sigmoid)",
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Sigmoid>()?)),
+};
+
 impl Layer for Sigmoid {
     fn name(&self) -> &'static str {
-        "sigmoid"
+        ENTRY.name
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, Misfit> {
-        Ok(input.to_vec())
+    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
+        Ok(Fit::new(*input))
     }
 
-    fn arguments(&self) -> toml::Table {
-        toml::Table::new()
+    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value) -> Result<Forward> {
+        unary::forward(b, "layer/sigmoid", x, unary::argument(x, 0.0))
     }
 
-    fn forward(&self, b: &mut Builder, _: &Site<'_>, x: Value, _: bool) -> Result<Value> {
-        unary::forward(b, "layer/sigmoid", x, |call| call.channels(x))
+    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
+        unary::backward(
+            b,
+            "layer/sigmoid",
+            back,
+            Saved::Output,
+            unary::argument(back.dy, 0.0),
+        )
     }
 
-    fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back) -> Result<Option<Value>> {
-        unary::backward(b, "layer/sigmoid", back, Saved::Output, |call| {
-            call.channels(back.dy)
-        })
+    fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
+        Ok(g.node(&at.path, "Sigmoid", &[x], &[]))
     }
 
-    fn onnx(&self, g: &mut Graph, at: &Place<'_>, x: &str) -> Result<String, String> {
-        Ok(g.node(at.path, "Sigmoid", &[x], &[]))
+    fn reference(&self) -> &dyn Reference {
+        self
     }
+}
 
-    fn reference_forward(&self, pass: &Reference<'_>) -> Vec<f64> {
+impl Reference for Sigmoid {
+    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
         pass.x.iter().map(|x| logistic(*x)).collect()
     }
 
-    fn reference_backward(&self, pass: &Reference<'_>, dy: &[f64]) -> ReferenceGradients {
+    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
         unary::reference_backward(pass.x, dy, |x| logistic(x) * (1.0 - logistic(x)))
     }
 }

@@ -16,6 +16,14 @@ pub(super) enum Saved {
     Output,
     /// Nothing.
     Nothing,
+    /// Nothing, in a shader that has a place for it.
+    Idle,
+}
+
+/// What the shaders on the skeleton `shaders/layer/unary.wgsl` are told besides: the function's one
+/// argument.
+pub(super) fn argument(x: Value, argument: f64) -> impl Fn(Call) -> Call {
+    move |call| call.channels(x).f32("argument", argument)
 }
 
 /// Appends y = f(x); `more` sets the uniform's further fields.
@@ -24,7 +32,7 @@ pub(super) fn forward(
     shader: &str,
     x: Value,
     more: impl Fn(Call) -> Call,
-) -> Result<Value> {
+) -> Result<super::Forward> {
     let y = b.like("y", x);
     let call = Call::new(
         b.label("forward"),
@@ -35,14 +43,14 @@ pub(super) fn forward(
     .value("y", y)
     .flops(x.matrix.rows * x.matrix.cols);
     b.dispatch(&shaders::named(shader), "forward", more(call));
-    Ok(y)
+    Ok(y.into())
 }
 
 /// Appends dx = dy f'(x).
 pub(super) fn backward(
     b: &mut Builder,
     shader: &str,
-    back: &super::Back,
+    back: &super::Back<'_>,
     saved: Saved,
     more: impl Fn(Call) -> Call,
 ) -> Result<Option<Value>> {
@@ -62,6 +70,7 @@ pub(super) fn backward(
     match saved {
         Saved::Input => call = call.value("saved", back.x),
         Saved::Output => call = call.value("saved", back.y),
+        Saved::Idle => call = call.idle("saved", back.dy),
         Saved::Nothing => {}
     }
     b.dispatch(&shaders::named(shader), "backward", more(call));

@@ -15,7 +15,6 @@ use crate::data::{Normalization, Normalize, Storage};
 use crate::error::{Error, Result};
 use crate::layer::Layers;
 use crate::loss::{LOSSES, Loss};
-use crate::optim::Sgd;
 
 /// The key of the metadata.
 pub(super) const KEY: &str = "wavetrain";
@@ -201,11 +200,11 @@ impl Description {
         })
     }
 
-    /// The network that is described; its optimizer is a mere stand-in.
+    /// The network that is described.
     ///
     /// # Errors
-    /// [`Error::Weights`] for a layer or loss that is unknown or has wrong arguments,
-    /// [`Error::Shape`] for layers that do not fit.
+    /// [`Error::Weights`] for a layer that is unknown or has wrong arguments, [`Error::Shape`] for
+    /// layers that do not fit.
     pub fn network(&self, file: &Path) -> Result<Network> {
         let layers: Layers = self.layers.clone().try_into().map_err(|error| {
             let error: toml::de::Error = error;
@@ -214,9 +213,17 @@ impl Description {
                 format!("its layers cannot be made: {}", error.message()),
             )
         })?;
-        let loss = self.make_loss().map_err(|problem| wrong(file, problem))?;
-        let optimizer = Box::new(Sgd::default());
-        Network::new(layers.0, loss, optimizer, &self.input, self.classes.len())
+        let network = Network::new(&layers.0, &self.input)?;
+        network.check_classes(self.classes.len())?;
+        Ok(network)
+    }
+
+    /// The loss that it was trained with.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for one that is unknown or has wrong arguments.
+    pub fn loss(&self, file: &Path) -> Result<Box<dyn Loss>> {
+        self.make_loss().map_err(|problem| wrong(file, problem))
     }
 
     fn make_loss(&self) -> Result<Box<dyn Loss>, String> {

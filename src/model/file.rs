@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::description::{Description, KEY};
 use super::{Network, Weights};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 
 /// A trained network from its file.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl Model {
             description,
         };
         model.weights.check(&model.network()?, path)?;
+        model.loss()?;
         Ok(model)
     }
 
@@ -54,5 +56,13 @@ impl Model {
     /// As [`Description::network`].
     pub fn network(&self) -> Result<Network> {
         self.description.network(&self.path)
+    }
+
+    /// The loss that it was trained with.
+    ///
+    /// # Errors
+    /// As [`Description::loss`].
+    pub fn loss(&self) -> Result<Box<dyn Loss>> {
+        self.description.loss(&self.path)
     }
 }

@@ -1,13 +1,14 @@
 //! The first dispatch of a plan: the batch from the samples.
 
-use super::build::{PlanRequest, Shared};
-use super::{Network, plan_builder};
+use super::Network;
+use super::request::{PlanRequest, Shared};
 use crate::data::{Padding, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::builder::grid;
 use crate::kernel::plan::Key;
 use crate::kernel::{Builder, Call, Mode, Plan, Value, shaders};
+use crate::shape::Shape;
 
 /// What the batch is kept as in a plan of [`gather_plan`].
 pub const GATHERED: Key = Key::Kept("gathered");
@@ -18,7 +19,7 @@ pub const GATHERED: Key = Key::Kept("gathered");
 /// # Errors
 /// A size that the adapter cannot run.
 pub fn gather_plan(network: &Network, gpu: &Gpu, request: &PlanRequest) -> Result<(Plan, Value)> {
-    let mut b = plan_builder(gpu, request);
+    let mut b = request.builder(gpu);
     let shared = Shared::new(&mut b, network, request);
     let x = gather(&mut b, network, request, &shared)?;
     b.keep(x, GATHERED);
@@ -34,12 +35,11 @@ pub(super) fn gather(
     shared: &Shared,
 ) -> Result<Value> {
     b.set_label("data");
-    let shape = &network.shapes()[0];
-    let elements: usize = shape.iter().product();
-    // What is flattened first is gathered flat.
-    let x = match network.layers() {
-        [first, ..] if first.name() == "flatten" => b.value("x", elements),
-        _ => b.shaped("x", shape),
+    let shape = network.input();
+    let elements = shape.elements();
+    let x = match network.nodes() {
+        [first, ..] if first.fit.takes_rows => b.value("x", elements),
+        _ => b.shaped("x", &shape),
     };
     let augmented = request.mode != Mode::Evaluate && !request.augment.is_off();
     let what = if augmented {
@@ -59,13 +59,17 @@ pub(super) fn gather(
             5 * request.batch * elements,
         )
         .flops(2 * request.batch * elements);
-    match shape[..] {
-        [channels, height, width] if augmented => {
+    match shape {
+        Shape::Picture {
+            channels,
+            height,
+            width,
+        } if augmented => {
             let call = augmenting(b, call, request, x)
                 .u32("channels", channels)
                 .u32("height", height)
                 .u32("width", width);
-            let entry = if x.geometry.is_some() {
+            let entry = if x.geometry().is_some() {
                 "pixels"
             } else {
                 "features"
@@ -80,7 +84,7 @@ pub(super) fn gather(
 /// A gathering that changes nothing.
 fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
     let storage = request.storage.name();
-    match x.geometry {
+    match x.geometry() {
         Some(geometry) => {
             let call = call
                 .channels(x)

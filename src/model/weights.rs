@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
 use crate::error::{Error, Result};
+use crate::layer::Init;
 
 /// A tensor in logical order.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,9 +118,9 @@ impl Weights {
     /// # Errors
     /// [`Error::Weights`] names the first tensor that is wrong.
     pub fn check(&self, network: &Network, file: &Path) -> Result<()> {
-        let parameters = network.parameters().iter();
+        let parameters = network.parameters();
         let parameters = parameters.map(|p| (&p.name, p.spec.shape.clone()));
-        let states = network.states().iter().map(|s| (&s.name, vec![s.len]));
+        let states = network.states().map(|s| (&s.name, vec![s.len]));
         let expected: Vec<(&String, Vec<usize>)> = parameters.chain(states).collect();
         for (name, expected) in &expected {
             let name: &String = name;
@@ -181,7 +182,7 @@ impl Weights {
     /// The parameters of a flat buffer of `network`.
     #[must_use]
     pub fn from_flat(network: &Network, flat: &[f32]) -> Self {
-        let tensors = network.parameters().iter().map(|parameter| {
+        let tensors = network.parameters().map(|parameter| {
             let place = parameter.place;
             let stored = &flat[place.offset..place.offset + place.matrix.floats()];
             let tensor = Tensor {
@@ -193,6 +194,34 @@ impl Weights {
         Self {
             tensors: tensors.collect(),
             ..Self::default()
+        }
+    }
+}
+
+impl Network {
+    /// The first values of all parameters for a run's seed.
+    #[must_use]
+    pub fn initial_weights(&self, seed: u64) -> Weights {
+        let all = self.chain().inventory.parameters.iter().enumerate();
+        let own = all.filter(|(_, parameter)| parameter.spec.tied.is_none());
+        let tensors = own.map(|(position, p)| {
+            let tensor = Tensor {
+                shape: p.spec.shape.clone(),
+                values: Init::values(&p.spec, seed, position),
+            };
+            (p.name.clone(), tensor)
+        });
+        let states = self.states().map(|state| {
+            let tensor = Tensor {
+                shape: vec![state.len],
+                values: vec![state.initial; state.len],
+            };
+            (state.name.clone(), tensor)
+        });
+        Weights {
+            tensors: tensors.chain(states).collect(),
+            counters: self.counters(0),
+            ..Weights::default()
         }
     }
 }

@@ -65,6 +65,7 @@ pub fn accumulate(b: &mut Builder, gradients: Bound, floats: usize, batches: usi
             let call = Call::new(format!("{entry} {name}"), grid(quads, 64)?)
                 .place("g", gradients)
                 .place(binding, sum)
+                .in_place("g")
                 .u32("quads", quads)
                 .work(format!("{floats}"), traffic * 4 * floats)
                 .flops(if entry == "add" { floats } else { 0 });

@@ -124,6 +124,8 @@ impl Optimizer for Sgd {
             .place("w", site.parameters)
             .place("g", site.gradients)
             .place("v", velocity)
+            .in_place("w")
+            .in_place("v")
             .place("multipliers", site.multipliers)
             .place("results", site.results)
             .u32("quads", quads)

@@ -10,6 +10,7 @@ use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Value, plan};
 use crate::model::{GATHERED, Network, PlanRequest, gather_plan};
 use crate::rng::Key;
+use crate::shape::Shape;
 
 /// Most samples of a strip, each with its variants below it.
 const SAMPLES: usize = 8;
@@ -26,7 +27,7 @@ pub(super) struct Strip {
     x: Value,
     request: PlanRequest,
     /// Shape of a sample.
-    shape: Vec<usize>,
+    shape: Shape,
 }
 
 /// Sends the place that each turned picture of a submission comes from, where pictures of `shape`
@@ -34,10 +35,10 @@ pub(super) struct Strip {
 pub(super) fn send_places(
     workshop: &Workshop,
     request: &PlanRequest,
-    shape: &[usize],
+    shape: &Shape,
     slots: &[StepUniform],
 ) -> Result<()> {
-    let &[_, height, width] = shape else {
+    let Shape::Picture { height, width, .. } = *shape else {
         return Ok(());
     };
     if !request.augment.is_affine() {
@@ -82,7 +83,7 @@ impl Strip {
             plain: workshop.realize(&plain)?,
             x,
             request: *request,
-            shape: network.shapes()[0].clone(),
+            shape: network.input(),
         }))
     }
 
@@ -94,7 +95,7 @@ impl Strip {
         feed: &mut Feed,
         seed: u64,
     ) -> Result<Vec<Augmented>> {
-        let elements: usize = self.shape.iter().product();
+        let elements = self.shape.elements();
         let row = elements * (1 + VARIANTS as usize);
         let samples = SAMPLES.min((LARGEST / row.max(1)).max(2));
         let first = feed.order.update(0).batches().next();

@@ -8,9 +8,10 @@ use crate::error::Result;
 use crate::kernel::Plan;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Ticket, Workshop};
-use crate::model::{Network, PlanRequest, plan};
+use crate::model::{PlanRequest, Training, plan};
 use crate::optim::{Optimizer, Update, accumulate, gradient_norm};
 use crate::schedule::Policy;
+use crate::shape::Shape;
 
 /// A training step, laid out.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Steps {
     program: Program,
     pub(super) request: PlanRequest,
     /// Shape of a sample.
-    shape: Vec<usize>,
+    shape: Shape,
     /// Sums of the gradient's norm.
     norm_parts: usize,
 }
@@ -90,15 +91,16 @@ impl Sums {
 impl Steps {
     pub(super) fn new(
         workshop: &mut Workshop,
-        network: &Network,
+        training: &Training,
         request: PlanRequest,
     ) -> Result<Self> {
-        let plan = plan(network, workshop.gpu(), &request)?;
+        let network = &training.network;
+        let plan = plan(training, workshop.gpu(), &request)?;
         Ok(Self {
             program: workshop.realize(&plan)?,
             plan,
             request,
-            shape: network.shapes()[0].clone(),
+            shape: network.input(),
             norm_parts: gradient_norm::parts(network.floats()),
         })
     }

@@ -9,7 +9,8 @@ use crate::gpu::Gpu;
 use crate::kernel::plan::{Key, Role};
 use crate::kernel::program::{Phases, Program, Workshop};
 use crate::kernel::{Matrix, Plan};
-use crate::model::{Network, OUTPUTS, PlanRequest, plan, plan_with_outputs};
+use crate::loss::Loss;
+use crate::model::{Network, OUTPUTS, PlanRequest, evaluation_plan};
 
 /// Mistakes that a summary shows.
 const MISTAKES: usize = 24;
@@ -65,16 +66,12 @@ impl Pass {
     /// `outputs` the network's outputs can be had.
     pub(super) fn new(
         workshop: &mut Workshop,
-        network: &Network,
+        (network, loss): (&Network, &dyn Loss),
         request: PlanRequest,
         outputs: bool,
     ) -> Result<Self> {
-        let plan = match outputs {
-            true => plan_with_outputs,
-            false => plan,
-        };
         let (request, plan) = fitting(workshop.gpu(), request, |request| {
-            plan(network, workshop.gpu(), request)
+            evaluation_plan(network, loss, workshop.gpu(), request, outputs)
         })?;
         Ok(Self {
             program: workshop.realize(&plan)?,

@@ -16,6 +16,7 @@ use crate::gpu::Gpu;
 use crate::kernel::Mode;
 use crate::kernel::plan::Key;
 use crate::kernel::program::Workshop;
+use crate::loss::Loss;
 use crate::model::{Model, Network, PlanRequest, Weights};
 
 /// A network laid out for evaluation alone, with its normalisation.
@@ -26,6 +27,7 @@ use crate::model::{Model, Network, PlanRequest, Weights};
 pub struct Evaluator {
     workshop: Workshop,
     network: Network,
+    loss: Box<dyn Loss>,
     pass: Pass,
     shape: Vec<usize>,
 }
@@ -90,7 +92,7 @@ impl Evaluator {
     /// An adapter that cannot hold it.
     pub fn new(gpu: impl Into<Arc<Gpu>>, model: &Model, batch: usize) -> Result<Self> {
         let gpu = gpu.into();
-        let network = model.network()?;
+        let (network, loss) = (model.network()?, model.loss()?);
         let batch = batch.max(1);
         let request = PlanRequest {
             mode: Mode::Evaluate,
@@ -102,13 +104,14 @@ impl Evaluator {
             augment: Augment::default(),
         };
         let mut workshop = Workshop::new(gpu, 1);
-        let pass = Pass::new(&mut workshop, &network, request, true)?;
+        let pass = Pass::new(&mut workshop, (&network, &*loss), request, true)?;
         let normalization = &model.description.normalization;
         workshop.write(&Key::Mean, bytemuck::cast_slice(&normalization.mean))?;
         workshop.write(&Key::Scale, bytemuck::cast_slice(&normalization.scale))?;
         let mut evaluator = Self {
             workshop,
             network,
+            loss,
             pass,
             shape: model.description.input.clone(),
         };
@@ -120,6 +123,12 @@ impl Evaluator {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The loss that it was trained with.
+    #[must_use]
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.loss
     }
 
     /// Replaces the weights by others of the same network; `file` is named in errors.
@@ -200,7 +209,7 @@ impl Evaluator {
             self.set_weights(&Weights::read(file)?, file)?;
             for ((_, samples, part), ensemble) in parts.iter().zip(&mut all) {
                 let outputs = self.run(samples, part)?;
-                ensemble.add(&outputs.rows, classes, self.network.loss());
+                ensemble.add(&outputs.rows, classes, &*self.loss);
             }
         }
         let measured = parts

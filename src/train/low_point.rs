@@ -10,8 +10,10 @@ use crate::error::Result;
 use crate::kernel::Mode;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Workshop};
-use crate::layer::StateSpec;
-use crate::model::{Network, PlanRequest, Weights, plan};
+use crate::layer::{StateKind, StateSpec};
+use crate::loss::Loss;
+use crate::model::{Network, PlanRequest, Weights, evaluation_plan};
+use crate::shape::Shape;
 
 /// What a low point gives.
 pub(super) struct Low {
@@ -24,8 +26,8 @@ pub(super) struct Low {
 
 /// The running statistics of a network, by PyTorch's names.
 fn running(network: &Network) -> impl Iterator<Item = &StateSpec> {
-    let states = network.states().iter();
-    states.filter(|s| s.name.ends_with("running_mean") || s.name.ends_with("running_var"))
+    let states = network.states();
+    states.filter(|state| state.kind == StateKind::Running)
 }
 
 /// The forward pass that renews the running statistics of other weights, laid out.
@@ -34,7 +36,7 @@ pub(super) struct Statistics {
     program: Program,
     request: PlanRequest,
     /// Shape of a sample.
-    shape: Vec<usize>,
+    shape: Shape,
     /// The statistics, with their lengths.
     states: Vec<(Key, usize)>,
 }
@@ -43,7 +45,7 @@ impl Statistics {
     /// Nothing where the network has none.
     pub(super) fn new(
         workshop: &mut Workshop,
-        network: &Network,
+        (network, loss): (&Network, &dyn Loss),
         request: &PlanRequest,
     ) -> Result<Option<Self>> {
         let states: Vec<(Key, usize)> = running(network)
@@ -54,11 +56,11 @@ impl Statistics {
         }
         let mode = Mode::Statistics;
         let request = PlanRequest { mode, ..*request };
-        let plan = plan(network, workshop.gpu(), &request)?;
+        let plan = evaluation_plan(network, loss, workshop.gpu(), &request, false)?;
         Ok(Some(Self {
             program: workshop.realize(&plan)?,
             request,
-            shape: network.shapes()[0].clone(),
+            shape: network.input(),
             states,
         }))
     }

@@ -8,7 +8,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
-use crate::model::{Network, PlanRequest};
+use crate::model::{Network, PlanRequest, Training};
 
 /// Most batches of a chunk where the engine chooses: their uniforms and results are small.
 const AUTO_SLOTS: usize = 64;
@@ -31,7 +31,7 @@ pub(super) struct Pace {
 /// What follows from a configuration and a data set on a device.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) network: Network,
+    pub(super) training: Training,
     pub(super) split: data::Split,
     pub(super) train: PlanRequest,
     pub(super) evaluation: PlanRequest,
@@ -41,15 +41,9 @@ impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
         config.augment.check(dataset.train.shape())?;
-        let network = Network::new(
-            config.layers.clone(),
-            config.loss.clone(),
-            config.optimizer.clone(),
-            dataset.train.shape(),
-            dataset.task.outputs(),
-        )?;
-        let output = network.shapes().last().map_or(&[][..], Vec::as_slice);
-        network.loss().takes(output, &dataset.task)?;
+        let network = Network::new(&config.layers, dataset.train.shape())?;
+        network.check_classes(dataset.task.outputs())?;
+        config.loss.takes(&network.output().dims(), &dataset.task)?;
         let count = dataset.train.len();
         let data = &config.data;
         let split = data::Split::new(count, data.validation, data.seed)?;
@@ -77,7 +71,11 @@ impl Layout {
         };
         data.steps_per_epoch(split.train.len(), accumulate)?;
         Ok(Self {
-            network,
+            training: Training {
+                network,
+                loss: config.loss.clone(),
+                optimizer: config.optimizer.clone(),
+            },
             split,
             train,
             evaluation: PlanRequest {
@@ -151,7 +149,7 @@ pub(super) fn run_info(
             dataset.test.len(),
         ],
         classes: dataset.classes().to_vec(),
-        layers: layout.network.rows(),
+        layers: layout.training.network.rows(),
         augment: config.augment.describe(),
         schedule: settled.schedule.describe(),
         period: settled.schedule.period(),
@@ -175,12 +173,12 @@ fn check_last_batch(network: &Network, samples: usize, data: &config::Data) -> R
     } else {
         rest
     };
-    for (position, layer) in network.layers().iter().enumerate() {
-        let least = layer.least_samples(&network.shapes()[position]);
+    for (position, node) in network.nodes().iter().enumerate() {
+        let least = node.least_samples();
         if smallest < least {
             return Err(Error::Shape {
                 position,
-                layer: layer.name().to_owned(),
+                layer: node.layer.name().to_owned(),
                 problem: format!(
                     "needs at least {least} samples in a batch, but the smallest batch of {samples} training samples has {smallest}"
                 ),

@@ -7,9 +7,7 @@ use wavetrain::kernel::Mode;
 use wavetrain::kernel::plan::{Key as Buffer, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
-use wavetrain::loss::Mse;
 use wavetrain::model::{GATHERED, Network, PlanRequest, gather_plan};
-use wavetrain::optim::Sgd;
 use wavetrain::rng::Key;
 use wavetrain::train::StepUniform;
 
@@ -93,8 +91,7 @@ impl Batch<'_> {
         if self.pixels {
             layers.insert(0, Box::new(Relu {}));
         }
-        let sgd = Box::new(Sgd::default());
-        Network::new(layers, Box::new(Mse {}), sgd, &self.shape, 2).unwrap()
+        Network::new(&layers, &self.shape).unwrap()
     }
 
     fn draw(&self, row: usize) -> Draw {

@@ -3,9 +3,10 @@
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Dispatch, Key, Op};
 use wavetrain::kernel::program::Phases;
-use wavetrain::kernel::{Mode, Parameter, Plan, Value, Word};
-use wavetrain::layer::{Back, Layer, Site};
+use wavetrain::kernel::{Mode, Plan, Value, Word};
+use wavetrain::layer::{Back, Layer};
 
+use super::alone::Alone;
 use super::layout::{load, load_parameter, poisoned, poisoned_parameter, store};
 use super::stage::{Stage, fold, step, values};
 
@@ -18,8 +19,6 @@ pub(crate) struct Case {
     pub(crate) count: usize,
     /// Shape of a sample.
     pub(crate) input: Vec<usize>,
-    /// Position in the network: part of dropout's counter.
-    pub(crate) position: usize,
     pub(crate) mode: Mode,
     /// Whether a relu behind the layer is applied in passing.
     pub(crate) relu: bool,
@@ -37,7 +36,6 @@ impl Case {
             rows,
             count: rows,
             input: input.to_vec(),
-            position: 3,
             mode: Mode::Train,
             relu: false,
             gate: false,
@@ -49,11 +47,11 @@ impl Case {
 
 impl Case {
     /// The case without what the layer does not do in passing.
-    pub(crate) fn fitted(&self, stage: &Stage, layer: &dyn Layer) -> Self {
-        let x = stage.builder(self.mode, self.rows).shaped("x", &self.input);
+    pub(crate) fn fitted(&self, layer: &dyn Layer) -> Self {
+        let fusion = Alone::new(layer, &self.input).node().fit.fusion;
         Self {
-            relu: self.relu && layer.fuses_relu(),
-            gate: self.gate && layer.gates_input(&x),
+            relu: self.relu && fusion.epilogue,
+            gate: self.gate && fusion.gate,
             ..self.clone()
         }
     }
@@ -70,7 +68,8 @@ impl Given {
     /// Made-up numbers of one size, so that no sum is ruled by one term.
     pub(crate) fn new(layer: &dyn Layer, case: &Case) -> Self {
         let inputs: usize = case.input.iter().product();
-        let outputs: usize = layer.output_shape(&case.input).unwrap().iter().product();
+        let alone = Alone::new(layer, &case.input);
+        let outputs = alone.node().output().elements();
         let mut x = values(1, case.rows * inputs, -2.0, 2.0);
         if case.gate {
             // A relu's output: half of it zeros.
@@ -78,9 +77,9 @@ impl Given {
         }
         let mut dy = values(2, case.rows * outputs, -1.0, 1.0);
         dy[case.count * outputs..].fill(0.0);
-        let specs = layer.parameters(&case.input);
-        let parameters = specs
-            .iter()
+        let parameters = alone
+            .parameters()
+            .into_iter()
             .enumerate()
             .map(|(i, spec)| values(10 + i as u64, spec.shape.iter().product(), -1.0, 1.0));
         Self {
@@ -96,20 +95,6 @@ pub(crate) struct Found {
     pub(crate) y: Vec<f32>,
     pub(crate) dx: Vec<f32>,
     pub(crate) gradients: Vec<Vec<f32>>,
-}
-
-/// Where a network of this layer alone would put its parameters.
-fn places(layer: &dyn Layer, input: &[usize]) -> Vec<Parameter> {
-    let mut offset = 0;
-    let place = |spec: &wavetrain::layer::ParameterSpec| {
-        let matrix = spec.storage.matrix(&spec.shape);
-        offset += matrix.floats();
-        Parameter {
-            offset: offset - matrix.floats(),
-            matrix,
-        }
-    };
-    layer.parameters(input).iter().map(place).collect()
 }
 
 /// The values of a plan of one layer. A layer that computes nothing hands x on as y, and dy as dx.
@@ -132,22 +117,16 @@ impl Places {
 }
 
 /// The plan of a layer alone, with its values kept by name.
-fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> (Plan, Places) {
+fn plan(stage: &Stage, alone: &Alone, case: &Case) -> (Plan, Places) {
     let mut b = stage.builder(case.mode, case.rows);
-    let floats: usize = places.iter().map(|p| p.matrix.floats()).sum();
-    b.shared(Key::Parameters, 4 * floats as u64);
-    b.shared(Key::Gradients, 4 * floats as u64);
-    let output = layer.output_shape(&case.input).unwrap();
-    let x = b.shaped("x", &case.input);
+    let bytes = 4 * alone.inventory.floats as u64;
+    b.shared(Key::Parameters, bytes);
+    b.shared(Key::Gradients, bytes);
+    let (site, layer) = (alone.site(), &alone.node().layer);
+    let x = b.shaped("x", site.input());
     b.keep(x, Key::Kept("x"));
-    let site = Site {
-        position: case.position,
-        path: case.position.to_string(),
-        input: &case.input,
-        output: &output,
-        parameters: places,
-    };
-    let y = layer.forward(&mut b, &site, x, case.relu).unwrap();
+    let forward = layer.forward(&mut b, &site, x).unwrap();
+    let y = forward.y;
     if y != x {
         b.keep(y, Key::Kept("y"));
     }
@@ -157,6 +136,8 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case, places: &[Parameter]) -> 
     let back = Back {
         x,
         y,
+        saved: &forward.saved,
+        branches: &forward.branches,
         dy,
         wants_dx: true,
         gate: case.gate,
@@ -217,8 +198,8 @@ pub(crate) fn run(
     case: &Case,
     given: &Given,
 ) -> Result<Found, String> {
-    let places = places(layer, &case.input);
-    let (mut plan, at) = plan(stage, layer, case, &places);
+    let alone = Alone::new(layer, &case.input).beside([case.relu, case.gate]);
+    let (mut plan, at) = plan(stage, &alone, case);
     if case.fold {
         fold(&mut plan);
     }
@@ -232,7 +213,7 @@ pub(crate) fn run(
     stage.write(&Key::Kept(dx_name), &poisoned(&at.dx, case.rows));
     stage.write(&Key::Kept("x"), &store(&at.x, &given.x));
     stage.write(&Key::Kept("dy"), &store(&at.dy, &given.dy));
-    let specs = layer.parameters(&case.input);
+    let specs = alone.parameters();
     let mut parameters = Vec::new();
     let mut gradients = Vec::new();
     for (spec, values) in specs.iter().zip(&given.parameters) {
@@ -258,7 +239,8 @@ pub(crate) fn run(
     if case.mode == Mode::Train {
         found.dx = read("dx", &at.dx, dx_name)?;
         let flat: Vec<f32> = stage.read(&Key::Gradients, gradients.len());
-        for (spec, place) in specs.iter().zip(&places) {
+        for (spec, parameter) in specs.iter().zip(&alone.inventory.parameters) {
+            let place = parameter.place;
             let stored = &flat[place.offset..place.offset + place.matrix.floats()];
             found.gradients.push(load_parameter(spec, stored)?);
         }

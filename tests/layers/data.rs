@@ -1,8 +1,6 @@
 //! The second proof for what comes before the first layer: the batch that a kernel gathers and
 //! normalises equals the host's.
 
-use std::sync::Arc;
-
 use wavetrain::data::{Augment, Normalization, Samples, Storage};
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::Plan;
@@ -10,8 +8,8 @@ use wavetrain::kernel::plan::{Bound, Key, Op, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::layer::{Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
-use wavetrain::model::{Network, PlanRequest, plan};
-use wavetrain::optim::Sgd;
+use wavetrain::model::{Network, PlanRequest, evaluation_plan};
+use wavetrain::shape::Shape;
 use wavetrain::train::StepUniform;
 
 use super::compare::{wide, within};
@@ -36,8 +34,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
     if form.pixels {
         layers.insert(0, Box::new(Relu {}));
     }
-    let network =
-        Network::new(layers, Box::new(Mse {}), Box::new(Sgd::default()), shape, 2).unwrap();
+    let network = Network::new(&layers, shape).unwrap();
     let request = PlanRequest {
         mode: Mode::Evaluate,
         batch: rows,
@@ -47,7 +44,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
         samples: SAMPLES,
         augment: Augment::default(),
     };
-    let mut plan = plan(&network, &Arc::clone(&stage.gpu), &request).unwrap();
+    let mut plan = evaluation_plan(&network, &Mse {}, &stage.gpu, &request, false).unwrap();
     plan.forward.truncate(1);
     let Op::Dispatch(dispatch) = &plan.forward[0] else {
         panic!("the first command gathers");
@@ -95,7 +92,7 @@ fn check(
     let indices: Vec<u32> = (0..2 * rows).map(|i| (i * 5 % SAMPLES) as u32).collect();
     let mut b = stage.builder(Mode::Evaluate, rows);
     let x = match form.pixels {
-        true => b.shaped("x", shape),
+        true => b.shaped("x", &Shape::of(shape).unwrap()),
         false => b.value("x", elements),
     };
     stage.write(&Key::Samples, &samples.read_all().unwrap());

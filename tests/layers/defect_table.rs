@@ -7,11 +7,7 @@ use super::stage::Defect;
 /// Signs, indices, edge guards, masks and constants of the shaders that are files, and of snippets.
 pub(crate) static DEFECTS: &[Defect] = &[
     Defect::new("layer/relu", "v < vec4<f32>(0.0)", "v > vec4<f32>(0.0)"),
-    Defect::new(
-        "layer/relu",
-        "saved[at] > vec4<f32>(0.0)",
-        "saved[at] >= vec4<f32>(0.0)",
-    ),
+    Defect::new("layer/relu", "y > vec4<f32>(0.0)", "y >= vec4<f32>(0.0)"),
     Defect::new(
         "layer/relu",
         "i >= dims.rows * quads",
@@ -19,13 +15,9 @@ pub(crate) static DEFECTS: &[Defect] = &[
     ),
     Defect::new("layer/relu", "i / quads * dims.stride + i % quads", "i"),
     Defect::new("layer/relu", "group.y * groups.x + group.x", "group.x"),
-    Defect::new(
-        "layer/gelu",
-        "dims.approximate == 1u",
-        "dims.approximate == 0u",
-    ),
-    Defect::new("layer/gelu", "y[at] = v * share(v)", "y[at] = v + share(v)"),
-    Defect::new("layer/gelu", "share(v) + v * slope", "share(v) - v * slope"),
+    Defect::new("layer/gelu", "tanh_form == 1.0", "tanh_form == 0.0"),
+    Defect::new("layer/gelu", "return v * share(v", "return v + share(v"),
+    Defect::new("layer/gelu", ") + v * slope", ") - v * slope"),
     Defect::new(
         "layer/gelu",
         "1.0 + 0.134145 * v * v",
@@ -39,8 +31,8 @@ pub(crate) static DEFECTS: &[Defect] = &[
     Defect::new("layer/gelu", "a < vec4<f32>(1.0)", "a < vec4<f32>(1.5)"),
     Defect::new(
         "layer/tanh",
-        "dy[at] * (1.0 - t) * (1.0 + t)",
-        "dy[at] * (1.0 - t) * (1.0 - t)",
+        "dy * (1.0 - t) * (1.0 + t)",
+        "dy * (1.0 - t) * (1.0 - t)",
     ),
     Defect::new("layer/tanh", "exp(-2.0 * a)", "exp(-a)"),
     Defect::new("layer/tanh", "s * (-0.33333333", "s * (-0.3333"),
@@ -49,15 +41,11 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "return sign(x) * select(far, near",
         "return select(far, near",
     ),
+    Defect::new("layer/sigmoid", "dy * s * (1.0 - s)", "dy * s * (1.0 + s)"),
     Defect::new(
         "layer/sigmoid",
-        "dy[at] * s * (1.0 - s)",
-        "dy[at] * s * (1.0 + s)",
-    ),
-    Defect::new(
-        "layer/sigmoid",
-        "numeric_mask(numeric_sigmoid(x[at]), i % quads % dims.channel_quads, dims.channels)",
-        "numeric_sigmoid(x[at])",
+        "KEEPS_ZERO: bool = false",
+        "KEEPS_ZERO: bool = true",
     ),
     Defect::new(
         "layer/sigmoid",
@@ -113,13 +101,13 @@ pub(crate) static DEFECTS: &[Defect] = &[
     Defect::new("layer/dropout", "key.y, k2 + 4u", "key.y, k2 + 3u"),
     Defect::new(
         "layer/leaky_relu",
-        "select(dims.negative_slope * v, v, v > vec4<f32>(0.0))",
-        "select(dims.negative_slope * v, v, v < vec4<f32>(0.0))",
+        "select(negative_slope * v, v, v > vec4<f32>(0.0))",
+        "select(negative_slope * v, v, v < vec4<f32>(0.0))",
     ),
     Defect::new(
         "layer/leaky_relu",
-        "saved[at] > vec4<f32>(0.0)",
-        "saved[at] >= vec4<f32>(0.0)",
+        "vec4<f32>(1.0), v > vec4<f32>(0.0)",
+        "vec4<f32>(1.0), v >= vec4<f32>(0.0)",
     ),
     Defect::new(
         "layer/leaky_relu",
@@ -133,8 +121,8 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "s - v * s * (1.0 - s)",
     ),
     Defect::new("layer/silu", "1.0 / (1.0 + e)", "1.0 / (1.0 - e)"),
-    Defect::new("layer/scale", "dims.factor * x[at]", "dims.factor + x[at]"),
-    Defect::new("layer/scale", "dims.factor * dy[at]", "dy[at]"),
+    Defect::new("layer/scale", "return factor * v", "return factor + v"),
+    Defect::new("layer/scale", "return factor * dy", "return dy"),
     Defect::new(
         "layer/scale",
         "i >= dims.rows * quads",
@@ -299,12 +287,16 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "y[local] = vec4<f32>(0.0)",
         "y[0] = vec4<f32>(0.0)",
     ),
-    Defect::new("layer/max_pool2d", "v > best", "v >= best - 1.0"),
+    Defect::new(
+        "layer/max_pool2d",
+        "v > window.best",
+        "v >= window.best - 1.0",
+    ),
     Defect::new("layer/max_pool2d", "- dims.pad_x", "- 0u"),
     Defect::new(
         "layer/max_pool2d",
-        "best < vec4<f32>(0.0)",
-        "best > vec4<f32>(0.0)",
+        "v < vec4<f32>(0.0)",
+        "v > vec4<f32>(0.0)",
     ),
     Defect::new(
         "layer/max_pool2d",
@@ -332,8 +324,8 @@ pub(crate) static DEFECTS: &[Defect] = &[
     ),
     Defect::new(
         "layer/avg_pool2d",
-        "sum += dy[from_y] / divisor(wy, wx)",
-        "sum += dy[from_y]",
+        "return dy[at] / divisor(wy, wx)",
+        "return dy[at]",
     ),
     Defect::new(
         "layer/avg_pool2d",

@@ -4,6 +4,7 @@ use wavetrain::gpu::ClassName;
 use wavetrain::kernel::Mode;
 use wavetrain::layer::{LAYERS, Linear};
 
+use super::alone::takes;
 use super::case::{Case, Given};
 use super::stage::Stage;
 use super::table::{Bounds, PROOFS, PROVED_BY_NORMS, Proof};
@@ -12,16 +13,17 @@ use super::verdict::{check, check_given};
 /// Odd sizes: one, less than a vec4, around a block, around a row of memory.
 pub(crate) const SIZES: [usize; 5] = [1, 3, 17, 33, 100];
 
-/// All cases of a layer: lists of features and pictures, as the layer takes them; whole and partial
+/// All cases of a layer: lists of features, pictures and sequences, as the layer takes them; whole and partial
 /// batches; what is done in passing; folded grids; evaluation.
 fn cases(proof: &Proof) -> Vec<Case> {
     let mut cases = Vec::new();
     let lists = SIZES.map(|width| vec![width]);
     let pictures = [[1, 1, 1], [2, 3, 5], [4, 5, 3], [7, 4, 9]].map(|shape| shape.to_vec());
+    let sequences = [vec![3, 5]];
     let layer = proof.layer();
     for rows in SIZES {
-        let shapes = lists.iter().chain(&pictures);
-        let taken = shapes.filter(|shape| layer.output_shape(shape).is_ok());
+        let shapes = lists.iter().chain(&pictures).chain(&sequences);
+        let taken = shapes.filter(|shape| takes(&*layer, shape));
         cases.extend(taken.map(|shape| Case::new(rows, shape)));
     }
     if proof.name == "conv2d" {

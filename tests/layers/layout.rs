@@ -9,8 +9,9 @@ use super::compare::{POISON, without_padding};
 /// Where each logical element (sample, channel, row, column) of `samples` samples lies.
 fn positions(value: &Value, samples: usize) -> Vec<usize> {
     let stride = value.matrix.stride;
-    let Some(g) = value.geometry else {
-        let rows = (0..samples).flat_map(|n| (0..value.matrix.cols).map(move |c| (n, c)));
+    let Some(g) = value.geometry() else {
+        let rows = samples * value.shape.rows();
+        let rows = (0..rows).flat_map(|n| (0..value.matrix.cols).map(move |c| (n, c)));
         return rows.map(|(n, c)| n * stride + c).collect();
     };
     let pixel = g.channels.next_multiple_of(4);
@@ -27,7 +28,7 @@ fn positions(value: &Value, samples: usize) -> Vec<usize> {
 
 /// Lays logical values out; padding is zero.
 pub(crate) fn store(value: &Value, logical: &[f32]) -> Vec<f32> {
-    let width = value.geometry.map_or(value.matrix.cols, |g| g.elements());
+    let width = value.shape.elements();
     let mut stored = vec![0.0; value.matrix.floats()];
     for (at, x) in positions(value, logical.len() / width.max(1))
         .iter()
@@ -40,7 +41,7 @@ pub(crate) fn store(value: &Value, logical: &[f32]) -> Vec<f32> {
 
 /// Each element of `samples` samples poisoned; padding is zero.
 pub(crate) fn poisoned(value: &Value, samples: usize) -> Vec<f32> {
-    let width = value.geometry.map_or(value.matrix.cols, |g| g.elements());
+    let width = value.shape.elements();
     store(value, &vec![POISON; samples * width])
 }
 

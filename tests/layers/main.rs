@@ -11,6 +11,7 @@
 
 mod accumulate;
 mod adapter;
+mod alone;
 mod augment;
 mod bench;
 mod case;

@@ -9,8 +9,10 @@ use wavetrain::data::{Dataset, Samples};
 use wavetrain::layer::{Init, LAYERS, Layer};
 use wavetrain::loss::LOSSES;
 use wavetrain::model::{Tensor, Weights};
+use wavetrain::shape::Shape;
 use wavetrain::train::{Event, Flow, Observer, StepRecord, Trainer};
 
+use super::alone::Alone;
 use super::case::{Case, Given};
 use super::golden;
 use super::losses;
@@ -52,10 +54,11 @@ fn layers_mean_what_pytorchs_do() {
             let (layer, bounds) = layer_of(entry.name, &golden.get("arguments").text());
             let shape = golden.get("x").shape();
             let case = Case::new(shape[0], &shape[1..]);
-            let specs = layer.parameters(&shape[1..]);
-            let parameters = specs
+            let alone = Alone::new(&*layer, &shape[1..]);
+            let names = alone.names();
+            let parameters = names
                 .iter()
-                .map(|s| golden.get("parameters").get(&s.name).floats());
+                .map(|name| golden.get("parameters").get(name).floats());
             let given = Given {
                 x: golden.get("x").floats(),
                 dy: golden.get("dy").floats(),
@@ -64,12 +67,8 @@ fn layers_mean_what_pytorchs_do() {
             let wanted = Wanted::new(&*layer, &case, &given);
             equal(entry.name, &wanted.y, &golden.get("y").data());
             equal(entry.name, &wanted.dx, &golden.get("dx").data());
-            for (spec, found) in specs.iter().zip(&wanted.gradients) {
-                equal(
-                    entry.name,
-                    found,
-                    &golden.get("gradients").get(&spec.name).data(),
-                );
+            for (name, found) in names.iter().zip(&wanted.gradients) {
+                equal(entry.name, found, &golden.get("gradients").get(name).data());
             }
             for stage in &mut stages {
                 check_given(stage, &*layer, bounds, &case, &given).unwrap();
@@ -176,7 +175,8 @@ fn check_statistics(what: &str, values: &[f32], golden: &golden::Case) {
 /// The first values of parameter `which` of a linear layer for some seeds.
 fn initial(arguments: &str, inputs: usize, which: usize, seeds: u64) -> Vec<f32> {
     let (layer, _) = layer_of("linear", arguments);
-    let spec = &layer.parameters(&[inputs])[which];
+    let fit = layer.fit(&Shape::Features(inputs)).unwrap();
+    let spec = &fit.parameters[which];
     (0..seeds)
         .flat_map(|seed| Init::values(spec, seed, which))
         .collect()

@@ -17,8 +17,10 @@ use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Geometry, Matrix, Mode, Parameter, Plan, Value};
-use wavetrain::layer::{Back, LAYERS, Layer, Site};
+use wavetrain::layer::{Back, LAYERS, Layer};
+use wavetrain::shape::Shape;
 
+use super::alone::Alone;
 use super::compare::POISON;
 use super::stage::{Defect, Stage, fold, step, values};
 
@@ -70,7 +72,7 @@ impl Case {
     }
 
     fn geometry(&self) -> Geometry {
-        Geometry::of(&self.input).unwrap()
+        Geometry::of(&Shape::of(&self.input).unwrap()).unwrap()
     }
 
     /// Elements of a sample.
@@ -100,13 +102,14 @@ impl Given {
         }
         let mut dy = values(2, n, -1.0, 1.0);
         dy[case.count * case.elements()..].fill(0.0);
-        let specs = layer.parameters(&case.input).into_iter().enumerate();
+        let alone = Alone::new(layer, &case.input);
+        let specs = alone.parameters().into_iter().enumerate();
         let parameters = specs.map(|(i, spec)| {
             let n = spec.shape.iter().product();
             values(10 + i as u64, n, -1.0, 1.0)
         });
         // Above 0, as variances are.
-        let states = layer.states(&case.input).into_iter().enumerate();
+        let states = alone.states().iter().enumerate();
         let states = states.map(|(i, spec)| values(20 + i as u64, spec.len, 0.1, 2.0));
         Self {
             x,
@@ -163,40 +166,21 @@ fn load(case: &Case, what: &str, stored: &[f32]) -> Result<Vec<f32>, String> {
     }
 }
 
-/// The layouts of the parameters: what `Network` gives them.
-fn places(layer: &dyn Layer, case: &Case) -> Vec<Parameter> {
-    let mut offset = 0;
-    let place = |spec: &wavetrain::layer::ParameterSpec| {
-        let matrix = spec.storage.matrix(&spec.shape);
-        let place = Parameter { offset, matrix };
-        offset += matrix.floats();
-        place
-    };
-    layer.parameters(&case.input).iter().map(place).collect()
-}
-
 /// The plan of a layer alone at the place `3`, with its values kept by name.
-fn plan(stage: &Stage, layer: &dyn Layer, case: &Case) -> Plan {
-    let places = places(layer, case);
+fn plan(stage: &Stage, alone: &Alone, case: &Case) -> Plan {
     let mut b = stage.builder(case.mode, case.rows);
-    let floats: usize = places.iter().map(|p| p.matrix.floats()).sum();
-    b.shared(Key::Parameters, 4 * floats as u64);
-    b.shared(Key::Gradients, 4 * floats as u64);
+    let bytes = 4 * alone.inventory.floats as u64;
+    b.shared(Key::Parameters, bytes);
+    b.shared(Key::Gradients, bytes);
     let kept = |b: &mut wavetrain::kernel::Builder, value: Value, name: &'static str| {
         b.keep(value, Key::Kept(name));
         value
     };
-    let x = b.shaped("x", &case.input);
+    let (site, layer) = (alone.site(), &alone.node().layer);
+    let x = b.shaped("x", site.input());
     let x = kept(&mut b, x, "x");
-    let site = Site {
-        position: 3,
-        path: "3".into(),
-        input: &case.input,
-        output: &case.input,
-        parameters: &places,
-    };
-    let y = layer.forward(&mut b, &site, x, case.relu).unwrap();
-    let y = kept(&mut b, y, "y");
+    let forward = layer.forward(&mut b, &site, x).unwrap();
+    let y = kept(&mut b, forward.y, "y");
     if case.mode == Mode::Train {
         let dy = b.like("dy", y);
         let dy = kept(&mut b, dy, "dy");
@@ -204,6 +188,8 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case) -> Plan {
         let back = Back {
             x,
             y,
+            saved: &forward.saved,
+            branches: &forward.branches,
             dy,
             wants_dx: true,
             gate: case.gate,
@@ -216,7 +202,8 @@ fn plan(stage: &Stage, layer: &dyn Layer, case: &Case) -> Plan {
 
 /// Runs a layer, in training forward and backward.
 fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Result<Found, String> {
-    let mut plan = plan(stage, layer, case);
+    let alone = Alone::new(layer, &case.input).beside([case.relu, case.gate]);
+    let mut plan = plan(stage, &alone, case);
     if case.fold {
         fold(&mut plan);
     }
@@ -229,7 +216,7 @@ fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Resu
         stage.write(&Key::Kept("dy"), &store(case, &given.dy));
         stage.write(&Key::Kept("dx"), &poison);
     }
-    let places = places(layer, case);
+    let places: Vec<Parameter> = alone.inventory.parameters.iter().map(|p| p.place).collect();
     for (key, given) in [
         (Key::Parameters, Some(&given.parameters)),
         (Key::Gradients, None),
@@ -243,11 +230,10 @@ fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Resu
             });
         stage.write(&key, &stored.collect::<Vec<f32>>());
     }
-    let specs = layer.states(&case.input);
-    for (spec, values) in specs.iter().zip(&given.states) {
+    for (spec, values) in alone.states().iter().zip(&given.states) {
         let mut values = values.clone();
         values.resize(spec.len.next_multiple_of(4), 0.0);
-        stage.write(&Key::State(format!("3.{}", spec.name)), &values);
+        stage.write(&Key::State(spec.name.clone()), &values);
     }
     let phases = if training {
         Phases::Gradients
@@ -255,15 +241,10 @@ fn run(stage: &mut Stage, layer: &dyn Layer, case: &Case, given: &Given) -> Resu
         Phases::Forward
     };
     stage.run(&program, phases, &[step(case.count)]);
-    read(stage, layer, case, &places)
+    read(stage, &alone, case, &places)
 }
 
-fn read(
-    stage: &Stage,
-    layer: &dyn Layer,
-    case: &Case,
-    places: &[Parameter],
-) -> Result<Found, String> {
+fn read(stage: &Stage, alone: &Alone, case: &Case, places: &[Parameter]) -> Result<Found, String> {
     let training = case.mode == Mode::Train;
     let floats = case.geometry().matrix(case.rows).floats();
     let active = case.count * case.elements();
@@ -293,11 +274,8 @@ fn read(
         }
     }
     let mut states = Vec::new();
-    for spec in layer.states(&case.input) {
-        let stored = stage.read(
-            &Key::State(format!("3.{}", spec.name)),
-            spec.len.next_multiple_of(4),
-        );
+    for spec in alone.states() {
+        let stored = stage.read(&Key::State(spec.name.clone()), spec.len.next_multiple_of(4));
         let matrix = Matrix {
             rows: 1,
             cols: spec.len,

@@ -6,13 +6,12 @@ use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key as Buffer, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::{Mode, Value};
-use wavetrain::layer::{Back, Dropout, Flatten, Layer, Linear, Relu, Site};
-use wavetrain::loss::Mse;
+use wavetrain::layer::{Back, Dropout, Flatten, Layer, Linear, Relu};
 use wavetrain::model::{GATHERED, Network, PlanRequest, gather_plan};
-use wavetrain::optim::Sgd;
 use wavetrain::rng::Key;
 use wavetrain::train::StepUniform;
 
+use super::alone::Alone;
 use super::data::samples;
 use super::layout::store;
 use super::stage::{Stage, step, values};
@@ -35,25 +34,23 @@ fn slots(batch: usize) -> Vec<StepUniform> {
 fn dropped(stage: &mut Stage, shape: &[usize], batch: usize) -> [Vec<u32>; 2] {
     let layer = Dropout { p: 0.4 };
     let mut b = stage.builder(Mode::Train, batch);
-    let x = b.shaped("x", shape);
-    let site = Site {
-        position: 3,
-        path: "3".into(),
-        input: shape,
-        output: shape,
-        parameters: &[],
-    };
-    let y = layer.forward(&mut b, &site, x, false).unwrap();
+    let alone = Alone::new(&layer, shape);
+    let site = alone.site();
+    let x = b.shaped("x", site.input());
+    let y = Layer::forward(&layer, &mut b, &site, x).unwrap().y;
     b.set_phase(Phase::Backward);
-    let dy = b.shaped("dy", shape);
+    let dy = b.like("dy", y);
     let back = Back {
         x,
         y,
+        saved: &[],
+        branches: &[],
         dy,
         wants_dx: true,
         gate: false,
     };
-    let dx = layer.backward(&mut b, &site, &back).unwrap().unwrap();
+    let dx = Layer::backward(&layer, &mut b, &site, &back);
+    let dx = dx.unwrap().unwrap();
     for (value, name) in [(x, "x"), (y, "y"), (dy, "dy"), (dx, "dx")] {
         b.keep(value, Buffer::Kept(name));
     }
@@ -96,8 +93,7 @@ fn changed(stage: &mut Stage, augment: Augment, pixels: bool, batch: usize) -> V
     if pixels {
         layers.insert(0, Box::new(Relu {}));
     }
-    let sgd = Box::new(Sgd::default());
-    let network = Network::new(layers, Box::new(Mse {}), sgd, &shape, 2).unwrap();
+    let network = Network::new(&layers, &shape).unwrap();
     let data = samples(&shape, Storage::Bytes);
     let request = PlanRequest {
         mode: Mode::Train,

@@ -1,9 +1,10 @@
 //! The comparison of a run with the reference, within bounds derived from the sums.
 
 use wavetrain::kernel::Mode;
-use wavetrain::layer::{Layer, Reference};
+use wavetrain::layer::{Layer, Pass};
 use wavetrain::rng::{Key, Stream};
 
+use super::alone::Alone;
 use super::case::{Case, Found, Given, run};
 use super::compare::{magnitudes, wide, within};
 use super::rounded::{Num, sum_error};
@@ -18,7 +19,7 @@ pub(crate) fn check(
     bounds: &Bounds,
     case: &Case,
 ) -> Result<(), String> {
-    let case = case.fitted(stage, layer);
+    let case = case.fitted(layer);
     check_given(stage, layer, bounds, &case, &Given::new(layer, &case))
 }
 
@@ -66,12 +67,13 @@ impl Wanted {
     pub(crate) fn new(layer: &dyn Layer, case: &Case, given: &Given) -> Self {
         let (x, dy) = (wide(&given.x), wide(&given.dy));
         let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| wide(p)).collect();
-        let pass = pass(case, &x, &parameters);
-        let mut y = layer.reference_forward(&pass);
+        let alone = Alone::new(layer, &case.input);
+        let pass = pass(&alone, case, &x, &parameters);
+        let mut y = layer.reference().forward(&pass);
         if case.relu {
             y.iter_mut().for_each(|y| *y = y.max(0.0));
         }
-        let mut gradients = layer.reference_backward(&pass, &dy);
+        let mut gradients = layer.reference().backward(&pass, &dy);
         if case.gate {
             let closed = gradients.dx.iter_mut().zip(&x).filter(|(_, x)| **x <= 0.0);
             closed.for_each(|(dx, _)| *dx = 0.0);
@@ -84,16 +86,11 @@ impl Wanted {
     }
 }
 
-fn pass<'a>(case: &'a Case, x: &'a [f64], parameters: &'a [Vec<f64>]) -> Reference<'a> {
-    Reference {
-        rows: case.rows,
-        input: &case.input,
-        x,
-        parameters,
-        states: &[],
+fn pass<'a>(alone: &'a Alone, case: &Case, x: &'a [f64], parameters: &'a [Vec<f64>]) -> Pass<'a> {
+    let key = Key::new(RUN_SEED, Stream::Dropout, RUN_STEP);
+    Pass {
         training: case.mode == Mode::Train,
-        key: Key::new(RUN_SEED, Stream::Dropout, RUN_STEP),
-        position: case.position,
+        ..alone.pass(case.rows, x, parameters, key)
     }
 }
 
@@ -118,7 +115,9 @@ impl Limits {
             Bounds::Chosen => {
                 let x = wide(&given.x);
                 let dy = magnitudes(&given.dy);
-                let gradients = layer.reference_backward(&pass(case, &x, &[]), &dy);
+                let alone = Alone::new(layer, &case.input);
+                let pass = pass(&alone, case, &x, &[]);
+                let gradients = layer.reference().backward(&pass, &dy);
                 let windows = dy.len() / case.rows;
                 let sums = gradients.dx.into_iter();
                 Self {
@@ -152,11 +151,12 @@ impl Limits {
         let x = magnitudes(&given.x);
         let dy = magnitudes(&given.dy);
         let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| magnitudes(p)).collect();
-        let pass = pass(case, &x, &parameters);
+        let alone = Alone::new(layer, &case.input);
+        let pass = pass(&alone, case, &x, &parameters);
         let inputs: usize = case.input.iter().product();
         let outputs = dy.len() / case.rows;
-        let output = layer.output_shape(&case.input).unwrap();
-        let pixels: usize = output.iter().skip(1).product();
+        let output = alone.node().output();
+        let pixels = output.plane().max(output.elements() / output.features());
         // In a chain each sum's error passes through the sums behind it: roots add up, and
         // sqrt(a) + sqrt(b) <= sqrt(2 (a + b)).
         let all = 2 * (given.parameters.iter().map(Vec::len).sum::<usize>() + inputs + case.rows);
@@ -164,8 +164,8 @@ impl Limits {
             let n = if chain { all } else { n };
             sums.into_iter().map(|sum| sum_error(n, sum)).collect()
         };
-        let y = layer.reference_forward(&pass);
-        let gradients = layer.reference_backward(&pass, &dy);
+        let y = layer.reference().forward(&pass);
+        let gradients = layer.reference().backward(&pass, &dy);
         let parameters = gradients.parameters.into_iter();
         Self {
             y: bound(inputs + 1, y),

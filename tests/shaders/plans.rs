@@ -10,7 +10,8 @@ use wavetrain::gpu::{Class, Gpu};
 use wavetrain::kernel::{Mode, Plan};
 use wavetrain::layer::{LAYERS, Layer};
 use wavetrain::loss::LOSSES;
-use wavetrain::model::{Network, PlanRequest, plan};
+use wavetrain::model::{Network, PlanRequest, Training, evaluation_plan, plan};
+use wavetrain::shape::Shape;
 
 const fn lanes(lanes: u32, subgroups: bool) -> Class {
     Class::Lanes { lanes, subgroups }
@@ -48,7 +49,8 @@ pub(crate) struct Preset {
 fn layers(pictures: bool) -> String {
     let fits = |entry: &&Entry<dyn Layer>| {
         let layer = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
-        let [list, picture] = [&[3][..], &[3, 9, 7]].map(|shape| layer.output_shape(shape).is_ok());
+        let [list, picture] =
+            [&[3][..], &[3, 9, 7]].map(|dims| layer.fit(&Shape::of(dims).unwrap()).is_ok());
         let other = ["linear", "flatten"].contains(&entry.name);
         !other && picture && list != pictures
     };
@@ -101,14 +103,14 @@ impl Preset {
         let config = Config::parse(&self.name, &self.text)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let batch = config.data.batch;
-        let network = Network::new(
-            config.layers,
-            config.loss,
-            config.optimizer,
-            &self.shape,
-            self.classes,
-        )
-        .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let network = Network::new(&config.layers, &self.shape)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        network.check_classes(self.classes).unwrap();
+        let training = Training {
+            network,
+            loss: config.loss,
+            optimizer: config.optimizer,
+        };
         [Mode::Train, Mode::Evaluate]
             .map(|mode| {
                 let request = PlanRequest {
@@ -120,7 +122,12 @@ impl Preset {
                     samples: 1000,
                     augment: config.augment,
                 };
-                plan(&network, gpu, &request).unwrap()
+                let (network, loss) = (&training.network, &*training.loss);
+                match mode {
+                    Mode::Train => plan(&training, gpu, &request),
+                    _ => evaluation_plan(network, loss, gpu, &request, false),
+                }
+                .unwrap()
             })
             .into()
     }

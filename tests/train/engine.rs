@@ -5,8 +5,7 @@ use std::sync::Arc;
 use wavetrain::Config;
 use wavetrain::data::{Dataset, Normalization, Samples, Split, batch_at, epoch_order};
 use wavetrain::gpu::Gpu;
-use wavetrain::layer::Reference;
-use wavetrain::layer::chain;
+use wavetrain::layer::{Node, Pass};
 use wavetrain::optim::{ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::Trainer;
@@ -27,7 +26,7 @@ fn multiple(terms: usize) -> f64 {
 struct Twin {
     config: Config,
     rounded: bool,
-    shapes: Vec<Vec<usize>>,
+    nodes: Vec<Node>,
     parameters: Vec<ReferenceParameter>,
     normalization: Normalization,
     split: Split,
@@ -44,10 +43,9 @@ struct Expected {
 impl Twin {
     fn new(setup: &Setup, dataset: &Dataset, trainer: &Trainer, rounded: bool) -> Self {
         let config = setup.config();
-        let shapes = chain::shapes(&config.layers, dataset.train.shape()).unwrap();
         let start = trainer.weights().unwrap();
-        let network = trainer.network().parameters();
-        let parameters = network.iter().map(|p| {
+        let network = trainer.network();
+        let parameters = network.parameters().map(|p| {
             let w = start.tensors[&p.name].values.iter().map(|v| f64::from(*v));
             let w: Vec<f64> = w.collect();
             ReferenceParameter {
@@ -64,7 +62,7 @@ impl Twin {
         Self {
             normalization: Normalization::new(kind, &dataset.train, &split.train).unwrap(),
             rounded,
-            shapes,
+            nodes: network.nodes().to_vec(),
             parameters,
             split,
             samples: dataset.train.clone(),
@@ -98,18 +96,15 @@ impl Twin {
         x: &'a [f64],
         parameters: &'a [Vec<f64>],
         step: u64,
-    ) -> Reference<'a> {
-        let count = |p: usize| self.config.layers[p].parameters(&self.shapes[p]).len();
-        let first = (0..position).map(count).sum();
-        Reference {
-            rows,
-            input: &self.shapes[position],
+    ) -> Pass<'a> {
+        Pass {
+            node: &self.nodes[position],
+            samples: rows,
             x,
-            parameters: &parameters[first..first + count(position)],
+            parameters,
             states: &[],
             training: true,
             key: Key::new(self.config.seed, Stream::Dropout, step),
-            position,
         }
     }
 
@@ -127,7 +122,8 @@ impl Twin {
         let layers = &self.config.layers;
         let mut values = vec![x];
         for (i, layer) in layers.iter().enumerate() {
-            let y = layer.reference_forward(&self.pass(i, rows, &values[i], &weights, step));
+            let pass = self.pass(i, rows, &values[i], &weights, step);
+            let y = layer.reference().forward(&pass);
             values.push(self.kept(y));
         }
         let logits = &values[layers.len()];
@@ -139,7 +135,7 @@ impl Twin {
         let mut gradients = Vec::new();
         for (i, layer) in layers.iter().enumerate().rev() {
             let pass = self.pass(i, rows, &values[i], &weights, step);
-            let back = layer.reference_backward(&pass, &dy);
+            let back = layer.reference().backward(&pass, &dy);
             gradients.splice(0..0, back.parameters.into_iter().map(|g| self.kept(g)));
             dy = self.kept(back.dx);
         }
@@ -188,7 +184,9 @@ fn compare(what: &str, gpu: Arc<Gpu>, setup: &Setup, dataset: Dataset) {
         (record, exact, rounded.loss)
     });
     let pairs: Vec<_> = pairs.collect();
-    let widths = exact.shapes.iter().flatten().copied();
+    let dims = exact.nodes.iter().map(|node| node.input.dims());
+    let last = exact.nodes.last().map(|node| node.output().dims());
+    let widths = dims.chain(last).flatten();
     let multiple = multiple(widths.chain([pairs[0].1.samples]).max().unwrap());
     let off = largest(pairs.iter().map(|(_, exact, rounded)| rounded - exact.loss));
     let allowed = multiple * off + LOG_NEAR_ONE;
@@ -211,7 +209,7 @@ fn compare(what: &str, gpu: Arc<Gpu>, setup: &Setup, dataset: Dataset) {
         .map(|part| part.iter().map(|(_, exact, _)| exact.loss).sum::<f64>());
     assert!(end < 0.9 * start, "{what}: nothing is learned");
     let found = trainer.weights().unwrap();
-    for (p, named) in trainer.network().parameters().iter().enumerate() {
+    for (p, named) in trainer.network().parameters().enumerate() {
         let [exact, rounded] = [&exact, &rounded].map(|twin| &twin.parameters[p].w);
         let off = largest(exact.iter().zip(rounded).map(|(a, b)| a - b));
         let size = largest(exact.iter().copied());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wavetrain::data::{Dataset, Normalization, Samples, Split as DataSplit};
-use wavetrain::layer::{Reference, chain};
+use wavetrain::layer::{Pass, chain};
 use wavetrain::model::Weights;
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::{Split, Trainer};
@@ -27,38 +27,34 @@ fn expected(
     labels: &[u32],
 ) -> Vec<Expected> {
     let config = setup.config();
-    let shapes = chain::shapes(&config.layers, &[inputs[0].len()]).unwrap();
     let weights = trainer.weights().unwrap();
-    let network = trainer.network().parameters();
-    let parameters = network.iter().map(|p| &weights.tensors[&p.name].values);
+    let nodes = trainer.network().nodes();
+    let parameters = trainer.network().parameters();
+    let parameters = parameters.map(|p| &weights.tensors[&p.name].values);
     let wide = |values: &Vec<f32>| -> Vec<f64> { values.iter().map(|v| f64::from(*v)).collect() };
     let parameters: Vec<Vec<f64>> = parameters.map(wide).collect();
     let x: Vec<f64> = inputs.iter().flatten().map(|v| f64::from(*v)).collect();
-    let pass = Reference {
-        rows: inputs.len(),
-        input: &shapes[0],
+    let pass = Pass {
+        node: &nodes[0],
+        samples: inputs.len(),
         x: &x,
         parameters: &parameters,
         states: &[],
         training: false,
         key: Key::new(0, Stream::Dropout, 0),
-        position: 0,
     };
-    let logits = chain::reference_forward(&config.layers, &shapes, &pass)
-        .pop()
-        .unwrap();
+    let logits = chain::reference_forward(nodes, &pass).pop().unwrap();
     let positive: Vec<Vec<f64>> = parameters
         .iter()
         .map(|p| p.iter().map(|v| v.abs()).collect())
         .collect();
-    let positive = Reference {
+    let positive = Pass {
         parameters: &positive,
         ..pass
     };
-    let sums = chain::reference_forward(&config.layers, &shapes, &positive)
-        .pop()
-        .unwrap();
-    let terms = 2 * shapes.iter().flatten().sum::<usize>();
+    let sums = chain::reference_forward(nodes, &positive).pop().unwrap();
+    let widths = nodes.iter().map(|node| node.output().elements());
+    let terms = 2 * (inputs[0].len() + widths.sum::<usize>());
     let reference = config.loss.reference(&logits, CLASSES, labels);
     let rows = logits.chunks(CLASSES).zip(sums.chunks(CLASSES)).enumerate();
     rows.map(|(r, (logits, sums))| {

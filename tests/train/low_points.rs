@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use wavetrain::data::{Dataset, Normalization, Split as DataSplit};
-use wavetrain::layer::{Reference, chain};
+use wavetrain::layer::{Inventory, Node, Pass};
 use wavetrain::loss::CrossEntropy;
 use wavetrain::model::{Model, Weights};
 use wavetrain::rng::{Key, Stream};
+use wavetrain::shape::Shape;
 use wavetrain::train::{Ensemble, Evaluator, Event, Flow, LowPoint, Split, Trainer};
 
 use super::fixture::{Keeper, Setup, bits, data, gpu, gpus};
@@ -138,7 +139,8 @@ fn the_average_has_running_statistics_of_its_own() {
 
 fn statistics(setup: &Setup, weights: &Weights, dataset: &Dataset) -> (Vec<f64>, Vec<f64>) {
     let config = setup.config();
-    let shapes = chain::shapes(&config.layers, &[1, 6, 6]).unwrap();
+    let mut nodes = Node::fit_all(&config.layers, &Shape::of(&[1, 6, 6]).unwrap()).unwrap();
+    Inventory::new(&mut nodes, 0).unwrap();
     let wide = |name: &str| -> Vec<f64> {
         let values = &weights.tensors[name].values;
         values.iter().map(|v| f64::from(*v)).collect()
@@ -154,18 +156,17 @@ fn statistics(setup: &Setup, weights: &Weights, dataset: &Dataset) -> (Vec<f64>,
             .iter()
             .flat_map(|i| normalization.input(&dataset.train, *i).unwrap());
         let x: Vec<f64> = inputs.map(f64::from).collect();
-        let pass = Reference {
-            rows: batch.len(),
-            input: &shapes[0],
+        let pass = Pass {
+            node: &nodes[0],
+            samples: batch.len(),
             x: &x,
             parameters: &parameters,
             states: &[],
             training: true,
             key: Key::new(0, Stream::Dropout, 0),
-            position: 0,
         };
-        let y = config.layers[0].reference_forward(&pass);
-        let pixels = shapes[1][1] * shapes[1][2];
+        let y = config.layers[0].reference().forward(&pass);
+        let pixels = nodes[0].output().plane();
         for c in 0..5 {
             let channel = |r: usize| &y[(r * 5 + c) * pixels..][..pixels];
             let values: Vec<f64> = (0..batch.len()).flat_map(channel).copied().collect();

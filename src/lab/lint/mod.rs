@@ -59,7 +59,7 @@ impl<'a> Plan<'a> {
     pub fn of(trainer: &'a Trainer) -> Self {
         Self {
             schedule: trainer.schedule(),
-            momentum: trainer.network().optimizer().momentum(),
+            momentum: trainer.optimizer().momentum(),
             steps: trainer.total_steps().max(1),
             per_epoch: Some(trainer.steps_per_epoch()),
         }

@@ -1,7 +1,8 @@
 //! The f64 reference of batch normalisation, channel by channel from the definition.
 
 use super::BatchNorm2d;
-use crate::layer::{Reference, ReferenceGradients};
+use crate::layer::window::picture;
+use crate::layer::{Pass, ReferenceGradients};
 
 /// A channel: where its elements are, its statistics, its weight and bias.
 struct Channel {
@@ -16,27 +17,28 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(layer: &BatchNorm2d, pass: &Reference<'_>, c: usize) -> Self {
-        let plane = pass.input[1] * pass.input[2];
-        let mut parameters = pass.parameters.iter();
+    fn new(layer: &BatchNorm2d, pass: &Pass<'_>, c: usize) -> Self {
+        let [channels, height, width] = picture(&pass.node.input);
+        let plane = height * width;
+        let state = |name: &str| pass.state(name).unwrap_or_default()[c];
         let weight = match (layer.has_weight(), layer.trains_weight()) {
             (false, _) => 1.0,
-            (true, true) => parameters.next().map_or(1.0, |weight| weight[c]),
-            (true, false) => pass.states[2][c],
+            (true, true) => pass.parameter("weight").unwrap_or_default()[c],
+            (true, false) => state("weight"),
         };
         let mut channel = Self {
-            rows: pass.rows,
-            sample: pass.input[0] * plane,
+            rows: pass.samples,
+            sample: channels * plane,
             first: c * plane,
             plane,
-            mean: pass.states[0][c],
+            mean: state("running_mean"),
             invstd: 0.0,
             weight,
-            bias: parameters.next().map_or(0.0, |bias| bias[c]),
+            bias: pass.parameter("bias").map_or(0.0, |bias| bias[c]),
         };
-        let mut variance = pass.states[1][c];
+        let mut variance = state("running_var");
         if pass.training {
-            let n = (pass.rows * plane) as f64;
+            let n = (pass.samples * plane) as f64;
             channel.mean = channel.elements().map(|i| pass.x[i]).sum::<f64>() / n;
             let squares = channel
                 .elements()
@@ -62,9 +64,9 @@ impl Channel {
 }
 
 /// y = xhat w + b, with the statistics of the batch in training, the running ones else.
-pub(super) fn forward(layer: &BatchNorm2d, pass: &Reference<'_>) -> Vec<f64> {
+pub(super) fn forward(layer: &BatchNorm2d, pass: &Pass<'_>) -> Vec<f64> {
     let mut y = vec![0.0; pass.x.len()];
-    for c in 0..pass.input[0] {
+    for c in 0..picture(&pass.node.input)[0] {
         let channel = Channel::new(layer, pass, c);
         for i in channel.elements() {
             y[i] = channel.xhat(pass.x[i]) * channel.weight + channel.bias;
@@ -74,15 +76,11 @@ pub(super) fn forward(layer: &BatchNorm2d, pass: &Reference<'_>) -> Vec<f64> {
 }
 
 /// In training mean and variance depend on each x; in evaluation they are constants.
-pub(super) fn backward(
-    layer: &BatchNorm2d,
-    pass: &Reference<'_>,
-    dy: &[f64],
-) -> ReferenceGradients {
+pub(super) fn backward(layer: &BatchNorm2d, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
     let mut dx = vec![0.0; pass.x.len()];
     let mut dw = Vec::new();
     let mut db = Vec::new();
-    for c in 0..pass.input[0] {
+    for c in 0..picture(&pass.node.input)[0] {
         let channel = Channel::new(layer, pass, c);
         let n = channel.elements().count() as f64;
         let sum: f64 = channel.elements().map(|i| dy[i]).sum();

@@ -1,9 +1,9 @@
 //! How the dispatches of batch normalisation share out the pixels of a batch.
 
 use super::BatchNorm2d;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::builder::grid;
-use crate::kernel::plan::{Bound, Key};
+use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Call, Geometry, Matrix, Mode, Value, shaders};
 use crate::layer::Site;
 
@@ -77,25 +77,23 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Of a layer at `site` for the input `x`.
+    /// Of a layer at its place, for the input `x`.
     pub(super) fn new(
         layer: &BatchNorm2d,
         b: &mut Builder,
-        site: &Site<'_>,
+        at: &Site<'_>,
         x: Value,
         flags: usize,
     ) -> Result<Self> {
-        let Some(geometry) = Geometry::of(site.input) else {
-            let problem = format!("an input of the shape {:?} is no picture", site.input);
-            return Err(defect(problem));
+        let Some(geometry) = Geometry::of(at.input()) else {
+            return Err(at.defect("has no pictures as its input"));
         };
-        let mut parameters = site.parameters.iter();
         let weight = match (layer.has_weight(), layer.trains_weight()) {
             (false, _) => None,
-            (true, true) => parameters.next().map(|weight| b.parameter(*weight)),
-            (true, false) => Some(state(b, site, &geometry, "weight")),
+            (true, true) => Some(b.parameter(at.parameter("weight")?)),
+            (true, false) => Some(at.state(b, "weight")?),
         };
-        let bias = parameters.next().map(|bias| b.parameter(*bias));
+        let bias = at.find("bias").map(|bias| b.parameter(bias));
         Ok(Self {
             shares: Shares::new(b.batch() * geometry.height * geometry.width),
             geometry,
@@ -167,25 +165,6 @@ impl Work {
             name,
             sums_layout(1, numbers * self.geometry.channel_quads()),
         )
-    }
-
-    /// A state of the layer.
-    pub(super) fn state(&self, b: &mut Builder, site: &Site<'_>, name: &str) -> Bound {
-        state(b, site, &self.geometry, name)
-    }
-}
-
-/// A state of the layer as it is bound: whole.
-fn state(b: &mut Builder, site: &Site<'_>, geometry: &Geometry, name: &str) -> Bound {
-    let bytes = 16 * geometry.channel_quads() as u64;
-    b.shared(Key::State(format!("{}.{name}", site.path)), bytes)
-}
-
-/// What only a caller outside of this crate can do wrong.
-pub(super) fn defect(problem: String) -> Error {
-    Error::Kernel {
-        kernel: SHADER.into(),
-        problem,
     }
 }
 

@@ -149,6 +149,7 @@ impl Builder {
         let call = c
             .call(&variant, &run, self.label("forward"))
             .value("y", y)
+            .in_place("y")
             .place("bias", bias);
         let values = [("x", x, c.input(), run.x)];
         let call = self.reads(call, c, &variant.reads(&c.shape), &values);
@@ -161,7 +162,8 @@ impl Builder {
         let run = self.run(c, x, dy, if gate { flags::GATE } else { 0 });
         let call = c
             .call(&variant, &run, self.label("input gradient"))
-            .value("dx", dx);
+            .value("dx", dx)
+            .in_place("dx");
         let reads = variant.reads(&c.shape);
         // Something must be bound as the gate where the flag says that it is not read.
         let values = [
@@ -192,7 +194,9 @@ impl Builder {
         let call = c
             .call(&variant, &run, self.label("weight gradient"))
             .place("dw", parts.map_or(dw, |parts| parts.bound()))
-            .place("db", db);
+            .place("db", db)
+            .in_place("dw")
+            .in_place("db");
         let values = [("x", x, c.input(), run.x), ("dy", dy, c.output(), run.dy)];
         let call = self.reads(call, c, &variant.reads(&c.shape), &values);
         self.dispatch(&shader(&variant), "main", call);
@@ -221,6 +225,8 @@ impl Builder {
         .value("parts", parts)
         .place("dw", dw)
         .place("db", db)
+        .in_place("dw")
+        .in_place("db")
         .u32("rows", rows)
         .u32("quads", quads)
         .u32("row", row)

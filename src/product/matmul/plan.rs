@@ -143,6 +143,8 @@ impl Product {
         for (name, bound) in names.into_iter().zip(bound) {
             call = call.bound(name, bound);
         }
+        // Where a sum has parts, each goes on with the last one's.
+        call = call.in_place("c").in_place("db");
         for (name, matrix) in ["a_stride", "b_stride", "c_stride"]
             .into_iter()
             .zip(matrices)

@@ -107,7 +107,7 @@ impl Trainer {
             average: None,
         };
         if wanted.snapshot {
-            let (classes, loss) = (self.network.classes(), self.network.loss());
+            let (classes, loss) = (self.network().classes(), self.loss());
             members.ensemble.add(&outputs, classes, loss);
             let samples = self.feed.part(split).iter();
             let labels: Vec<u32> = samples.map(|at| self.feed.label(*at)).collect();
@@ -115,7 +115,7 @@ impl Trainer {
         }
         let mut average = None;
         if wanted.average {
-            let mean = members.mean_with(&self.network, &weights);
+            let mean = members.mean_with(&self.training.network, &weights);
             let (accuracy, mean) = self.averaged(&mean, split)?;
             point.average = Some(accuracy);
             members.average = Some(mean.clone());
@@ -139,7 +139,7 @@ impl Trainer {
         let accuracy = self.evaluate(split)?.0.accuracy;
         let mut weights = self.weights()?;
         let batches = self.feed.order.batches(self.steps_per_epoch());
-        weights.counters = self.network.counters(batches);
+        weights.counters = self.network().counters(batches);
         self.restore(&state)?;
         Ok((accuracy, weights))
     }

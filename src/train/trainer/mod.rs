@@ -24,7 +24,9 @@ use crate::gpu::Gpu;
 use crate::kernel::Plan;
 use crate::kernel::plan::Key;
 use crate::kernel::program::Workshop;
-use crate::model::{Network, Tensor, Weights, plan};
+use crate::loss::Loss;
+use crate::model::{Network, Tensor, Training, Weights, plan};
+use crate::optim::Optimizer;
 use crate::schedule::Policy;
 
 /// Submissions in flight: one runs while the next is prepared.
@@ -34,7 +36,7 @@ pub(super) const IN_FLIGHT: usize = 2;
 #[derive(Debug)]
 pub struct Trainer {
     workshop: Workshop,
-    network: Network,
+    training: Training,
     feed: Feed,
     steps: Steps,
     evaluation: Pass,
@@ -65,7 +67,7 @@ impl Trainer {
     /// As [`Trainer::new`], but for what the adapter cannot hold.
     pub fn plan_of(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Plan> {
         let layout = Layout::new(gpu, config, dataset)?;
-        plan(&layout.network, gpu, &layout.train)
+        plan(&layout.training, gpu, &layout.train)
     }
 
     /// [`Trainer::settled`] for a configuration in which nothing is `"auto"`.
@@ -93,15 +95,16 @@ impl Trainer {
         let normalization =
             Normalization::new(config.data.normalize, &dataset.train, &layout.split.train)?;
         let described = Described::new(config, &dataset, &normalization)?;
-        let network = layout.network;
+        let training = layout.training;
+        let (network, loss) = (&training.network, &*training.loss);
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
         let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
-        let steps = Steps::new(&mut workshop, &network, layout.train)?;
+        let steps = Steps::new(&mut workshop, &training, layout.train)?;
         let outputs = pace.cycle_end.snapshot;
-        let evaluation = Pass::new(&mut workshop, &network, layout.evaluation, outputs)?;
-        let strip = Strip::new(&mut workshop, &network, &layout.train)?;
+        let evaluation = Pass::new(&mut workshop, (network, loss), layout.evaluation, outputs)?;
+        let strip = Strip::new(&mut workshop, network, &layout.train)?;
         let statistics = match pace.cycle_end.average {
-            true => Statistics::new(&mut workshop, &network, &layout.train)?,
+            true => Statistics::new(&mut workshop, (network, loss), &layout.train)?,
             false => None,
         };
         let fed = (&config.data, layout.train.accumulate);
@@ -118,7 +121,7 @@ impl Trainer {
         let weights = network.initial_weights(config.seed);
         let mut trainer = Self {
             workshop,
-            network,
+            training,
             feed,
             steps,
             evaluation,
@@ -154,7 +157,19 @@ impl Trainer {
     /// The network.
     #[must_use]
     pub fn network(&self) -> &Network {
-        &self.network
+        &self.training.network
+    }
+
+    /// What the network's outputs are measured by.
+    #[must_use]
+    pub fn loss(&self) -> &dyn Loss {
+        &*self.training.loss
+    }
+
+    /// How gradients change the parameters.
+    #[must_use]
+    pub fn optimizer(&self) -> &dyn Optimizer {
+        &*self.training.optimizer
     }
 
     /// How long a run is, and where something besides training happens.
@@ -177,7 +192,7 @@ impl Trainer {
         let rates = Rates {
             seed: self.seed,
             schedule: &*self.schedule,
-            optimizer: self.network.optimizer(),
+            optimizer: &*self.training.optimizer,
             ahead: self.ahead,
         };
         let (workshop, feed) = (&mut self.workshop, &mut self.feed);
@@ -232,7 +247,7 @@ impl Trainer {
         let rates = Rates {
             seed: self.seed,
             schedule: &*self.schedule,
-            optimizer: self.network.optimizer(),
+            optimizer: &*self.training.optimizer,
             ahead: self.ahead,
         };
         let (workshop, feed) = (&mut self.workshop, &mut self.feed);
@@ -260,8 +275,8 @@ impl Trainer {
     pub fn weights(&self) -> Result<Weights> {
         let bytes = self.workshop.read(&Key::Parameters)?;
         let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
-        let mut weights = Weights::from_flat(&self.network, &flat);
-        for state in self.network.states() {
+        let mut weights = Weights::from_flat(&self.training.network, &flat);
+        for state in self.training.network.states() {
             let bytes = self.workshop.read(&Key::State(state.name.clone()))?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             let tensor = Tensor {
@@ -270,7 +285,10 @@ impl Trainer {
             };
             weights.tensors.insert(state.name.clone(), tensor);
         }
-        weights.counters = self.network.counters(self.feed.order.batches(self.done));
+        weights.counters = self
+            .training
+            .network
+            .counters(self.feed.order.batches(self.done));
         self.described.describe(&mut weights);
         Ok(weights)
     }
@@ -280,9 +298,9 @@ impl Trainer {
     /// # Errors
     /// [`crate::error::Error::Weights`] for a tensor that is missing, extra, misshapen or not finite.
     pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
-        weights.check(&self.network, file)?;
-        let flat = weights.flat(&self.network);
-        for state in self.network.states() {
+        weights.check(&self.training.network, file)?;
+        let flat = weights.flat(&self.training.network);
+        for state in self.training.network.states() {
             let values = &weights.tensors[&state.name].values;
             let key = Key::State(state.name.clone());
             self.workshop.write(&key, bytemuck::cast_slice(values))?;
@@ -298,6 +316,6 @@ impl Trainer {
     pub fn gradients(&self) -> Result<Weights> {
         let bytes = self.workshop.read(&Key::Gradients)?;
         let flat: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
-        Ok(Weights::from_flat(&self.network, &flat))
+        Ok(Weights::from_flat(&self.training.network, &flat))
     }
 }

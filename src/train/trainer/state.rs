@@ -56,7 +56,7 @@ impl Trainer {
                 tensors.insert(key.to_string(), Tensor { shape, values });
                 continue;
             }
-            let named = Weights::from_flat(&self.network, &values).tensors;
+            let named = Weights::from_flat(&self.training.network, &values).tensors;
             tensors.extend(named.into_iter().map(|(p, t)| (name_in(key, &p), t)));
         }
         Ok(State {
@@ -82,7 +82,7 @@ impl Trainer {
                 self.workshop.write(key, bytemuck::cast_slice(values))?;
                 continue;
             }
-            let parameters = self.network.parameters().iter();
+            let parameters = self.training.network.parameters();
             let tensor = |p: &str| state.tensors[&name_in(key, p)].clone();
             let weights = Weights {
                 tensors: parameters
@@ -90,7 +90,7 @@ impl Trainer {
                     .collect(),
                 ..Weights::default()
             };
-            let flat = weights.flat(&self.network);
+            let flat = weights.flat(&self.training.network);
             self.workshop.write(key, bytemuck::cast_slice(&flat))?;
         }
         self.seed = state.seed;
@@ -105,8 +105,8 @@ impl Trainer {
     /// The length of a layer's state; `None` for what lies as the parameters do.
     fn state_len(&self, key: &Key) -> Option<usize> {
         let Key::State(name) = key else { return None };
-        let states = self.network.states();
-        let state = states.iter().find(|state| state.name == *name)?;
+        let mut states = self.training.network.states();
+        let state = states.find(|state| state.name == *name)?;
         Some(state.len)
     }
 
@@ -118,7 +118,7 @@ impl Trainer {
                 expected.insert(key.to_string(), vec![len]);
                 continue;
             }
-            let parameters = self.network.parameters().iter();
+            let parameters = self.training.network.parameters();
             expected.extend(parameters.map(|p| (name_in(key, &p.name), p.spec.shape.clone())));
         }
         let shape = |shape: Option<&Vec<usize>>| {
@@ -155,7 +155,7 @@ impl Trainer {
         self.ahead = 0;
         self.observed.clear();
         self.set_schedule(schedule);
-        let weights = self.network.initial_weights(seed);
+        let weights = self.network().initial_weights(seed);
         self.set_weights(&weights, Path::new("initial weights"))
     }
 
@@ -164,8 +164,8 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn forget_moments(&mut self) -> Result<()> {
-        let zero = vec![0; 4 * self.network.floats()];
-        for name in self.network.optimizer().states() {
+        let zero = vec![0; 4 * self.training.network.floats()];
+        for name in self.training.optimizer.states() {
             self.workshop.write(&Key::Optimizer(name), &zero)?;
         }
         self.ahead = self.done.wrapping_neg();

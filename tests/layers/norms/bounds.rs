@@ -2,7 +2,7 @@
 //! the shaders, followed by running error analysis.
 
 use wavetrain::kernel::Mode;
-use wavetrain::layer::{Layer, Reference};
+use wavetrain::layer::{Layer, Pass};
 
 use super::super::rounded::{Num, U, sum_error};
 use super::Case;
@@ -93,23 +93,19 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(layer: &dyn Layer, case: &Case, pass: &Reference<'_>, channel: usize) -> Self {
+    fn new(layer: &dyn Layer, case: &Case, pass: &Pass<'_>, channel: usize) -> Self {
         let arguments = layer.arguments();
         let number = |key: &str| c(arguments[key].as_float().unwrap());
         let of = |name: &str, none: f64| {
-            let mut parameters = layer.parameters(pass.input).into_iter();
-            let mut states = layer.states(pass.input).into_iter();
-            let parameter = parameters.position(|p| p.name == name);
-            let state = states.position(|s| s.name == name);
-            let state = state.map_or(none, |at| pass.states[at][channel]);
-            n(parameter.map_or(state, |at| pass.parameters[at][channel]))
+            let state = pass.state(name).map_or(none, |state| state[channel]);
+            n(pass.parameter(name).map_or(state, |values| values[channel]))
         };
         let plane = case.input[1] * case.input[2];
         let of_row = |row: usize| {
             let first = (row * case.input[0] + channel) * plane;
             first..first + plane
         };
-        let elements: Vec<usize> = (0..pass.rows).flat_map(of_row).collect();
+        let elements: Vec<usize> = (0..pass.samples).flat_map(of_row).collect();
         let mut states = [0, 1].map(|state| n(pass.states[state][channel]));
         let (mut mean, mut variance) = (states[0], states[1]);
         if case.mode == Mode::Train {
@@ -133,7 +129,7 @@ impl Channel {
     }
 
     /// The gradients of weight and bias.
-    fn sums(&self, pass: &Reference<'_>, dy: &[f64]) -> [Num; 2] {
+    fn sums(&self, pass: &Pass<'_>, dy: &[f64]) -> [Num; 2] {
         let terms: Vec<Num> = self.elements.iter().map(|i| n(dy[*i])).collect();
         let db = sum(&terms);
         let term = |i: &usize| n(dy[*i]) * (n(pass.x[*i]) - n(self.mean.value));
@@ -149,10 +145,10 @@ impl Channel {
 pub(super) fn batch_norm2d(
     layer: &dyn Layer,
     case: &Case,
-    pass: &Reference<'_>,
+    pass: &Pass<'_>,
     dy: &[f64],
 ) -> Expected {
-    let specs = layer.parameters(pass.input);
+    let specs = &pass.node.fit.parameters;
     let mut expected = Expected {
         y: vec![n(0.0); pass.x.len()],
         dx: vec![n(0.0); pass.x.len()],
@@ -176,7 +172,7 @@ pub(super) fn batch_norm2d(
             let through = (n(dy[i]) - db / count) - (x - mean) * invstd * (dw / count);
             expected.dx[i] = gated(case, pass.x[i], (invstd * w) * through);
         }
-        for (list, spec) in expected.parameters.iter_mut().zip(&specs) {
+        for (list, spec) in expected.parameters.iter_mut().zip(specs) {
             list.push(if spec.name == "bias" { db } else { dw });
         }
     }
@@ -226,7 +222,7 @@ impl Windows {
 pub(super) fn local_response_norm(
     layer: &dyn Layer,
     case: &Case,
-    pass: &Reference<'_>,
+    pass: &Pass<'_>,
     dy: &[f64],
 ) -> Expected {
     let arguments = layer.arguments();

@@ -1,9 +1,10 @@
 //! The kernels against their references.
 
 use wavetrain::kernel::Mode;
-use wavetrain::layer::{Layer, Reference, ReferenceGradients};
+use wavetrain::layer::{Layer, Pass, ReferenceGradients};
 use wavetrain::rng::{Key, Stream};
 
+use super::super::alone::Alone;
 use super::super::compare::{wide, within};
 use super::super::rounded::Num;
 use super::super::stage::{RUN_SEED, RUN_STEP, Stage};
@@ -64,25 +65,22 @@ impl Wanted {
         let (x, dy) = (wide(&given.x[..active]), wide(&given.dy[..active]));
         let each = |lists: &[Vec<f32>]| lists.iter().map(|list| wide(list)).collect::<Vec<_>>();
         let (parameters, states) = (each(&given.parameters), each(&given.states));
-        let pass = Reference {
-            rows: case.count,
-            input: &case.input,
-            x: &x,
-            parameters: &parameters,
+        let alone = Alone::new(layer, &case.input);
+        let key = Key::new(RUN_SEED, Stream::Dropout, RUN_STEP);
+        let pass = Pass {
             states: &states,
             training: case.mode == Mode::Train,
-            key: Key::new(RUN_SEED, Stream::Dropout, RUN_STEP),
-            position: 3,
+            ..alone.pass(case.count, &x, &parameters, key)
         };
         let bounds = match layer.name() {
             "batch_norm2d" => bounds::batch_norm2d,
             _ => bounds::local_response_norm,
         };
-        let mut y = layer.reference_forward(&pass);
+        let mut y = layer.reference().forward(&pass);
         if case.relu {
             y.iter_mut().for_each(|y| *y = y.max(0.0));
         }
-        let mut gradients = layer.reference_backward(&pass, &dy);
+        let mut gradients = layer.reference().backward(&pass, &dy);
         if case.gate {
             let closed = gradients.dx.iter_mut().zip(&x).filter(|(_, x)| **x <= 0.0);
             closed.for_each(|(dx, _)| *dx = 0.0);

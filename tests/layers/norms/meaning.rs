@@ -1,9 +1,10 @@
 //! The meaning is PyTorch's, and within a channel Caffe's: golden files.
 
 use wavetrain::kernel::Mode;
-use wavetrain::layer::{Layer, Reference};
+use wavetrain::layer::{self, Layer};
 use wavetrain::rng::{Key, Stream};
 
+use super::super::alone::Alone;
 use super::super::compare::wide;
 use super::super::golden;
 use super::kernels::check_given;
@@ -42,8 +43,9 @@ impl Pass {
             },
             ..Case::new(shape[0], [shape[1], shape[2], shape[3]])
         };
-        let parameters = layer.parameters(&case.input).into_iter();
-        let states = layer.states(&case.input).into_iter();
+        let alone = Alone::new(&*layer, &case.input);
+        let fit = &alone.node().fit;
+        let (parameters, states) = (fit.parameters.iter(), fit.states.iter());
         Self {
             parameters: parameters
                 .map(|spec| file.get("parameters").get(&spec.name).floats())
@@ -62,25 +64,22 @@ impl Pass {
     fn check_reference(&self, file: &golden::Case) {
         let parameters: Vec<Vec<f64>> = self.parameters.iter().map(|p| wide(p)).collect();
         let (x, dy) = (wide(&self.x), wide(&self.dy));
-        let pass = Reference {
-            rows: self.case.rows,
-            input: &self.case.input,
-            x: &x,
-            parameters: &parameters,
+        let alone = Alone::new(&*self.layer, &self.case.input);
+        let key = Key::new(1, Stream::Dropout, 2);
+        let pass = layer::Pass {
             states: &self.states,
             training: self.case.mode == Mode::Train,
-            key: Key::new(1, Stream::Dropout, 2),
-            position: 1,
+            ..alone.pass(self.case.rows, &x, &parameters, key)
         };
         let what = format!("{:?}", self.layer);
         equal(
             &what,
-            &self.layer.reference_forward(&pass),
+            &self.layer.reference().forward(&pass),
             &file.get("y").data(),
         );
-        let gradients = self.layer.reference_backward(&pass, &dy);
+        let gradients = self.layer.reference().backward(&pass, &dy);
         equal(&what, &gradients.dx, &file.get("dx").data());
-        let specs = self.layer.parameters(&self.case.input);
+        let specs = &alone.node().fit.parameters;
         assert_eq!(gradients.parameters.len(), specs.len(), "{what}");
         for (spec, found) in specs.iter().zip(&gradients.parameters) {
             let wanted = file.get("gradients").get(&spec.name).data();
@@ -137,7 +136,8 @@ fn batch_norm2d_means_what_pytorchs_does() {
         states = check_given(&mut stage, &*pass.layer, &pass.case, &given)
             .unwrap()
             .states;
-        for (spec, found) in pass.layer.states(&pass.case.input).iter().zip(&states) {
+        let alone = Alone::new(&*pass.layer, &pass.case.input);
+        for (spec, found) in alone.node().fit.states.iter().zip(&states) {
             let wanted = file.get("states_after").get(&spec.name).data();
             for (found, wanted) in found.iter().zip(&wanted) {
                 // Three steps, each with a dozen roundings of numbers of this size or, for the

@@ -2,9 +2,11 @@
 
 use wavetrain::error::Error;
 use wavetrain::kernel::Mode;
-use wavetrain::layer::{Layer, Reference, Site};
+use wavetrain::layer::{Layer, Pass};
 use wavetrain::rng::{Key, Stream};
+use wavetrain::shape::Shape;
 
+use super::super::alone::Alone;
 use super::super::compare::wide;
 use super::super::stage::values;
 use super::kernels::{BATCH_NORMS, RESPONSE_NORMS};
@@ -38,32 +40,28 @@ fn check_layer(what: &str, layer: &dyn Layer, input: &[usize], rows: usize, trai
     let x = wide(&values(1, rows * elements, -2.0, 2.0));
     let dy = wide(&values(3, rows * elements, -1.0, 1.0));
     let made = |seed: u64, n: usize| wide(&values(seed, n, 0.3, 2.0));
-    let specs = layer.parameters(input);
+    let alone = Alone::new(layer, input);
+    let specs = alone.parameters();
     let parameters: Vec<Vec<f64>> = (10..)
         .zip(&specs)
         .map(|(seed, spec)| made(seed, spec.shape.iter().product()))
         .collect();
     let states: Vec<Vec<f64>> = (20..)
-        .zip(layer.states(input))
+        .zip(alone.states())
         .map(|(seed, spec)| made(seed, spec.len))
         .collect();
-    let pass = Reference {
-        rows,
-        input,
-        x: &x,
-        parameters: &parameters,
+    let pass = Pass {
         states: &states,
         training,
-        key: Key::new(1, Stream::Dropout, 2),
-        position: 1,
+        ..alone.pass(rows, &x, &parameters, Key::new(1, Stream::Dropout, 2))
     };
-    let loss = |pass: &Reference<'_>| -> f64 {
-        let y = layer.reference_forward(pass);
+    let loss = |pass: &Pass<'_>| -> f64 {
+        let y = layer.reference().forward(pass);
         y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
     };
-    let gradients = layer.reference_backward(&pass, &dy);
+    let gradients = layer.reference().backward(&pass, &dy);
     check(&format!("{what}: dx"), &x, &gradients.dx, |x| {
-        loss(&Reference { x, ..pass })
+        loss(&Pass { x, ..pass })
     });
     assert_eq!(gradients.parameters.len(), specs.len(), "{what}");
     for (p, spec) in specs.iter().enumerate() {
@@ -71,7 +69,7 @@ fn check_layer(what: &str, layer: &dyn Layer, input: &[usize], rows: usize, trai
         check(&what, &parameters[p], &gradients.parameters[p], |w| {
             let mut parameters = parameters.clone();
             parameters[p] = w.to_vec();
-            loss(&Reference {
+            loss(&Pass {
                 parameters: &parameters,
                 ..pass
             })
@@ -144,16 +142,20 @@ fn arguments_that_make_no_layer_are_refused() {
                 "size = 3"
             },
         );
-        let misfit = layer.output_shape(&[10]).unwrap_err();
+        let misfit = layer.fit(&Shape::Features(10)).unwrap_err();
         assert!(misfit.problem.contains("[10]"), "{}", misfit.problem);
-        assert_eq!(layer.output_shape(&[3, 4, 5]), Ok(vec![3, 4, 5]));
+        let pictures = Shape::of(&[3, 4, 5]).unwrap();
+        assert_eq!(layer.fit(&pictures).unwrap().output, pictures);
     }
 }
 
 /// One value for each channel has no variance: training refuses, evaluation does not.
 #[test]
 fn statistics_of_one_value_are_refused() {
-    let layer = make("batch_norm2d", "affine = false");
+    let layer = make(
+        "residual",
+        "body = [\"tanh\", { batch_norm2d = { affine = false } }]",
+    );
     for (batch, input, mode, fits) in [
         (1, [3, 1, 1], Mode::Train, false),
         (2, [3, 1, 1], Mode::Train, true),
@@ -161,24 +163,17 @@ fn statistics_of_one_value_are_refused() {
         (1, [3, 1, 1], Mode::Evaluate, true),
     ] {
         let mut b = stage(None).builder(mode, batch);
-        let x = b.shaped("x", &input);
-        let site = Site {
-            position: 7,
-            path: "3.body.1".into(),
-            input: &input,
-            output: &input,
-            parameters: &[],
-        };
-        let outcome = layer.forward(&mut b, &site, x, false);
+        let alone = Alone::new(&*layer, &input);
+        let x = b.shaped("x", &alone.node().input);
+        let outcome = layer.forward(&mut b, &alone.site(), x);
         assert_eq!(outcome.is_ok(), fits, "{batch} x {input:?}: {outcome:?}");
         if let Err(error) = outcome {
             assert!(matches!(error, Error::Shape { position: 3, .. }), "{error}");
             assert!(error.to_string().contains("3.body.1"), "{error}");
         }
+        let least = if input[1] * input[2] == 1 { 2 } else { 1 };
+        assert_eq!(alone.node().least_samples(), least);
     }
-    let nested = make("residual", "body = [\"batch_norm2d\"]");
-    assert_eq!(nested.least_samples(&[3, 1, 1]), 2);
-    assert_eq!(nested.least_samples(&[3, 2, 1]), 1);
 }
 
 /// What stands in files and tables.
@@ -186,20 +181,14 @@ fn statistics_of_one_value_are_refused() {
 fn parameters_and_states_are_pytorchs() {
     let names = |arguments: &str| {
         let layer = make("batch_norm2d", arguments);
-        let parameters: Vec<String> = layer
-            .parameters(&[8, 2, 2])
-            .into_iter()
-            .map(|p| p.name)
-            .collect();
-        let states: Vec<String> = layer
-            .states(&[8, 2, 2])
-            .into_iter()
-            .map(|s| s.name)
-            .collect();
+        let input = Shape::of(&[8, 2, 2]).unwrap();
+        let fit = layer.fit(&input).unwrap();
+        let parameters: Vec<String> = fit.parameters.into_iter().map(|p| p.name).collect();
+        let states: Vec<String> = fit.states.into_iter().map(|s| s.name).collect();
         (
             parameters.join(" "),
             states.join(" "),
-            layer.describe(&[8, 2, 2]),
+            layer.describe(&input),
         )
     };
     let is = |arguments: &str, wanted: [&str; 3]| {
@@ -226,7 +215,7 @@ fn parameters_and_states_are_pytorchs() {
     );
     let within = make("local_response_norm", "size = 3\nwithin_channel = true");
     assert_eq!(
-        within.describe(&[8, 2, 2]),
+        within.describe(&Shape::of(&[8, 2, 2]).unwrap()),
         "local_response_norm(3, within channel)"
     );
 }

@@ -1,0 +1,100 @@
+//! What a layer says of itself when it is fitted to its input: what it trains and keeps, and what it
+//! does together with its neighbours.
+
+use super::{Init, Storage};
+
+/// Why a layer cannot take an input: what does not fit, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Both shapes and the rule that is broken.
+    pub problem: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// A trained parameter of a layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterSpec {
+    /// Its name within the layer, PyTorch's (`weight`).
+    pub name: String,
+    /// Its shape, PyTorch's (`[out_features, in_features]`).
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub init: Init,
+    /// Number of inputs that one output sums over (PyTorch's fan in).
+    pub fan_in: usize,
+    /// Number of outputs that one input goes to (PyTorch's fan out).
+    pub fan_out: usize,
+    /// Multiplies the learning rate.
+    pub lr_mult: f64,
+    /// Multiplies the weight decay.
+    pub decay_mult: f64,
+    /// How it is stored.
+    pub storage: Storage,
+    /// The full name (`0.weight`) of a parameter in front that this one is: tied weights are one
+    /// stretch under two names, and their gradients are added. It starts, and has multipliers, as
+    /// that one; files hold it once.
+    pub tied: Option<String>,
+}
+
+/// What becomes of a layer's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateKind {
+    /// Stays as it starts, and is part of the weights.
+    Fixed,
+    /// A statistic of the batches, part of the weights; one pass over the samples renews it.
+    Running,
+    /// A row for each sample of a batch, carried from one batch to the next: training and evaluation
+    /// each have their own, and files of weights have none.
+    Carried,
+}
+
+/// State of a layer that is not trained, such as running statistics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateSpec {
+    /// Its name within the layer, PyTorch's (`running_mean`).
+    pub name: String,
+    /// Number of values; of a carried state, for each sample.
+    pub len: usize,
+    /// How it starts.
+    pub initial: f32,
+    /// What becomes of it.
+    pub kind: StateKind,
+}
+
+/// What a layer can do in one dispatch together with the relu behind it or in front of it. The
+/// chain decides from what neighbours say here (see [`Node::fused`](super::Node::fused)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fusion {
+    /// Whether the layer is the relu, which neighbours may take over.
+    pub is_relu: bool,
+    /// Whether it can apply a relu behind it to its output, as an epilogue.
+    pub epilogue: bool,
+    /// Whether it can apply the gradient of a relu in front of it to the gradient by its input.
+    pub gate: bool,
+}
+
+impl Fusion {
+    /// Nothing: what holds where a layer says nothing.
+    pub const NOTHING: Self = Self {
+        is_relu: false,
+        epilogue: false,
+        gate: false,
+    };
+    /// The layer is the relu itself.
+    pub const RELU: Self = Self {
+        is_relu: true,
+        ..Self::NOTHING
+    };
+    /// The gradient of a relu in front.
+    pub const GATE: Self = Self {
+        gate: true,
+        ..Self::NOTHING
+    };
+    /// A relu behind, and the gradient of one in front.
+    pub const BOTH: Self = Self {
+        epilogue: true,
+        gate: true,
+        ..Self::NOTHING
+    };
+}

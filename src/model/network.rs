@@ -1,0 +1,198 @@
+//! Layers that fit each other: their places, their table, their first weights.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::layer::{Chain, Inventory, Layer, NamedParameter, Node, StateKind, StateSpec, Unfit};
+use crate::loss::Loss;
+use crate::optim::Optimizer;
+use crate::shape::Shape;
+
+/// One line of the table of layers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerRow {
+    /// Position in `model.layers`, from 0.
+    pub position: usize,
+    /// The layer as a person would write it (`linear(784, 256)`).
+    pub layer: String,
+    /// Shape of the output for one sample.
+    pub output: Vec<usize>,
+    /// Number of trained values.
+    pub parameters: usize,
+}
+
+/// A network: layers that fit each other, with everything that they train and keep.
+#[derive(Debug)]
+pub struct Network {
+    input: Shape,
+    nodes: Vec<Node>,
+    inventory: Inventory,
+}
+
+/// A network with what it is to learn, and how: what trains.
+#[derive(Debug)]
+pub struct Training {
+    /// The network.
+    pub network: Network,
+    /// What its outputs are measured by.
+    pub loss: Box<dyn Loss>,
+    /// How gradients change its parameters.
+    pub optimizer: Box<dyn Optimizer>,
+}
+
+impl Network {
+    /// Fits the layers together for samples of shape `input`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] names the first layer that does not fit, and both shapes.
+    pub fn new(layers: &[Box<dyn Layer>], input: &[usize]) -> Result<Self> {
+        let input = Shape::of(input).ok_or_else(|| Error::Argument {
+            what: "the shape of a sample".into(),
+            found: format!("{input:?}"),
+            expected: "[features], [steps, features] or [channels, height, width]".into(),
+            help: "give samples one of these shapes".into(),
+        })?;
+        let wrong = |position: usize, problem: String, help: String| Error::Shape {
+            position,
+            layer: layers[position].name().to_owned(),
+            problem,
+            help,
+        };
+        for (position, layer) in layers.iter().enumerate() {
+            layer.validate().map_err(|invalid| {
+                let problem = format!("{} {}", invalid.key, invalid.message);
+                wrong(
+                    position,
+                    problem,
+                    "see the layer's arguments in the README".into(),
+                )
+            })?;
+        }
+        let mut nodes = Node::fit_all(layers, &input).map_err(|unfit| {
+            let Unfit { position, misfit } = unfit;
+            wrong(position, misfit.problem, misfit.help)
+        })?;
+        Ok(Self {
+            inventory: Inventory::new(&mut nodes, 0)?,
+            input,
+            nodes,
+        })
+    }
+
+    /// Refuses an output that is not one number for each of `classes` classes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] names the last layer.
+    pub fn check_classes(&self, classes: usize) -> Result<()> {
+        let output = self.output();
+        if output == Shape::Features(classes) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            position: self.nodes.len().saturating_sub(1),
+            layer: self
+                .nodes
+                .last()
+                .map_or("none", |node| node.layer.name())
+                .to_owned(),
+            problem: format!(
+                "the last layer's output has the shape {output}, but the data has {classes} classes: [{classes}] is expected"
+            ),
+            help: format!("end with {{ linear = {classes} }}"),
+        })
+    }
+
+    /// The layers at their places.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The layers at their places with what they train and keep, as plans are made of them.
+    #[must_use]
+    pub fn chain(&self) -> Chain<'_> {
+        Chain {
+            nodes: &self.nodes,
+            inventory: &self.inventory,
+        }
+    }
+
+    /// Shape of one sample of the input.
+    #[must_use]
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// Shape of one sample of the output.
+    #[must_use]
+    pub fn output(&self) -> Shape {
+        self.nodes.last().map_or(self.input, Node::output)
+    }
+
+    /// All parameters, in the order of the layers; of tied ones, those that the others are tied to.
+    pub fn parameters(&self) -> impl Iterator<Item = &NamedParameter> {
+        let all = self.inventory.parameters.iter();
+        all.filter(|parameter| parameter.spec.tied.is_none())
+    }
+
+    /// All state that is not trained and belongs to the weights (running statistics), in the order
+    /// of the layers.
+    pub fn states(&self) -> impl Iterator<Item = &StateSpec> {
+        let all = self.inventory.states.iter();
+        all.filter(|state| state.kind != StateKind::Carried)
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.output().elements()
+    }
+
+    /// Length of the flat buffers in floats, padding included: a multiple of 64.
+    #[must_use]
+    pub fn floats(&self) -> usize {
+        self.inventory.floats
+    }
+
+    /// (lr_mult, decay_mult) for each block of 64 floats of the flat buffers.
+    #[must_use]
+    pub fn multipliers(&self) -> Vec<[f32; 2]> {
+        let mut table = vec![[1.0, 1.0]; self.floats() / 64];
+        for parameter in self.parameters() {
+            let blocks = parameter.place.matrix.floats() / 64;
+            let first = parameter.place.offset / 64;
+            let spec = &parameter.spec;
+            table[first..first + blocks].fill([spec.lr_mult as f32, spec.decay_mult as f32]);
+        }
+        table
+    }
+
+    /// The table of layers for people.
+    #[must_use]
+    pub fn rows(&self) -> Vec<LayerRow> {
+        let parameters = |position: usize| {
+            let own = self.parameters().filter(|p| p.layer == position);
+            own.map(|parameter| parameter.spec.shape.iter().product::<usize>())
+                .sum()
+        };
+        let row = |(position, node): (usize, &Node)| LayerRow {
+            position,
+            layer: node.layer.describe(&node.input),
+            output: node.output().dims(),
+            parameters: parameters(position),
+        };
+        self.nodes.iter().enumerate().map(row).collect()
+    }
+
+    /// Counters that PyTorch keeps beside running statistics (`num_batches_tracked`): the number of
+    /// batches trained on.
+    #[must_use]
+    pub fn counters(&self, batches: u64) -> BTreeMap<String, i64> {
+        let counters = self.inventory.counters.iter();
+        counters
+            .map(|name| (name.clone(), batches as i64))
+            .collect()
+    }
+}

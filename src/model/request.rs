@@ -1,0 +1,101 @@
+//! What a plan is made for, and the buffers that are filled from outside.
+
+use super::Network;
+use crate::data::{Augment, Storage};
+use crate::gpu::Gpu;
+use crate::kernel::plan::{Bound, Key, Use};
+use crate::kernel::{Builder, Mode, Value};
+use crate::loss::{BLOCK, LossSite};
+use crate::optim::gradient_norm;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlanRequest {
+    /// Training or evaluation.
+    pub mode: Mode,
+    /// Samples of a batch.
+    pub batch: usize,
+    /// Batches of a training step, at most.
+    pub accumulate: usize,
+    /// Most batches of one chunk.
+    pub slots: usize,
+    /// How samples lie on the device.
+    pub storage: Storage,
+    /// Number of samples that lie on the device at a time.
+    pub samples: usize,
+    /// How pictures are changed at random.
+    pub augment: Augment,
+}
+
+impl PlanRequest {
+    /// Places (pairs of floats) between the results of two batches: the optimizer's, one for each
+    /// block of rows, and in training those of the gradient's norm.
+    #[must_use]
+    pub fn results_stride(&self) -> usize {
+        let norm = match self.mode {
+            Mode::Train => gradient_norm::PARTS,
+            Mode::Evaluate | Mode::Statistics => 0,
+        };
+        self.norm_first() + norm
+    }
+
+    /// The first place of the gradient's norm in the results of a step's last batch.
+    #[must_use]
+    pub fn norm_first(&self) -> usize {
+        1 + self.batch.div_ceil(BLOCK)
+    }
+
+    /// Whose buffers the plan uses, where training and evaluation each have their own.
+    #[must_use]
+    pub fn user(&self) -> Use {
+        self.mode.user()
+    }
+
+    /// A builder for plans of this request.
+    pub(super) fn builder(&self, gpu: &Gpu) -> Builder {
+        Builder::new(gpu.target(), self.mode, self.batch)
+    }
+}
+
+/// The buffers that are filled from outside.
+pub(super) struct Shared {
+    pub(super) samples: Bound,
+    labels: Bound,
+    pub(super) indices: Bound,
+    pub(super) mean: Bound,
+    pub(super) scale: Bound,
+    rows: Bound,
+    pub(super) results: Bound,
+}
+
+impl Shared {
+    pub(super) fn new(b: &mut Builder, network: &Network, request: &PlanRequest) -> Self {
+        let elements = network.input().elements();
+        // A load of four elements may reach beyond the last sample.
+        let sample_bytes =
+            (request.samples * elements * request.storage.size() + 16).next_multiple_of(16);
+        let listed = request.slots * request.batch;
+        let table = 4 * elements.next_multiple_of(4) as u64;
+        let results = 8 * request.slots * request.results_stride();
+        Self {
+            samples: b.shared(Key::Samples, sample_bytes as u64),
+            labels: b.shared(Key::Targets, 4 * request.samples as u64),
+            indices: b.shared(Key::Indices(request.user()), 4 * listed as u64),
+            mean: b.shared(Key::Mean, table),
+            scale: b.shared(Key::Scale, table),
+            rows: b.shared(Key::Rows(request.user()), 8 * listed as u64),
+            results: b.shared(Key::Results(request.user()), results as u64),
+        }
+    }
+
+    pub(super) fn loss_site(&self, x: Value, request: &PlanRequest) -> LossSite {
+        LossSite {
+            x,
+            labels: self.labels,
+            indices: self.indices,
+            rows: self.rows,
+            results: self.results,
+            results_stride: request.results_stride(),
+        }
+    }
+}
