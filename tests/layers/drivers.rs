@@ -6,7 +6,7 @@ use wavetrain::kernel::matrix::Value;
 use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::program::Phases;
 use wavetrain::kernel::source::THREEFRY;
-use wavetrain::kernel::{Call, Matrix, Mode, Shader};
+use wavetrain::kernel::{Call, Element, Matrix, Mode, Shader};
 use wavetrain::rng::{threefry, uniform};
 
 use super::rounded::{exp_error, log_error};
@@ -23,7 +23,10 @@ fn map(stage: &mut Stage, name: &'static str, text: &'static str, x: &[f32]) -> 
         stride: x.len(),
     };
     let values: [Value; 2] = ["x", "y"].map(|name| {
-        let value = b.matrix(name, matrix);
+        let mut value = b.matrix(name, matrix);
+        if text.contains("vec4<u32>>") {
+            value.element = Element::U32;
+        }
         b.keep(value, Key::Kept(name));
         value
     });

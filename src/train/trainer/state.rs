@@ -49,9 +49,9 @@ impl Trainer {
     /// A device that fails.
     pub fn state(&self) -> Result<State> {
         let mut tensors = BTreeMap::new();
-        for (key, _) in self.changing() {
+        for (key, bytes) in self.changing() {
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&self.workshop.read(key)?);
-            if let Some(len) = self.state_len(key) {
+            if let Some(len) = self.state_len(key, bytes) {
                 let (shape, values) = (vec![len], values[..len].to_vec());
                 tensors.insert(key.to_string(), Tensor { shape, values });
                 continue;
@@ -76,8 +76,8 @@ impl Trainer {
     /// [`Error::Argument`] for the state of another model or optimizer; then nothing is changed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.check_state(state)?;
-        for (key, _) in self.changing() {
-            if self.state_len(key).is_some() {
+        for (key, bytes) in self.changing() {
+            if self.state_len(key, bytes).is_some() {
                 let values = &state.tensors[&key.to_string()].values;
                 self.workshop.write(key, bytemuck::cast_slice(values))?;
                 continue;
@@ -103,18 +103,23 @@ impl Trainer {
     }
 
     /// The length of a layer's state; `None` for what lies as the parameters do.
-    fn state_len(&self, key: &Key) -> Option<usize> {
-        let Key::State(name) = key else { return None };
-        let mut states = self.training.network.states();
-        let state = states.find(|state| state.name == *name)?;
-        Some(state.len)
+    fn state_len(&self, key: &Key, bytes: u64) -> Option<usize> {
+        match key {
+            Key::State(name) => {
+                let mut states = self.training.network.states();
+                let state = states.find(|state| state.name == *name)?;
+                Some(state.len)
+            }
+            Key::Carried(..) => Some(bytes as usize / 4),
+            _ => None,
+        }
     }
 
     /// Refuses the state of another model or optimizer, by the first tensor that differs.
     fn check_state(&self, state: &State) -> Result<()> {
         let mut expected: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (key, _) in self.changing() {
-            if let Some(len) = self.state_len(key) {
+        for (key, bytes) in self.changing() {
+            if let Some(len) = self.state_len(key, bytes) {
                 expected.insert(key.to_string(), vec![len]);
                 continue;
             }
