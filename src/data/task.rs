@@ -122,3 +122,46 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_better_follows_from_the_task() {
+        let names = || vec!["a".to_owned(), "b".to_owned()];
+        let classes = Task::Classes(names()).judge();
+        assert_eq!(classes.score(0.5, 0.9), 0.9);
+        assert!(classes.is_better(0.9, Some(0.8)) && !classes.is_better(0.8, Some(0.8)));
+        let numbers = Task::Numbers(names()).judge();
+        assert_eq!(numbers.score(0.5, 0.9), 0.5);
+        assert!(numbers.is_better(0.5, Some(0.6)) && !numbers.is_better(0.6, Some(0.6)));
+        for judge in [classes, numbers] {
+            assert!(judge.is_better(0.0, None) && !judge.is_better(f64::NAN, None));
+            assert!(!judge.is_better(f64::NAN, Some(0.0)));
+        }
+    }
+
+    #[test]
+    fn targets_are_those_of_the_task() {
+        let numbers = |width, count: usize| Targets::Numbers {
+            width,
+            values: vec![0.0; width * count],
+        };
+        let two = Task::Numbers(vec!["x".into(), "y".into()]);
+        assert!(two.check("train", &numbers(2, 3)).is_ok());
+        for (task, targets, expected) in [
+            (&two, numbers(3, 2), "3 numbers for each sample"),
+            (&two, Targets::Classes(vec![0]), "train.labels: classes"),
+            (
+                &Task::Classes(vec!["a".into()]),
+                Targets::Classes(vec![0, 1]),
+                "1 for sample 1",
+            ),
+        ] {
+            let error = task.check("train", &targets).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        assert_eq!((numbers(2, 3).len(), numbers(0, 3).len()), (3, 0));
+    }
+}

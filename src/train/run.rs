@@ -331,7 +331,7 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let judge = self.judge();
+        let judge = (self.judge(), self.trainer.judge());
         for evaluation in self.trainer.evaluate_all()? {
             let better = self.state.take(evaluation, judge);
             self.emit(&Event::Evaluated(&evaluation))?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::members::Members;
 use super::patience::Patience;
 use super::record::{Evaluation, Split};
+use crate::data::Judge;
 use crate::model::Weights;
 
 /// Everything that the loop knows and a later step depends on.
@@ -19,7 +20,7 @@ pub struct RunState {
     pub attended: bool,
     /// The last evaluation of each part.
     pub evaluations: Vec<Evaluation>,
-    /// The best accuracy so far on what is held out, or else on the test set.
+    /// The best score so far (of classes the accuracy) on what is held out, or else on the test set.
     pub best: Option<f64>,
     /// The weights that reached it, where somebody keeps checkpoints.
     #[serde(skip)]
@@ -48,14 +49,14 @@ impl RunState {
     }
 
     /// Takes in an evaluation, in the place of the last one of its part; whether it is the best so
-    /// far of the part that judges.
-    pub(super) fn take(&mut self, evaluation: Evaluation, judge: Split) -> bool {
+    /// far of the part that judges, by what the task is judged by.
+    pub(super) fn take(&mut self, evaluation: Evaluation, (part, judge): (Split, Judge)) -> bool {
         self.evaluations.retain(|e| e.split != evaluation.split);
         self.evaluations.push(evaluation);
-        let best = self.best.unwrap_or(f64::NEG_INFINITY);
-        let better = evaluation.split == judge && evaluation.accuracy > best;
+        let score = judge.score(evaluation.loss, evaluation.accuracy);
+        let better = evaluation.split == part && judge.is_better(score, self.best);
         if better {
-            self.best = Some(evaluation.accuracy);
+            self.best = Some(score);
         }
         better
     }

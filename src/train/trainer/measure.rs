@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Trainer;
+use crate::data::Judge;
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::evaluate::{Outcome, Streams, confusion, mistakes};
@@ -55,6 +56,11 @@ impl Trainer {
             accuracy: total.right / count,
         };
         Ok((evaluation, outcomes))
+    }
+
+    /// What networks of the task are judged by.
+    pub(in crate::train) fn judge(&self) -> Judge {
+        self.feed.task().judge()
     }
 
     /// Over the test set, rows: true class; columns: chosen class.
