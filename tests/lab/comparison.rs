@@ -156,9 +156,9 @@ fn the_target_is_what_the_first_ends_with_unless_it_is_set() {
     for (seeds, steps, target, name) in [
         (0, 10, None, "seeds"),
         (1, 0, None, "steps"),
-        (1, 1, Some(98.0), "--target"),
-        (1, 1, Some(0.0), "--target"),
-        (1, 1, Some(f64::NAN), "--target"),
+        (1, 1, Some(98.0), "target"),
+        (1, 1, Some(0.0), "target"),
+        (1, 1, Some(f64::NAN), "target"),
     ] {
         let error = Settings::new(seeds, steps, target).unwrap_err();
         assert!(
