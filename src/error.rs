@@ -109,16 +109,14 @@ pub enum Error {
         help: String,
     },
     /// The loss became NaN or infinite.
-    #[error(
-        "training diverged: the loss became {loss} at step {step} (learning rate {lr}){last}\nhelp: {help}"
-    )]
+    #[error("training diverged: {what} at step {step} (learning rate {lr}){last}\nhelp: {help}")]
     Diverged {
-        /// First step with a loss that is not finite.
+        /// First step with a loss, or a norm that gradients are clipped by, that is not finite.
         step: u64,
         /// The rate of that step.
         lr: f64,
-        /// The loss as text (`NaN` or `inf`).
-        loss: String,
+        /// What became what (`the loss became NaN`).
+        what: String,
         /// The last finite loss as text, or nothing.
         last: String,
         /// What to do.

@@ -3,11 +3,20 @@
 //
 // part p = sum of g_i^2 over the quads p * part_quads .. (p + 1) * part_quads
 //
+// Beside the sum stands how it is to be read: 0 as it is; 1 as that of (2^-80 g_i)^2, where a square
+// would overflow; -1 that an element is not finite, as its bits say.
+//
 // Workgroup p of the grid owns part p, whose quads lie one after the other; invocation l of it adds
 // up four neighbours, 4 l .. 4 l + 3, of each 256 quads of the part, and invocation 0 the 64 sums: one
 // barrier, which costs a software adapter more than the sum does. Padding of parameters has
 // gradient 0, and their number is a multiple of 64.
 // Rust twin: src/optim/gradient_norm.rs.
+
+// The bits of 2^48: sums of 2^29 squares below that stay below 2^125.
+const LARGE: u32 = 0x57800000u;
+// The least bits of what is infinite or no number.
+const NOT_FINITE: u32 = 0x7f800000u;
+const DOWN: f32 = 0x1p-80;
 
 struct Dims {
     // All quads, a multiple of four, and those of one part.
@@ -25,6 +34,12 @@ struct Dims {
 @group(1) @binding(0) var<uniform> step: Step;
 
 var<workgroup> sums: array<f32, 64>;
+// The bits of each invocation's largest magnitude.
+var<workgroup> largest: array<u32, 64>;
+
+fn magnitude(v: vec4<f32>) -> vec4<u32> {
+    return bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu);
+}
 
 @compute @workgroup_size(64)
 fn squares(
@@ -36,20 +51,48 @@ fn squares(
     let first = part * dims.part_quads;
     let end = min(first + dims.part_quads, dims.quads);
     var total = vec4<f32>(0.0);
+    var most = vec4<u32>(0u);
     for (var i = first + 4u * local; i < end; i += 256u) {
         let a = g[i];
         let b = g[i + 1u];
         let c = g[i + 2u];
         let d = g[i + 3u];
         total += (a * a + b * b) + (c * c + d * d);
+        most = max(most, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
+    }
+    let own = max(max(most.x, most.y), max(most.z, most.w));
+    if own >= LARGE && own < NOT_FINITE {
+        total = vec4<f32>(0.0);
+        for (var i = first + 4u * local; i < end; i += 256u) {
+            let a = DOWN * g[i];
+            let b = DOWN * g[i + 1u];
+            let c = DOWN * g[i + 2u];
+            let d = DOWN * g[i + 3u];
+            total += (a * a + b * b) + (c * c + d * d);
+        }
     }
     sums[local] = (total.x + total.y) + (total.z + total.w);
+    largest[local] = own;
     workgroupBarrier();
     if local == 0u && part < dims.parts {
+        var all = 0u;
+        for (var i = 0u; i < 64u; i++) {
+            all = max(all, largest[i]);
+        }
         var sum = 0.0;
         for (var i = 0u; i < 64u; i++) {
-            sum += sums[i];
+            var own_sum = sums[i];
+            if all >= LARGE && largest[i] < LARGE {
+                // Not scaled yet, in a part that is: by its root, since 2^-160 is no f32.
+                let root = DOWN * sqrt(own_sum);
+                own_sum = root * root;
+            }
+            sum += own_sum;
         }
-        results[step.slot * dims.results_stride + dims.results_first + part] = vec2<f32>(sum, 0.0);
+        var place = vec2<f32>(sum, select(0.0, 1.0, all >= LARGE));
+        if all >= NOT_FINITE {
+            place = vec2<f32>(0.0, -1.0);
+        }
+        results[step.slot * dims.results_stride + dims.results_first + part] = place;
     }
 }

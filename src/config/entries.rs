@@ -23,6 +23,8 @@ pub(super) struct Family {
     pub(super) what: &'static str,
     /// The key that names one.
     pub(super) selector: &'static str,
+    /// Keys of the section that are not the entry's: the same for all.
+    pub(super) beside: &'static [&'static str],
 }
 
 /// The entry that a section names.
@@ -74,13 +76,16 @@ fn named<T: ?Sized, M>(
         .pick(entries, |entry| entry.name, family.what)
         .map_err(one)?;
     let mut table = section.table.clone();
-    table.remove(family.selector);
+    for key in family.beside.iter().chain([&family.selector]) {
+        table.remove(*key);
+    }
     let site = Site {
         path: section.name.to_owned(),
         what: family.what,
         table: &table,
         span: section.span.clone(),
         home: home(section, &selector),
+        beside: family.beside,
     };
     make(&site, entry)
 }
@@ -123,6 +128,7 @@ pub(super) fn layer<T: ?Sized>(
         table: &table,
         home: span.clone(),
         span,
+        beside: &[],
     };
     build(&site, entry, entries, validate, None)
 }
@@ -220,7 +226,8 @@ fn unknown_arguments<T: ?Sized>(
         let (what, path) = (site.what, format!("{}.{name}", site.path));
         let message = format!("unknown key {path}; {what} {} does not take it", entry.name);
         let mut problem = Problem::new(path, message).at(key.span());
-        if let Some(near) = suggest::nearest(name, entry.arguments.iter().copied()) {
+        let known = entry.arguments.iter().chain(site.beside).copied();
+        if let Some(near) = suggest::nearest(name, known) {
             problem = problem.help(format!("did you mean `{near}`?"));
         }
         let owners = entries.iter().filter(|e| e.arguments.contains(&name));
@@ -231,8 +238,10 @@ fn unknown_arguments<T: ?Sized>(
                 suggest::list(owners, "and")
             ));
         }
-        let takes = suggest::list(entry.arguments.iter().copied(), "and");
-        problems.push(problem.help(if entry.arguments.is_empty() {
+        let takes = entry.arguments.iter().chain(site.beside).copied();
+        let takes = suggest::list(takes, "and");
+        let nothing = entry.arguments.is_empty() && site.beside.is_empty();
+        problems.push(problem.help(if nothing {
             format!("{what} {} takes no arguments", entry.name)
         } else {
             format!("{what} {} takes {takes}", entry.name)

@@ -19,6 +19,8 @@ pub(super) struct Site<'a, 't> {
     pub(super) span: Range<usize>,
     /// What is pointed at when something is missing.
     pub(super) home: Range<usize>,
+    /// Keys that stand beside those of the entry.
+    pub(super) beside: &'static [&'static str],
 }
 
 /// A failure of serde to make `entry`, one of `entries`, from the arguments at `site`.

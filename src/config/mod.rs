@@ -73,6 +73,8 @@ pub struct Config {
     pub loss: Box<dyn Loss>,
     /// `[optimizer]`.
     pub optimizer: Box<dyn Optimizer>,
+    /// `optimizer.clip_norm`: the norm that gradients are clipped to, whatever the optimizer.
+    pub clip_norm: Option<f64>,
     /// `[schedule]`.
     pub schedule: Schedule,
     /// `[train]`.

@@ -16,6 +16,7 @@ use super::{Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::stated;
 use crate::data::Augment;
 use crate::layer::Layer;
+use crate::optim::{Optimizer, clip_norm};
 use crate::source::Options;
 
 /// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
@@ -32,7 +33,7 @@ fn sections() -> [(&'static str, Vec<&'static str>); 11] {
         ("augment", stated::<Augment>().names.to_vec()),
         ("model", vec!["layers"]),
         ("loss", vec!["kind"]),
-        ("optimizer", vec!["kind"]),
+        ("optimizer", vec!["kind", clip_norm::KEY]),
         ("schedule", vec!["policy"]),
         ("train", stated::<Train>().names.to_vec()),
         ("cycle_end", stated::<CycleEnd>().names.to_vec()),
@@ -58,8 +59,7 @@ pub(super) fn resolve<'t>(
     let layers = keep(layers, &mut told);
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
     let loss = keep(loss, &mut told);
-    let optimizer = of("optimizer")
-        .and_then(|s| entries::select(&s, OPTIMIZER, tables.optimizers, |o| o.validate()));
+    let optimizer = of("optimizer").and_then(|section| optimizer_section(&section, tables));
     let optimizer = keep(optimizer, &mut told);
     // Said after those of the schedule, which is tried in the run that they make.
     let mut last = Problems::new();
@@ -75,8 +75,13 @@ pub(super) fn resolve<'t>(
     else {
         return Err(told);
     };
-    let (Some(optimizer), Some(schedule), Some(train), Some(cycle_end), Some(checkpoint)) =
-        (optimizer, schedule, train, cycle_end, checkpoint)
+    let (
+        Some((optimizer, clip_norm)),
+        Some(schedule),
+        Some(train),
+        Some(cycle_end),
+        Some(checkpoint),
+    ) = (optimizer, schedule, train, cycle_end, checkpoint)
     else {
         return Err(told);
     };
@@ -87,6 +92,7 @@ pub(super) fn resolve<'t>(
         layers,
         loss,
         optimizer,
+        clip_norm,
         schedule,
         train,
         cycle_end,
@@ -118,14 +124,17 @@ fn keys_and_numbers(merged: &DeTable<'_>, tables: &Tables) -> Result<(), Problem
 const LOSS: Family = Family {
     what: "loss",
     selector: "kind",
+    beside: &[],
 };
 const OPTIMIZER: Family = Family {
     what: "optimizer",
     selector: "kind",
+    beside: &[clip_norm::KEY],
 };
 const POLICY: Family = Family {
     what: "policy",
     selector: "policy",
+    beside: &[],
 };
 
 fn one(problem: Problem) -> Problems {
@@ -180,6 +189,32 @@ fn model_section(
         Ok(layers)
     } else {
         Err(problems)
+    }
+}
+
+/// The optimizer, and the norm that gradients are clipped to, whatever it is.
+fn optimizer_section(
+    section: &Section<'_, '_>,
+    tables: &Tables,
+) -> Result<(Box<dyn Optimizer>, Option<f64>), Problems> {
+    let optimizer = entries::select(section, OPTIMIZER, tables.optimizers, |o| o.validate());
+    let clip_norm = section.get(clip_norm::KEY).map_or(Ok(None), |value| {
+        if value.value.get_ref().as_str() == Some("none") {
+            return Ok(None);
+        }
+        let norm = value.number()?;
+        match clip_norm::validate(norm) {
+            Ok(()) => Ok(Some(norm)),
+            Err(invalid) => Err(value.refuse(&invalid.message)),
+        }
+    });
+    match (optimizer, clip_norm) {
+        (Ok(optimizer), Ok(clip_norm)) => Ok((optimizer, clip_norm)),
+        (optimizer, clip_norm) => {
+            let mut problems = optimizer.err().unwrap_or_default();
+            problems.extend(clip_norm.err());
+            Err(problems)
+        }
     }
 }
 

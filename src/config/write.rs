@@ -11,7 +11,7 @@ use super::{Bounds, Config, Data, Settled};
 use crate::args::Entry;
 use crate::layer::{LAYERS, Layer};
 use crate::loss::LOSSES;
-use crate::optim::OPTIMIZERS;
+use crate::optim::{OPTIMIZERS, clip_norm};
 use crate::schedule::POLICIES;
 
 impl Config {
@@ -41,6 +41,9 @@ impl Config {
         section(&mut out, "optimizer", "kind", optimizer.name());
         let known = order(OPTIMIZERS, optimizer.name());
         arguments(&mut out, &optimizer.arguments(), known);
+        if let Some(norm) = self.clip_norm {
+            line(&mut out, clip_norm::KEY, &Value::Float(norm));
+        }
         section(&mut out, "schedule", "policy", policy);
         if let Some(bounds) = bounds {
             let _ = writeln!(out, "# {}", bounds.describe());

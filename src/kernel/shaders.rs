@@ -77,6 +77,7 @@ shaders! {
     "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
     "optim/accumulate": "the gradients of several batches, added up pairwise", [INDEX];
     "optim/adam": "one update of all parameters by Adam or AdamW", [STEP, INDEX];
+    "optim/clip_norm": "the factor of clipping by norm, and gradients times it", [STEP, INDEX];
     "optim/gradient_norm": "the sum of the squares of all gradients, in parts", [STEP];
     "optim/sgd": "one update of all parameters by SGD with momentum", [STEP, INDEX];
 }

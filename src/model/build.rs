@@ -11,7 +11,7 @@ use crate::kernel::{Builder, Mode, Plan, Value};
 use crate::layer::Node;
 use crate::layer::chain::Trace;
 use crate::loss::Loss;
-use crate::optim::{UpdateSite, accumulate, gradient_norm};
+use crate::optim::{UpdateSite, accumulate, clip_norm, gradient_norm};
 
 /// What [`evaluation_plan`] keeps the network's outputs as: a row for each sample,
 /// padded to a multiple of four.
@@ -134,6 +134,10 @@ fn update(
         results_stride: request.results_stride(),
         floats,
     };
-    gradient_norm::gradient_norm(b, &site, request.norm_first())?;
+    let parts = request.norm_first();
+    gradient_norm::gradient_norm(b, &site, parts)?;
+    if let (Some(norm), Some(place)) = (request.clip_norm, request.clip_place()) {
+        clip_norm::clip_norm(b, &site, norm, parts, place)?;
+    }
     training.optimizer.update(b, &site)
 }

@@ -25,15 +25,17 @@ pub struct PlanRequest {
     pub samples: usize,
     /// How pictures are changed at random.
     pub augment: Augment,
+    /// The norm that gradients are clipped to before the update.
+    pub clip_norm: Option<f64>,
 }
 
 impl PlanRequest {
     /// Places (pairs of floats) between the results of two batches: the optimizer's, one for each
-    /// block of rows, and in training those of the gradient's norm.
+    /// block of rows, and in training those of the gradient's norm and of clipping.
     #[must_use]
     pub fn results_stride(&self) -> usize {
         let norm = match self.mode {
-            Mode::Train => gradient_norm::PARTS,
+            Mode::Train => gradient_norm::PARTS + usize::from(self.clip_norm.is_some()),
             Mode::Evaluate | Mode::Statistics => 0,
         };
         self.norm_first() + norm
@@ -43,6 +45,13 @@ impl PlanRequest {
     #[must_use]
     pub fn norm_first(&self) -> usize {
         1 + self.batch.div_ceil(BLOCK)
+    }
+
+    /// The place of the norm and the factor in the results of a step, where gradients are clipped.
+    #[must_use]
+    pub fn clip_place(&self) -> Option<usize> {
+        self.clip_norm
+            .map(|_| self.norm_first() + gradient_norm::PARTS)
     }
 
     /// Whose buffers the plan uses, where training and evaluation each have their own.

@@ -4,7 +4,8 @@
 //! `shaders/optim/gradient_norm.wgsl` adds the squares up in at most [`PARTS`] parts; the host
 //! does the rest.
 //! Parameters that one binding holds (2 GiB) are at most 8,192 rounds of a workgroup. Squares are
-//! f32: gradients above 1e19 give an infinite norm, and those below 1e-19 count as 0.
+//! f32: parts with gradients from 2^48 on are scaled, so that every norm is found, and gradients
+//! below 1e-19 count as 0.
 
 use super::UpdateSite;
 use crate::error::Result;
@@ -15,6 +16,9 @@ use crate::kernel::{Builder, shaders};
 pub const PARTS: usize = 64;
 /// Quads of a part at least: a smaller one costs no less.
 const LEAST: usize = 1024;
+
+/// 2^160: what a part of large gradients was divided by.
+const UP: f64 = f64::from_bits((1023 + 160) << 52);
 
 /// Invocations of a workgroup.
 const LANES: usize = 64;
@@ -51,11 +55,23 @@ pub fn gradient_norm(b: &mut Builder, site: &UpdateSite, first: usize) -> Result
     Ok(())
 }
 
-/// The norm from the parts that a step left.
+/// The norm from the parts that a step left; NaN where a gradient is not finite.
 #[must_use]
 pub fn norm(parts: &[[f32; 2]]) -> f64 {
-    let squares: f64 = parts.iter().map(|[sum, _]| f64::from(*sum)).sum();
+    let squares: f64 = parts.iter().map(|place| squares(*place)).sum();
     squares.sqrt()
+}
+
+/// The sum of squares that a part's place holds; NaN where one of them is not finite.
+#[must_use]
+pub fn squares([sum, kind]: [f32; 2]) -> f64 {
+    if kind < 0.0 {
+        f64::NAN
+    } else if kind > 0.0 {
+        UP * f64::from(sum)
+    } else {
+        f64::from(sum)
+    }
 }
 
 /// The parts in f64 from the definition, for `g` with its padding; used by the proofs only.

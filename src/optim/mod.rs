@@ -8,6 +8,7 @@
 pub mod accumulate;
 mod adam;
 mod adamw;
+pub mod clip_norm;
 pub mod gradient_norm;
 mod sgd;
 

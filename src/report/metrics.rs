@@ -6,6 +6,7 @@
 //! {"type":"cycle_end","cycle":1,"step":628,"seconds":1.9,"split":"test","single":0.96,"ensemble":0.96,"average":null}
 //! ```
 //!
+//! Where gradients are clipped, steps have a `clip_factor` too, and `grad_norm` is that before it.
 //! Numbers are written with as many digits as they need to read back to the same f64; a loss that
 //! is not finite is `null` and reads back as NaN.
 
@@ -171,9 +172,11 @@ impl Metrics {
     /// Numbers read back to the same f64; what is not finite, or not there, is empty.
     #[must_use]
     pub fn to_csv(&self) -> String {
-        let mut text = String::from(
-            "step,epoch,lr,momentum,loss,accuracy,grad_norm,validation_loss,validation_accuracy,\
-             test_loss,test_accuracy\n",
+        let clipped = self.steps.iter().any(|step| step.clip_factor.is_some());
+        let factor = if clipped { ",clip_factor" } else { "" };
+        let mut text = format!(
+            "step,epoch,lr,momentum,loss,accuracy,grad_norm{factor},validation_loss,\
+             validation_accuracy,test_loss,test_accuracy\n",
         );
         let cell = |value: f64| match value.is_finite() {
             true => value.to_string(),
@@ -199,6 +202,10 @@ impl Metrics {
                 step.grad_norm,
             ]
             .map(cell);
+            let mut numbers = numbers.to_vec();
+            if clipped {
+                numbers.push(step.clip_factor.map_or(String::new(), cell));
+            }
             let (numbers, after) = (numbers.join(","), after.join(","));
             text += &format!("{},{},{numbers},{after}\n", step.step, step.epoch);
         }

@@ -19,7 +19,8 @@ use crate::train::event::{Evaluation, Event, Flow, Observer, Split, StepRecord};
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// Writes [`TENSORBOARD`] into a run's folder, chunk by chunk: an observer. The tags are
-/// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, `train/grad_norm`, and `validation/`
+/// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, `train/grad_norm`, where gradients are
+/// clipped `train/clip_factor`, and `validation/`
 /// and `test/` with `loss` and `accuracy`; the step of an evaluation is the number of steps done.
 #[derive(Debug)]
 pub struct TensorBoard {
@@ -77,13 +78,14 @@ impl Observer for TensorBoard {
 }
 
 fn of_step(record: &StepRecord) -> Record {
-    let values = [
+    let mut values = vec![
         ("lr", record.lr),
         ("momentum", record.momentum),
         ("loss", record.loss),
         ("accuracy", record.accuracy),
         ("grad_norm", record.grad_norm),
     ];
+    values.extend(record.clip_factor.map(|factor| ("clip_factor", factor)));
     Record::new(record.step, scalars("train", &values))
 }
 

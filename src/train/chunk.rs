@@ -9,7 +9,7 @@ use crate::kernel::Plan;
 use crate::kernel::plan::Key;
 use crate::kernel::program::{Phases, Program, Ticket, Workshop};
 use crate::model::{PlanRequest, Training, plan};
-use crate::optim::{Optimizer, Update, accumulate, gradient_norm};
+use crate::optim::{Optimizer, Update, accumulate, clip_norm, gradient_norm};
 use crate::schedule::Policy;
 use crate::shape::Shape;
 
@@ -198,6 +198,7 @@ impl Steps {
     ) -> Result<Vec<StepRecord>> {
         let bytes = workshop.take(chunk.ticket)?;
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
+        let clip_place = self.request.clip_place();
         let norm_first = self.request.norm_first();
         let norm_end = norm_first + self.norm_parts;
         let stride = self.request.results_stride();
@@ -223,6 +224,7 @@ impl Steps {
                 loss: total.loss / samples,
                 accuracy: total.right / samples,
                 grad_norm: gradient_norm::norm(&last[norm_first..norm_end]),
+                clip_factor: clip_place.map(|place| clip_norm::factor(last[place])),
             });
         }
         Ok(records)

@@ -102,6 +102,7 @@ impl Evaluator {
             storage: model.description.values,
             samples: batch,
             augment: Augment::default(),
+            clip_norm: None,
         };
         let mut workshop = Workshop::new(gpu, 1);
         let pass = Pass::new(&mut workshop, (&network, &*loss), request, true)?;

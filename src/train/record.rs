@@ -25,6 +25,11 @@ fn is_one(number: &usize) -> bool {
     *number == 1
 }
 
+/// As [`null_is_nan`], for a value that may be left out.
+fn given_null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    null_is_nan(from).map(Some)
+}
+
 fn not_known() -> f64 {
     f64::NAN
 }
@@ -143,6 +148,23 @@ pub struct StepRecord {
     /// included; NaN in the records of versions that did not measure it.
     #[serde(default = "not_known", deserialize_with = "null_is_nan")]
     pub grad_norm: f64,
+    /// What clipping multiplied the gradient with, 0 to 1, where `optimizer.clip_norm` is set; NaN
+    /// where no f32 holds the norm.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "given_null_is_nan"
+    )]
+    pub clip_factor: Option<f64>,
+}
+
+impl StepRecord {
+    /// Whether training can go on after it: its loss is finite, and so is the norm of its gradient
+    /// where that is needed for clipping.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.clip_factor.is_none_or(f64::is_finite)
+    }
 }
 
 /// The result of one evaluation.

@@ -297,7 +297,7 @@ impl<'a, 'b> Run<'a, 'b> {
 
     /// Tells the observers about a finished chunk, and what ended with it.
     fn report(&mut self, records: &[StepRecord]) -> Result<()> {
-        let bad = records.iter().position(|record| !record.loss.is_finite());
+        let bad = records.iter().position(|record| !record.is_finite());
         let good = &records[..bad.unwrap_or(records.len())];
         if let Some(last) = good.last() {
             self.state.last_finite = Some(last.loss);
@@ -401,13 +401,17 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn divergence(&self, record: StepRecord) -> Error {
+        let momentum = self.trainer.optimizer().momentum();
+        let momentum = momentum.map_or(String::new(), |m| format!(", or optimizer.{}", m.key));
         Error::Diverged {
             step: record.step,
             lr: record.lr,
-            loss: if record.loss.is_nan() {
-                "NaN"
+            what: if record.loss.is_nan() {
+                "the loss became NaN"
+            } else if record.loss.is_infinite() {
+                "the loss became infinite"
             } else {
-                "infinite"
+                "the gradient's norm, which optimizer.clip_norm needs, became too large for an f32"
             }
             .into(),
             last: self
@@ -415,9 +419,10 @@ impl<'a, 'b> Run<'a, 'b> {
                 .last_finite
                 .map(|loss| format!("; the last finite loss was {loss:.4}"))
                 .unwrap_or_default(),
-            help: "lower schedule.max_lr (or schedule.lr), or optimizer.momentum; check that \
-                   data.normalize suits the rate; what was written so far is kept"
-                .into(),
+            help: format!(
+                "lower schedule.max_lr (or schedule.lr){momentum}; check that data.normalize suits \
+                 the rate; what was written so far is kept"
+            ),
         }
     }
 }

@@ -68,6 +68,7 @@ impl Layout {
                 false => listed,
             },
             augment: config.augment,
+            clip_norm: config.clip_norm,
         };
         data.steps_per_epoch(split.train.len(), accumulate)?;
         Ok(Self {

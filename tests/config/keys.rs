@@ -91,6 +91,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("optimizer.momentum", "0", "momentum = 0.0"),
     ("optimizer.nesterov", "true", "nesterov = true"),
     ("optimizer.weight_decay", "5e-4", "weight_decay = 0.0005"),
+    ("optimizer.clip_norm", "0.25", "clip_norm = 0.25"),
     ("optimizer.momentum_form", "caffe", "momentum_form = \"caffe\""),
     ("schedule.base_lr", "1e-7", "base_lr = 1e-7"),
     ("schedule.max_lr", "3", "max_lr = 3.0"),
@@ -274,6 +275,18 @@ fn naming_a_loss_an_optimizer_or_a_source_drops_the_earlier_keys_of_its_table() 
     assert_eq!(momentum(&["optimizer.kind=sgd"]), 0.9);
     let beta = ["optimizer.kind=adamw", "optimizer.betas=[0.85, 0.99]"];
     assert_eq!(momentum(&beta), 0.85);
+    let clip = |overrides: &[&str]| good(LEAST, overrides).clip_norm;
+    assert_eq!(clip(&["optimizer.clip_norm=2"]), Some(2.0));
+    assert_eq!(clip(&["optimizer.clip_norm=none"]), None);
+    assert_eq!(
+        clip(&["optimizer.kind=adam", "optimizer.clip_norm=2"]),
+        Some(2.0)
+    );
+    assert!(
+        !good(LEAST, &["optimizer.clip_norm=none"])
+            .to_toml()
+            .contains("clip_norm")
+    );
     let other = good(FILE, &["data.source=fashion_mnist", "data.shuffle=false"]);
     assert_eq!(
         (other.data.dir, other.data.batch, other.data.shuffle),

@@ -168,6 +168,7 @@ impl Batch<'_> {
             storage: self.storage,
             samples: SAMPLES,
             augment: *self.augment,
+            clip_norm: None,
         };
         let (mut plan, x) = gather_plan(&self.network(), &stage.gpu, &request).unwrap();
         if self.count < self.rows {

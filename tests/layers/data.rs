@@ -43,6 +43,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
         storage: form.storage,
         samples: SAMPLES,
         augment: Augment::default(),
+        clip_norm: None,
     };
     let mut plan = evaluation_plan(&network, &Mse {}, &stage.gpu, &request, false).unwrap();
     plan.forward.truncate(1);

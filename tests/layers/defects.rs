@@ -12,7 +12,7 @@ use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
 use super::table::PROVED_BY_NORMS;
 use super::{
-    accumulate, augment, bench, data, drivers, gradient_norm, kernels, losses, optimizers, table,
+    accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses, optimizers, table,
 };
 
 /// The proof of the shaders that a defect is planted in.
@@ -25,6 +25,7 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
         "loss" => losses::prove(stage, name),
         "optim" if name == "accumulate" => accumulate::prove(stage),
         "optim" if name == "gradient_norm" => gradient_norm::prove(stage),
+        "optim" if name == "clip_norm" => clip_norm::prove(stage),
         "optim" => optimizers::prove(stage),
         "data" if name == "augment" => augment::prove(stage),
         "data" => data::prove(stage),

@@ -65,6 +65,9 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
         let share = (3 + rounds + 2 + 64) as f64 * U;
         for (slot, places) in found.chunks_exact(STRIDE).enumerate() {
             let parts = FIRST..FIRST + count;
+            if let Some(place) = places[parts.clone()].iter().find(|place| place[1] != 0.0) {
+                return Err(format!("{what}, slot {slot}: {place:?} is scaled"));
+            }
             let sums: Vec<f32> = places[parts.clone()].iter().map(|place| place[0]).collect();
             within(&format!("{what}, slot {slot}"), 64, &sums, &wanted, |i| {
                 share * wanted[i]
@@ -78,6 +81,54 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
         let norm = gradient_norm::norm(&found[FIRST..FIRST + count]);
         if (norm - all.sqrt()).abs() > share * all.sqrt() {
             return Err(format!("{what}: {norm}, not {}", all.sqrt()));
+        }
+    }
+    prove_large(stage)
+}
+
+/// Checks parts whose squares overflow, alone and beside others, and those that are not finite.
+fn prove_large(stage: &mut Stage) -> Result<(), String> {
+    let class = stage.class.as_str();
+    let small = values(5, 64 * 301, -1.0, 1.0);
+    let times = |factor: f32| -> Vec<f32> { small.iter().map(|g| g * factor).collect() };
+    // Large in one invocation of the second part, and a sum of many that it is less than.
+    let mut beside = small.clone();
+    beside[4097] = 1e30;
+    let mut less = times(1.4e14);
+    less[4097] = 2.9e14;
+    let share = (3 + 6 + 2 + 64 + 24) as f64 * U;
+    for (name, g) in [
+        ("2^49", times(562_949_953_421_312.0)),
+        ("1e37", times(1e37)),
+        ("one of 1e30", beside),
+        ("one above 2^48", less),
+    ] {
+        let found = run(stage, &g, false);
+        let wanted = gradient_norm::reference(&wide(&g));
+        for (slot, places) in found.chunks_exact(STRIDE).enumerate() {
+            for (part, wanted) in wanted.iter().enumerate() {
+                let place = places[FIRST + part];
+                let squares = gradient_norm::squares(place);
+                if (squares - wanted).abs() > share * wanted || !place[0].is_finite() {
+                    return Err(format!(
+                        "{class}, gradients of {name}, slot {slot}, part {part}: {place:?} is \
+                         {squares:e}, not {wanted:e}"
+                    ));
+                }
+            }
+        }
+    }
+    for bad in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        let mut g = times(1e37);
+        g[4098] = bad;
+        let found = run(stage, &g, false);
+        let count = gradient_norm::parts(g.len());
+        for places in found.chunks_exact(STRIDE) {
+            let parts = &places[FIRST..FIRST + count];
+            let marked: Vec<usize> = (0..count).filter(|p| parts[*p] == [0.0, -1.0]).collect();
+            if marked != [1] || !gradient_norm::norm(parts).is_nan() {
+                return Err(format!("{class}, {bad} among the gradients: {parts:?}"));
+            }
         }
     }
     Ok(())

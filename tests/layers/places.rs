@@ -103,6 +103,7 @@ fn changed(stage: &mut Stage, augment: Augment, pixels: bool, batch: usize) -> V
         storage: Storage::Bytes,
         samples: data.len(),
         augment,
+        clip_norm: None,
     };
     let (mut plan, x): (_, Value) = gather_plan(&network, &stage.gpu, &request).unwrap();
     let program = stage.realize(&mut plan);

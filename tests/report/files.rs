@@ -23,6 +23,7 @@ fn step(step: u64, lr: f64, loss: f64) -> StepRecord {
         loss,
         accuracy: 0.25,
         grad_norm: 1.5,
+        clip_factor: None,
     }
 }
 
@@ -64,6 +65,37 @@ fn the_lines_are_those_of_the_documentation() {
     fs::write(&path, text.replace(",\"grad_norm\":1.5", "")).unwrap();
     let old = Metrics::read(&path).unwrap();
     assert!(old.steps[0].grad_norm.is_nan() && old.steps[0].loss == 2.5);
+}
+
+#[test]
+fn the_factor_of_clipping_is_there_where_gradients_are_clipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("metrics.jsonl");
+    let clipped = |n, factor| StepRecord {
+        clip_factor: Some(factor),
+        ..step(n, 0.1, 2.5)
+    };
+    let chunk = [clipped(0, 1.0), clipped(1, 0.25), clipped(2, f64::NAN)];
+    assert_eq!(chunk.map(|step| step.is_finite()), [true, true, false]);
+    MetricsFile::create(&path).unwrap().steps(&chunk).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let ends: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.split("1.5,").nth(1))
+        .collect();
+    let end = |factor: &str| format!("\"clip_factor\":{factor}}}");
+    assert_eq!(ends, [end("1.0"), end("0.25"), end("null")]);
+    let read = Metrics::read(&path).unwrap();
+    assert_eq!(read.steps[..2], chunk[..2]);
+    assert!(read.steps[2].clip_factor.is_some_and(f64::is_nan));
+    let table = read.to_csv();
+    let cells: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    assert!(cells.iter().all(|row| row.len() == 12), "{table}");
+    let column: Vec<&str> = cells.iter().map(|row| row[7]).collect();
+    assert_eq!(column, ["clip_factor", "1", "0.25", ""]);
 }
 
 proptest! {

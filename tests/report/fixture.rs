@@ -147,6 +147,7 @@ pub(crate) fn run(classes: usize, steps: u64, half_cycle: u64) -> Run {
             loss: single(loss),
             accuracy: single((1.0 - loss * 0.3).clamp(0.0, 1.0)),
             grad_norm: single(0.5 + loss),
+            clip_factor: None,
         }
     };
     let records: Vec<StepRecord> = (0..steps).map(record).collect();

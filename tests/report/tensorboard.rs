@@ -72,11 +72,18 @@ fn steps_and_evaluations_become_scalars() {
         loss: 2.25,
         accuracy: 0.125,
         grad_norm: 4.5,
+        clip_factor: None,
     };
-    writer.on(&Event::Steps(&[step(0), step(300)])).unwrap();
+    let clipped = StepRecord {
+        clip_factor: Some(0.25),
+        ..step(301)
+    };
+    writer
+        .on(&Event::Steps(&[step(0), step(300), clipped]))
+        .unwrap();
     let evaluation = Evaluation {
         split: Split::Validation,
-        step: 301,
+        step: 302,
         epoch: 1,
         loss: f64::NAN,
         accuracy: 0.75,
@@ -84,7 +91,7 @@ fn steps_and_evaluations_become_scalars() {
     writer.on(&Event::Evaluated(&evaluation)).unwrap();
 
     let found = records(&fs::read(folder.file(TENSORBOARD)).unwrap());
-    assert_eq!(found.len(), 4);
+    assert_eq!(found.len(), 5);
     let version = b"\x1a\x0dbrain.Event:2";
     assert!(found[0].windows(version.len()).any(|part| part == version));
     for body in &found[1..3] {
@@ -98,9 +105,13 @@ fn steps_and_evaluations_become_scalars() {
             assert!(holds(body, tag, value), "{tag}");
         }
     }
+    let tag: &[u8] = b"train/clip_factor";
+    let named = |body: &[u8]| body.windows(tag.len()).any(|part| part == tag);
+    assert!(!named(&found[1]) && !named(&found[2]) && named(&found[3]));
+    assert!(holds(&found[3], "train/clip_factor", 0.25));
     // Step 300 as a varint in field 2, after the f64 of the time in field 1.
     assert_eq!(found[2][0], 0x09);
     assert_eq!(found[2][9..12], [0x10, 0xac, 0x02]);
-    assert!(holds(&found[3], "validation/accuracy", 0.75));
-    assert!(holds(&found[3], "validation/loss", f32::NAN));
+    assert!(holds(&found[4], "validation/accuracy", 0.75));
+    assert!(holds(&found[4], "validation/loss", f32::NAN));
 }

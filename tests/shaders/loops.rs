@@ -53,8 +53,11 @@ pub(crate) fn stated(name: &str) -> usize {
         "loss/cross_entropy" => 6,
         // Quads with their lanes; idle rows; the tree of sums.
         "loss/mse" => 4,
-        // Rounds over a part, the sums of the invocations.
-        "optim/gradient_norm" => 2,
+        // The parts, for what they are and for their sum.
+        "optim/clip_norm" => 2,
+        // Rounds over a part, and again where its squares overflow; the sums of the invocations, for
+        // the largest and for the sum.
+        "optim/gradient_norm" => 4,
         // Rows and columns of a window, forward and in both forms of backward.
         "layer/max_pool2d" | "layer/avg_pool2d" => 6,
         // Rows and columns of a picture.
@@ -87,7 +90,8 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         "layer/dropout" | "layer/flatten" => 4,
         "loss/cross_entropy" => 7 * quads() + 6,
         "loss/mse" => 5 * quads() + 6,
-        "optim/gradient_norm" => dim("part_quads").div_ceil(256) + 64,
+        "optim/clip_norm" => 2 * dim("parts"),
+        "optim/gradient_norm" => 2 * (dim("part_quads").div_ceil(256) + 64),
         "layer/max_pool2d" | "layer/avg_pool2d" => dim("kernel_y") * (1 + dim("kernel_x")),
         "layer/global_avg_pool" => dim("height") * (1 + dim("width")),
         "layer/conv2d_parts" => dim("count"),

@@ -121,6 +121,7 @@ impl Preset {
                     storage: self.storage,
                     samples: 1000,
                     augment: config.augment,
+                    clip_norm: config.clip_norm,
                 };
                 let (network, loss) = (&training.network, &*training.loss);
                 match mode {

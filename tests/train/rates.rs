@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::fixture::{Keeper, Setup, data, gpu, gpus};
+use super::fixture::{Keeper, Setup, data, gpu, gpus, weight_bits};
 use super::rounded::U;
 
 #[test]
@@ -99,4 +99,115 @@ fn the_weights_moved_by_the_rate_at_every_step_of_a_chunk() {
             before = after;
         }
     }
+}
+
+#[test]
+fn clipping_keeps_every_gradient_at_its_norm() {
+    let setup = |clip_norm: &str| Setup {
+        optimizer: format!("kind = \"adamw\"\nclip_norm = {clip_norm}"),
+        schedule: "policy = \"constant\"\nlr = 0.01".into(),
+        ..Setup::default()
+    };
+    for gpu in gpus() {
+        let class = gpu.class();
+        let mut free = setup("\"none\"").trainer(gpu.clone(), data(100, 6));
+        let free = free.advance(60, 8).unwrap();
+        let mut norms: Vec<f64> = free.iter().map(|record| record.grad_norm).collect();
+        norms.sort_by(f64::total_cmp);
+        let clip_norm = norms[30];
+        let mut trainer = setup(&clip_norm.to_string()).trainer(gpu, data(100, 6));
+        let (mut clipped, mut kept) = (0, 0);
+        for _ in 0..60 {
+            let record = trainer.advance(1, 1).unwrap()[0];
+            let factor = record.clip_factor.unwrap();
+            let wanted = (clip_norm / (record.grad_norm + 1e-6)).min(1.0);
+            let what = format!("{class:?}: {record:?}");
+            assert!((factor - wanted).abs() <= 32.0 * U * wanted, "{what}");
+            let gradients = trainer.gradients().unwrap();
+            let all = gradients.tensors.values().flat_map(|t| &t.values);
+            let length = all.map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            let expected = factor * record.grad_norm;
+            assert!((length - expected).abs() <= 100.0 * U * expected, "{what}");
+            if factor < 1.0 {
+                clipped += 1;
+            } else {
+                kept += 1;
+            }
+        }
+        assert!(
+            clipped > 5 && kept > 5,
+            "{class:?}: {clipped} clipped, {kept} kept"
+        );
+    }
+}
+
+/// A gradient that is short enough stays the same bits, so the run does.
+#[test]
+fn a_norm_that_is_never_reached_changes_nothing() {
+    let run = |clip_norm: &str| {
+        let setup = Setup {
+            optimizer: format!("kind = \"sgd\"\n{clip_norm}"),
+            ..Setup::default()
+        };
+        let mut trainer = setup.trainer(gpu(), data(100, 6));
+        let records = trainer.advance(40, 8).unwrap();
+        let factors = records.iter().filter_map(|r| r.clip_factor);
+        let factors: Vec<f64> = factors.collect();
+        (factors, weight_bits(&trainer))
+    };
+    let (none, plain) = run("");
+    let (all, clipped) = run("clip_norm = 1e6");
+    assert_eq!((none.len(), all), (0, vec![1.0; 40]));
+    assert_eq!(plain, clipped);
+}
+
+/// A first layer of zeros keeps the loss at ln 4, whatever the second is; the gradient of the first
+/// grows with the second.
+#[test]
+fn a_norm_that_no_f32_holds_ends_the_run() {
+    let trainer = |optimizer: &str| {
+        let setup = Setup {
+            layers: r#"[{ linear = { out_features = 1024, bias = false } }, { linear = { out_features = 4, bias = false } }]"#
+                .into(),
+            optimizer: optimizer.into(),
+            train: "steps = 60\nchunk = 7".into(),
+            ..Setup::default()
+        };
+        let mut trainer = setup.trainer(gpu(), data(100, 6));
+        let mut weights = trainer.weights().unwrap();
+        for (name, tensor) in &mut weights.tensors {
+            for (i, w) in tensor.values.iter_mut().enumerate() {
+                let row = i / 1024;
+                *w = match name.as_str() {
+                    "0.weight" => 0.0,
+                    _ => [3e38, -3e38, 2e38, -1e38][row],
+                };
+            }
+        }
+        trainer.set_weights(&weights, Path::new("large")).unwrap();
+        trainer
+    };
+    let mut clipped = trainer("kind = \"adamw\"\nclip_norm = 1.0");
+    let mut keeper = Keeper::default();
+    let error = clipped.run(&mut [&mut keeper]).unwrap_err();
+    assert!(!error.is_users_mistake());
+    let expected = "training diverged: the gradient's norm, which optimizer.clip_norm needs, became \
+                    too large for an f32 at step 0";
+    let text = error.to_string();
+    assert!(
+        text.starts_with(expected) && text.contains("optimizer.betas[0]"),
+        "{text}"
+    );
+    let &[record] = &keeper.records[..] else {
+        panic!("{:?}", keeper.records);
+    };
+    assert!((record.loss - 4.0_f64.ln()).abs() < 1e-6, "{record:?}");
+    assert!(record.clip_factor.is_some_and(f64::is_nan) && record.grad_norm > 3.5e38);
+    assert_eq!(keeper.names.last().unwrap(), "finished");
+    // Who does not clip is told the norm, and trains on.
+    let record = trainer("kind = \"sgd\"").advance(1, 1).unwrap()[0];
+    assert!(
+        record.is_finite() && record.grad_norm > 3.5e38,
+        "{record:?}"
+    );
 }

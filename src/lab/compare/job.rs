@@ -116,7 +116,7 @@ impl<'a> Worker<'a> {
             }
             let steps = settings.every.min(settings.steps - trainer.done());
             let records = trainer.advance(steps, CHUNK)?;
-            let bad = records.iter().find(|record| !record.loss.is_finite());
+            let bad = records.iter().find(|record| !record.is_finite());
             record.diverged = bad.map(|record| record.step);
             if record.diverged.is_none() {
                 let (evaluation, _) = trainer.evaluate(Split::Validation)?;

@@ -35,6 +35,7 @@ impl Sweep {
             loss,
             accuracy: 0.0,
             grad_norm: f64::NAN,
+            clip_factor: None,
         });
         let mut records: Vec<StepRecord> = records.collect();
         let diverged = divergence(&records);
@@ -105,7 +106,7 @@ fn one(
 
 /// The curve of a sweep, smoothed, with its bounds.
 fn read(seed: u64, records: &[StepRecord], diverged_at: Option<f64>) -> Sweep {
-    let finite = records.iter().take_while(|record| record.loss.is_finite());
+    let finite = records.iter().take_while(|record| record.is_finite());
     let finite: Vec<&StepRecord> = finite.collect();
     let losses: Vec<f64> = finite.iter().map(|record| record.loss).collect();
     let smoothed = smooth::local(&losses);
@@ -127,11 +128,11 @@ fn read(seed: u64, records: &[StepRecord], diverged_at: Option<f64>) -> Sweep {
     }
 }
 
-/// The step at which a sweep is over: the loss is not finite, or its mean over some steps is four
+/// The step at which a sweep is over: the loss (or a norm to clip by) is not finite, or its mean over some steps is four
 /// times the least such mean (fastai's factor) and back at where it began.
 fn divergence(records: &[StepRecord]) -> Option<usize> {
     const MEAN: usize = 8;
-    if let Some(bad) = records.iter().position(|r| !r.loss.is_finite()) {
+    if let Some(bad) = records.iter().position(|r| !r.is_finite()) {
         return Some(bad);
     }
     let losses: Vec<f64> = records.iter().map(|record| record.loss).collect();

@@ -61,7 +61,7 @@ impl Run {
 
     /// How it ended.
     pub(super) fn ending(&self) -> Ending {
-        let first = self.metrics.steps.iter().find(|s| !s.loss.is_finite());
+        let first = self.metrics.steps.iter().find(|s| !s.is_finite());
         let diverged = first.map(|step| (step.step, step.lr));
         match self.summary.as_ref().map(|summary| summary.ended) {
             Some(Ended::Diverged) => Ending::Diverged(diverged),

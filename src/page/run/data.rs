@@ -29,6 +29,8 @@ pub(super) struct Charts {
     pub(super) accuracy: Chart,
     /// The gradient's norm, where the run recorded it.
     grad_norm: Option<Chart>,
+    /// The factor of clipping, where gradients were clipped.
+    clip_factor: Option<Chart>,
     /// How many steps the smoothed loss averages.
     pub(super) window: u64,
 }
@@ -97,23 +99,30 @@ impl Charts {
         }
         loss.log_y = log;
         let norms: Vec<f64> = steps.iter().map(|step| step.grad_norm).collect();
-        let grad_norm = norms.iter().any(|norm| norm.is_finite()).then(|| {
-            let mut average = Smooth::over(window);
-            let smooth: Vec<f64> = norms.iter().map(|norm| average.next(*norm)).collect();
-            let log_y = spans_decades(smooth.iter().copied());
-            let batches = Series::new("each batch", curve(&|i| norms[i]));
-            let smooth = Series::new("smoothed", curve(&|i| smooth[i]));
-            let chart = chart(run, "gradient norm")
-                .with(batches.look(Look::Faint).hue(BLUE))
-                .with(smooth.hue(BLUE));
-            Chart { log_y, ..chart }
-        });
+        let factors = steps.iter().map(|step| step.clip_factor);
+        let factors: Vec<f64> = factors.map(|factor| factor.unwrap_or(f64::NAN)).collect();
+        let smoothed = |title: &str, values: &[f64]| {
+            values.iter().any(|value| value.is_finite()).then(|| {
+                let mut average = Smooth::over(window);
+                let smooth: Vec<f64> = values.iter().map(|v| average.next(*v)).collect();
+                let log_y = spans_decades(smooth.iter().copied());
+                let batches = Series::new("each batch", curve(&|i| values[i]));
+                let smooth = Series::new("smoothed", curve(&|i| smooth[i]));
+                let chart = chart(run, title)
+                    .with(batches.look(Look::Faint).hue(BLUE))
+                    .with(smooth.hue(BLUE));
+                Chart { log_y, ..chart }
+            })
+        };
+        let grad_norm = smoothed("gradient norm", &norms);
+        let clip_factor = smoothed("clip factor", &factors);
         Self {
             rate: chart(run, "learning rate").with(rate.hue(BLUE)),
             momentum: chart(run, "momentum").with(momentum.hue(VERMILION)),
             loss,
             accuracy,
             grad_norm,
+            clip_factor,
             window,
         }
     }
@@ -125,18 +134,25 @@ impl Charts {
         values.find(|value| value.is_finite())
     }
 
-    /// The figure of the gradient's norm; empty where it is not known.
-    pub(super) fn norm_figure(&self) -> String {
-        let Some(chart) = &self.grad_norm else {
-            return String::new();
-        };
-        format!(
-            "<figure>\n<figcaption><h3>Gradient norm</h3><p>Length of the gradient of each batch's \
-             loss by all parameters, without weight decay, before the update; strong: smoothed as \
-             the loss.</p></figcaption>\n<div class=\"panel\" data-panel=\"grad_norm\">{}</div>\n\
-             </figure>\n",
-            svg::figure(chart)
-        )
+    /// The figures of the gradient's norm and of clipping; empty where they are not known.
+    pub(super) fn norm_figures(&self) -> String {
+        let norm = "Length of the gradient of each batch's loss by all parameters, without weight \
+                    decay, before the update; strong: smoothed as the loss.";
+        let factor = "What each batch's gradient was multiplied with so that its length stays at \
+                      most optimizer.clip_norm; 1: not clipped.";
+        [
+            ("grad_norm", &self.grad_norm, "Gradient norm", norm),
+            ("clip_factor", &self.clip_factor, "Clip factor", factor),
+        ]
+        .into_iter()
+        .filter_map(|(id, chart, title, text)| {
+            let svg = svg::figure(chart.as_ref()?);
+            Some(format!(
+                "<figure>\n<figcaption><h3>{title}</h3><p>{text}</p></figcaption>\n\
+                 <div class=\"panel\" data-panel=\"{id}\">{svg}</div>\n</figure>\n"
+            ))
+        })
+        .collect()
     }
 
     /// The data of the interactive charts as JSON that can stand in a `<script>`.
@@ -148,12 +164,17 @@ impl Charts {
             ("accuracy", &self.accuracy),
         ];
         let norm = self.grad_norm.iter().map(|chart| ("grad_norm", chart));
-        let panels = panels.into_iter().chain(norm).map(|(id, chart)| Panel {
-            id,
-            unit: chart.y_label.clone(),
-            log: chart.log_y,
-            series: lines(chart),
-        });
+        let factor = self.clip_factor.iter().map(|chart| ("clip_factor", chart));
+        let panels = panels
+            .into_iter()
+            .chain(norm)
+            .chain(factor)
+            .map(|(id, chart)| Panel {
+                id,
+                unit: chart.y_label.clone(),
+                log: chart.log_y,
+                series: lines(chart),
+            });
         let (lo, hi) = range(run);
         let embedded = Embedded {
             range: [lo, hi],

@@ -80,7 +80,7 @@ fn render(run: &Run) -> String {
         "momentum" => svg::figure(&charts.momentum),
         "loss" => svg::figure(&charts.loss),
         "accuracy" => svg::figure(&charts.accuracy),
-        "grad_norm" => charts.norm_figure(),
+        "grad_norm" => charts.norm_figures(),
         "cycles" => overview::cycles(run),
         "window" => charts.window.to_string(),
         "confusion" => confusion::confusion(run),

@@ -92,15 +92,20 @@ pub(super) fn banner(run: &Run) -> String {
 }
 
 fn diverged(run: &Run, place: Option<(u64, f64)>) -> String {
+    let bad = run.metrics.steps.iter().find(|step| !step.is_finite());
+    let what = match bad {
+        Some(step) if step.loss.is_finite() => "The gradient's norm became too large to clip by",
+        _ => "The loss became NaN or infinite",
+    };
     let Some((step, lr)) = place else {
-        return "The loss became NaN or infinite.".into();
+        return format!("{what}.");
     };
     let mut text = format!(
-        "The loss became NaN or infinite at step {}, at a learning rate of {}",
+        "{what} at step {}, at a learning rate of {}",
         count(step),
         number(f64::from(lr as f32))
     );
-    let before = run.metrics.steps.iter().take_while(|s| s.loss.is_finite());
+    let before = run.metrics.steps.iter().take_while(|s| s.is_finite());
     if let Some(last) = before.last() {
         let _ = write!(text, "; the last finite loss was {}", loss(last.loss));
     }
