@@ -175,5 +175,5 @@ fn recorded_runs_follow_their_policies() {
             runs += 1;
         }
     }
-    assert_eq!(runs, 43);
+    assert_eq!(runs, 45);
 }

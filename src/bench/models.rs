@@ -23,9 +23,15 @@ pub struct Model {
     pub chunk: usize,
     /// Its layers, as in `model.layers`.
     pub layers: &'static str,
+    /// What trains it, as in `[optimizer]`.
+    pub optimizer: &'static str,
     /// Steps of the test of memory: none for models with long steps.
     pub long_run: bool,
 }
+
+const SGD: &str = "kind = \"sgd\"";
+/// All that can stand between gradients and parameters.
+const ADAMW: &str = "kind = \"adamw\"\nclip_norm = 1.0";
 
 /// The table of models.
 pub static MODELS: &[Model] = &[
@@ -35,6 +41,16 @@ pub static MODELS: &[Model] = &[
         batch: 128,
         chunk: 4,
         layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
+        optimizer: SGD,
+        long_run: false,
+    },
+    Model {
+        name: "mlp-512-adamw",
+        shape: &[784],
+        batch: 128,
+        chunk: 4,
+        layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
+        optimizer: ADAMW,
         long_run: false,
     },
     Model {
@@ -43,6 +59,7 @@ pub static MODELS: &[Model] = &[
         batch: 16,
         chunk: 32,
         layers: r#"[{ linear = 64 }, "relu", { linear = 64 }, "relu", { linear = 10 }]"#,
+        optimizer: SGD,
         long_run: true,
     },
     Model {
@@ -54,6 +71,7 @@ pub static MODELS: &[Model] = &[
             { conv2d = { out_channels = 20, kernel_size = 5 } }, { max_pool2d = 2 },
             { conv2d = { out_channels = 50, kernel_size = 5 } }, { max_pool2d = 2 },
             "flatten", { linear = 500 }, "relu", { linear = 10 }]"#,
+        optimizer: SGD,
         long_run: false,
     },
     Model {
@@ -69,6 +87,7 @@ pub static MODELS: &[Model] = &[
             { conv2d = { out_channels = 64, kernel_size = 5, padding = 2 } }, "relu",
             { avg_pool2d = { kernel_size = 3, stride = 2, ceil_mode = true } },
             "flatten", { linear = 64 }, { linear = 10 }]"#,
+        optimizer: SGD,
         long_run: false,
     },
     // The layers of the preset cifar10-resnet9.
@@ -95,6 +114,7 @@ pub static MODELS: &[Model] = &[
             { linear = { out_features = 10, bias = false } },
             { scale = 0.125 },
         ]"#,
+        optimizer: SGD,
         long_run: false,
     },
 ];
@@ -139,9 +159,9 @@ fn made_up(shape: &[usize], count: usize, stream: u64) -> Result<Samples> {
 /// A trainer of a model on made-up data.
 pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
     let config = format!(
-        "[data]\nbatch = {}\n[model]\nlayers = {}\n[schedule]\npolicy = \"triangular\"\n\
+        "[data]\nbatch = {}\n[model]\nlayers = {}\n[optimizer]\n{}\n[schedule]\npolicy = \"triangular\"\n\
          base_lr = 0.0001\nmax_lr = 0.001\nstep_size_up = 1000\n[train]\nsteps = 1000000\nchunk = {}\n",
-        model.batch, model.layers, model.chunk
+        model.batch, model.layers, model.optimizer, model.chunk
     );
     let config = Config::parse(model.name, &config)?;
     let train = made_up(model.shape, SAMPLES, 10)?;

@@ -77,7 +77,7 @@ pub(super) fn run(
     };
     let settings = settings(arguments, steps)?;
     let variants = match &arguments.vary {
-        Some(vary) => varied(arguments, vary, found.as_ref(), &dataset)?,
+        Some(vary) => varied(arguments, vary, globals, (&base, found.as_ref()), &dataset)?,
         None => policies(arguments, &base, found.as_ref(), &dataset, steps)?,
     };
     let folder = match &arguments.out {
@@ -233,11 +233,13 @@ fn policies(
     arguments.policies.iter().map(variant).collect()
 }
 
-/// A variant for each value of a key.
+/// A variant for each value of a key. Bounds of a range test hold for the optimizer that it was made
+/// with: a variant with another has a test of its own.
 fn varied(
     arguments: &Arguments,
     vary: &str,
-    found: Option<&Bounds>,
+    globals: &Globals,
+    (base, found): (&Settled, Option<&Bounds>),
     dataset: &Dataset,
 ) -> Result<Vec<Variant>> {
     let (key, values) = values(vary)?;
@@ -248,7 +250,12 @@ fn varied(
             true => loading::load(&config)?,
             false => dataset.clone(),
         };
-        let settled = config.settle(dataset.train.len(), found)?;
+        let same = config.optimizer.name() == base.config.optimizer.name();
+        let found = match same {
+            true => found.cloned(),
+            false => range_test(arguments, globals, &config, &dataset)?.map(|(_, found)| found),
+        };
+        let settled = config.settle(dataset.train.len(), found.as_ref())?;
         Ok(Variant {
             takes: settled.schedule.describe(),
             name: set,

@@ -202,7 +202,12 @@ fn optimizer_section(
         if value.value.get_ref().as_str() == Some("none") {
             return Ok(None);
         }
-        let norm = value.number()?;
+        let norm = match value.value.get_ref() {
+            DeValue::Float(number) => super::value::float(number),
+            DeValue::Integer(number) => super::value::integer(number).map(|n| n as f64),
+            _ => None,
+        };
+        let norm = norm.ok_or_else(|| value.wrong("a finite number"))?;
         match clip_norm::validate(norm) {
             Ok(()) => Ok(Some(norm)),
             Err(invalid) => Err(value.refuse(&invalid.message)),

@@ -179,6 +179,10 @@ impl Optimizer for Adam {
         })
     }
 
+    fn normalizes(&self) -> bool {
+        true
+    }
+
     fn arguments(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_default()
     }

@@ -71,6 +71,10 @@ impl Optimizer for AdamW {
         self.adam().momentum()
     }
 
+    fn normalizes(&self) -> bool {
+        true
+    }
+
     fn arguments(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_default()
     }

@@ -98,6 +98,12 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
     /// The momentum as configured, and where; `None` for an optimizer without one.
     fn momentum(&self) -> Option<Momentum>;
 
+    /// Whether it divides a gradient by its own size, so that it moves a parameter by about the rate,
+    /// however small the gradient is.
+    fn normalizes(&self) -> bool {
+        false
+    }
+
     /// All arguments, defaults included, as they would be written in `[optimizer]`.
     fn arguments(&self) -> toml::Table;
 

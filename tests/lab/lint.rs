@@ -116,6 +116,41 @@ fn what_is_found_comes_with_the_number_to_use() {
 }
 
 #[test]
+fn what_is_said_of_an_optimizer_is_said_of_the_one_at_hand() {
+    let text = |schedule: &str, optimizer: &str| {
+        let schedule = format!("{schedule}\n[optimizer]\nkind = \"{optimizer}\"");
+        let found = findings(&schedule, 1000);
+        let texts = found.iter().map(|f| format!("{}: {}", f.rule, f.message));
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    let cycle = |max: f64| {
+        format!("policy = \"triangular\"\nbase_lr = 0.001\nmax_lr = {max}\nstep_size_up = 250")
+    };
+    let low = "cycle_momentum = true\nbase_momentum = 0.5\nmax_momentum = 0.6";
+    let found = text(&format!("{}\n{low}", cycle(0.01)), "adam");
+    assert_eq!(
+        found,
+        "momentum_range: momentum cycles between 0.5 and 0.6, and optimizer.betas[0] = 0.9 is not in between"
+    );
+    for optimizer in ["adam", "adamw"] {
+        assert_eq!(text(&cycle(0.01), optimizer), "");
+        assert_eq!(text("policy = \"constant\"\nlr = 0.05", optimizer), "");
+        for rates in [
+            &cycle(0.1)[..],
+            "policy = \"one_cycle\"\nmax_lr = 0.3",
+            "policy = \"constant\"\nlr = 0.1",
+        ] {
+            let found = text(rates, optimizer);
+            assert!(
+                found.contains("normalized_rate: the rate goes up to"),
+                "{rates}: {found}"
+            );
+        }
+    }
+    assert_eq!(text(&cycle(0.1), "sgd"), "");
+}
+
+#[test]
 fn a_short_run_draws_a_note_where_a_long_one_draws_a_warning() {
     let schedule = "policy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up = 50";
     let severity = |steps| {

@@ -12,7 +12,8 @@ use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
 use super::table::PROVED_BY_NORMS;
 use super::{
-    accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses, optimizers, table,
+    accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses,
+    optimizers, table,
 };
 
 /// The proof of the shaders that a defect is planted in.

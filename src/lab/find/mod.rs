@@ -6,7 +6,7 @@
 //! each point (`smooth.rs`), so the answer does not lag behind the rate as it does after a running
 //! average; the running average of fastai is kept for its four suggestions ([`suggest`]).
 //!
-//! Nothing is disturbed: weights, velocities, running statistics, random streams and the place in
+//! Nothing is disturbed: weights, the optimizer's states, running statistics, random streams and the place in
 //! the data are the same bits afterwards.
 
 pub mod bounds;

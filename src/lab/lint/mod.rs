@@ -14,6 +14,7 @@ mod late_milestones;
 mod long_warmup;
 mod mid_cycle;
 mod momentum_range;
+mod normalized_rate;
 mod peak_unreached;
 mod swing_gone;
 
@@ -31,6 +32,9 @@ pub struct Plan<'a> {
     pub schedule: &'a dyn Policy,
     /// The optimizer's own momentum.
     pub momentum: Option<Momentum>,
+    /// Whether the optimizer moves parameters by about the rate
+    /// ([`normalizes`](crate::optim::Optimizer::normalizes)).
+    pub normalizes: bool,
     /// Steps of the run, at least 1.
     pub steps: u64,
     /// Steps in an epoch, where that is known.
@@ -49,6 +53,7 @@ impl<'a> Plan<'a> {
         Self {
             schedule,
             momentum: config.optimizer.momentum(),
+            normalizes: config.optimizer.normalizes(),
             steps: steps.max(1),
             per_epoch,
         }
@@ -60,6 +65,7 @@ impl<'a> Plan<'a> {
         Self {
             schedule: trainer.schedule(),
             momentum: trainer.optimizer().momentum(),
+            normalizes: trainer.optimizer().normalizes(),
             steps: trainer.total_steps().max(1),
             per_epoch: Some(trainer.steps_per_epoch()),
         }
@@ -121,7 +127,8 @@ pub struct Rule {
     pub what: &'static str,
     /// Why that is probably not meant.
     pub why: &'static str,
-    /// A schedule that draws it in a run of 1,000 steps, 100 in an epoch, under momentum 0.9.
+    /// A schedule that draws it in a run of 1,000 steps, 100 in an epoch, under momentum 0.9 or the
+    /// optimizer that follows it.
     pub example: &'static str,
     /// Looks.
     check: fn(&Plan<'_>) -> Option<Told>,
@@ -168,6 +175,7 @@ pub static RULES: &[Rule] = &[
     swing_gone::RULE,
     bounds_ratio::RULE,
     momentum_range::RULE,
+    normalized_rate::RULE,
     long_warmup::RULE,
     late_milestones::RULE,
     first_rate::RULE,
