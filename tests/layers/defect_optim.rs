@@ -4,7 +4,7 @@ use super::stage::Defect;
 
 pub(crate) static OPTIM: &[Defect] = &[
     Defect::new("optim/accumulate", "sum[i] + g[i]", "sum[i] - g[i]"),
-    Defect::new("optim/accumulate", "kept[i] = g[i]", "kept[i] += g[i]"),
+    Defect::new("optim/accumulate", "kept[i] = g[i]", "kept[i] = 2.0 * g[i]"),
     Defect::new("optim/accumulate", "i < dims.quads", "i + 1u < dims.quads"),
     Defect::new("optim/gradient_norm", "i += 256u", "i += 260u"),
     Defect::new("optim/gradient_norm", "c * c + d * d", "c * c + c * d"),
