@@ -153,7 +153,6 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
 
 fn name(split: Split) -> &'static str {
     match split {
-        Split::Train => "training",
         Split::Validation => "validation",
         Split::Test => "test",
     }

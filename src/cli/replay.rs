@@ -11,8 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lab::replay::{self, Recorded, Replay};
 use crate::model::{Tensor, Weights};
-use crate::report::checkpoints;
-use crate::report::folder::{METRICS, MODEL, RUN, RunFolder};
+use crate::report::folder::{self, METRICS, MODEL, RUN, RunFolder};
 use crate::report::metrics::Metrics;
 use crate::report::summary::StoredSummary;
 use crate::train::event::RunInfo;
@@ -111,7 +110,7 @@ fn weights(folder: &RunFolder, steps: u64) -> Result<Option<BTreeMap<String, Ten
     if ended == Some(steps) && folder.file(MODEL).is_file() {
         return Ok(Some(Weights::read(&folder.file(MODEL))?.tensors));
     }
-    let kept = checkpoints::list(folder.path());
+    let kept = folder::checkpoints(folder.path());
     match kept.into_iter().find(|(step, _)| *step == steps) {
         Some((_, file)) => Ok(Some(Checkpoint::read(&file)?.state.tensors)),
         None => Ok(None),

@@ -88,7 +88,7 @@ fn factor<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 
 /// `[0.9, 1.1]`: lowest and highest factor.
 fn scale<'de, D: Deserializer<'de>>(from: D) -> Result<[f64; 2], D::Error> {
-    let factors = from.deserialize_any(Factors)?;
+    let factors = from.deserialize_any(FactorsReader)?;
     match factors[..] {
         [low, high] if low <= high => Ok([low, high]),
         [low, high] => Err(D::Error::custom(format!(
@@ -103,9 +103,9 @@ fn scale<'de, D: Deserializer<'de>>(from: D) -> Result<[f64; 2], D::Error> {
 
 const FACTORS: &str = "the lowest and the highest factor, such as [0.9, 1.1], from 0.01 to 100";
 
-struct Factors;
+struct FactorsReader;
 
-impl<'de> Visitor<'de> for Factors {
+impl<'de> Visitor<'de> for FactorsReader {
     type Value = Vec<f64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

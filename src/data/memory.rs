@@ -1,26 +1,13 @@
 //! Own samples: data sets made from memory, checked before anything uses them.
 
+use super::samples::{check_shape, refuse};
 use super::{Dataset, Inputs, Samples, Storage, Targets, Task};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use flate2::Crc;
-
-fn refuse(
-    what: impl Into<String>,
-    found: impl Into<String>,
-    expected: impl Into<String>,
-    help: &str,
-) -> Error {
-    Error::Argument {
-        what: what.into(),
-        found: found.into(),
-        expected: expected.into(),
-        help: help.into(),
-    }
-}
 
 /// Inputs in memory.
 #[derive(Debug)]
-pub(super) struct Memory {
+struct Memory {
     shape: Vec<usize>,
     values: Values,
 }
@@ -31,8 +18,29 @@ enum Values {
     Floats(Vec<f32>),
 }
 
+impl Samples {
+    /// Samples of bytes in memory: `values` holds them one after the other, each of `shape`, one for
+    /// each label.
+    ///
+    /// # Errors
+    /// Those of [`Samples::new`], or a number of values that is not the shape's.
+    pub fn from_bytes(shape: &[usize], values: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
+        let memory = Memory::bytes(shape, values, labels.len())?;
+        Self::new(memory, Targets::Classes(labels))
+    }
+
+    /// Samples of floats in memory: as [`Samples::from_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`Samples::from_bytes`], and a value that is NaN or infinite.
+    pub fn from_floats(shape: &[usize], values: Vec<f32>, labels: Vec<u32>) -> Result<Self> {
+        let memory = Memory::floats(shape, values, labels.len())?;
+        Self::new(memory, Targets::Classes(labels))
+    }
+}
+
 impl Memory {
-    pub(super) fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
+    fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
         check_values(shape, values.len(), count)?;
         Ok(Self {
             shape: shape.to_vec(),
@@ -40,7 +48,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn floats(shape: &[usize], values: Vec<f32>, count: usize) -> Result<Self> {
+    fn floats(shape: &[usize], values: Vec<f32>, count: usize) -> Result<Self> {
         check_values(shape, values.len(), count)?;
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let elements: usize = shape.iter().product();
@@ -111,67 +119,6 @@ fn check_values(shape: &[usize], found: usize, count: usize) -> Result<()> {
         format!("{expected}: {count} labels times the shape {shape:?}"),
         "give each sample one label and all its values",
     ))
-}
-
-fn check_shape(shape: &[usize], count: usize) -> Result<()> {
-    if !matches!(shape.len(), 1 | 3) || shape.contains(&0) {
-        return Err(refuse(
-            "samples.shape",
-            format!("{shape:?}"),
-            "[features] or [channels, height, width], each at least 1",
-            "a grey picture has one channel: [1, height, width]",
-        ));
-    }
-    if count == 0 {
-        return Err(refuse(
-            "samples.labels",
-            "none",
-            "one for each sample, and at least one sample",
-            "check how the samples were read",
-        ));
-    }
-    if u32::try_from(count).is_err() {
-        return Err(refuse(
-            "samples.labels",
-            format!("{count} samples"),
-            "at most 2^32 - 1",
-            "train on a part of them",
-        ));
-    }
-    Ok(())
-}
-
-/// Refuses inputs and targets that make no samples.
-pub(super) fn check(inputs: &dyn Inputs, targets: &Targets) -> Result<()> {
-    check_shape(inputs.shape(), targets.len())?;
-    if inputs.len() != targets.len() {
-        return Err(refuse(
-            "samples.labels",
-            format!("{} for {} inputs", targets.len(), inputs.len()),
-            "one for each",
-            "give each sample its target",
-        ));
-    }
-    if let Targets::Numbers { width, values } = targets {
-        let at = values.iter().position(|value| !value.is_finite());
-        if let Some(at) = at {
-            return Err(refuse(
-                "samples.targets",
-                format!("{} for sample {}", values[at], at / width),
-                "finite numbers",
-                "fill or drop what is missing before training",
-            ));
-        }
-        if !values.len().is_multiple_of(*width) {
-            return Err(refuse(
-                "samples.targets",
-                format!("{} numbers", values.len()),
-                format!("{width} for each sample"),
-                "give each sample all its targets",
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// A checksum of bytes: `crc32:` and eight hexadecimal digits.

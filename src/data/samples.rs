@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::memory::{self, Memory};
 use crate::error::{Error, Result};
 
 /// How the values of samples lie in bytes.
@@ -132,30 +131,11 @@ impl Samples {
     /// A shape that is neither `[features]` nor `[channels, height, width]` or holds a 0, no
     /// samples, more than 2^32 - 1, or numbers of inputs and targets that disagree.
     pub fn new(inputs: impl Inputs + 'static, targets: Targets) -> Result<Self> {
-        memory::check(&inputs, &targets)?;
+        check(&inputs, &targets)?;
         Ok(Self {
             inputs: Arc::new(inputs),
             targets: Arc::new(targets),
         })
-    }
-
-    /// Samples of bytes in memory: `values` holds them one after the other, each of `shape`, one for
-    /// each label.
-    ///
-    /// # Errors
-    /// Those of [`Samples::new`], or a number of values that is not the shape's.
-    pub fn from_bytes(shape: &[usize], values: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
-        let memory = Memory::bytes(shape, values, labels.len())?;
-        Self::new(memory, Targets::Classes(labels))
-    }
-
-    /// Samples of floats in memory: as [`Samples::from_bytes`].
-    ///
-    /// # Errors
-    /// Those of [`Samples::from_bytes`], and a value that is NaN or infinite.
-    pub fn from_floats(shape: &[usize], values: Vec<f32>, labels: Vec<u32>) -> Result<Self> {
-        let memory = Memory::floats(shape, values, labels.len())?;
-        Self::new(memory, Targets::Classes(labels))
     }
 
     /// The inputs.
@@ -275,4 +255,80 @@ impl PartialEq for Samples {
             matches!(both, (Ok(a), Ok(b)) if a == b)
         })
     }
+}
+
+/// An [`Error::Argument`] about samples.
+pub(super) fn refuse(
+    what: impl Into<String>,
+    found: impl Into<String>,
+    expected: impl Into<String>,
+    help: &str,
+) -> Error {
+    Error::Argument {
+        what: what.into(),
+        found: found.into(),
+        expected: expected.into(),
+        help: help.into(),
+    }
+}
+
+pub(super) fn check_shape(shape: &[usize], count: usize) -> Result<()> {
+    if !matches!(shape.len(), 1 | 3) || shape.contains(&0) {
+        return Err(refuse(
+            "samples.shape",
+            format!("{shape:?}"),
+            "[features] or [channels, height, width], each at least 1",
+            "a grey picture has one channel: [1, height, width]",
+        ));
+    }
+    if count == 0 {
+        return Err(refuse(
+            "samples.labels",
+            "none",
+            "one for each sample, and at least one sample",
+            "check how the samples were read",
+        ));
+    }
+    if u32::try_from(count).is_err() {
+        return Err(refuse(
+            "samples.labels",
+            format!("{count} samples"),
+            "at most 2^32 - 1",
+            "train on a part of them",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses inputs and targets that make no samples.
+fn check(inputs: &dyn Inputs, targets: &Targets) -> Result<()> {
+    check_shape(inputs.shape(), targets.len())?;
+    if inputs.len() != targets.len() {
+        return Err(refuse(
+            "samples.labels",
+            format!("{} for {} inputs", targets.len(), inputs.len()),
+            "one for each",
+            "give each sample its target",
+        ));
+    }
+    if let Targets::Numbers { width, values } = targets {
+        let at = values.iter().position(|value| !value.is_finite());
+        if let Some(at) = at {
+            return Err(refuse(
+                "samples.targets",
+                format!("{} for sample {}", values[at], at / width),
+                "finite numbers",
+                "fill or drop what is missing before training",
+            ));
+        }
+        if !values.len().is_multiple_of(*width) {
+            return Err(refuse(
+                "samples.targets",
+                format!("{} numbers", values.len()),
+                format!("{width} for each sample"),
+                "give each sample all its targets",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::element::Element;
 use super::matrix::{Border, Geometry, Matrix, Parameter, Value};
 use super::plan::{
-    Bound, BufferSpec, Dispatch, Element, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
+    Bound, BufferSpec, Dispatch, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
 };
 use super::source::Shader;
 use crate::error::{Error, Result};

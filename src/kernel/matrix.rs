@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Bound, Element};
+use super::element::Element;
+use super::plan::Bound;
 use crate::shape::Shape;
 
 /// Length in floats of a row of `columns` in storage: a multiple of 64 (256 bytes, which copies to

@@ -7,6 +7,7 @@
 
 mod bind;
 pub mod builder;
+mod element;
 pub mod matrix;
 mod pipeline;
 pub mod plan;
@@ -18,6 +19,7 @@ mod slots;
 pub mod source;
 
 pub use builder::{Builder, Call, Mode};
+pub use element::Element;
 pub use matrix::{Geometry, Matrix, Parameter, Value};
-pub use plan::{Element, Plan, Word};
+pub use plan::{Plan, Word};
 pub use source::Shader;

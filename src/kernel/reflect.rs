@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Element;
+use super::element::Element;
 
 /// How a binding is used.
 #[derive(Debug, Clone, PartialEq, Eq)]

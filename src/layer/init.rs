@@ -6,8 +6,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, ParameterSpec};
-use crate::rng::{Key, Stream};
+use super::Invalid;
 
 /// How a parameter starts.
 ///
@@ -87,37 +86,6 @@ impl Init {
                 "is {value}, but a parameter starts at a finite number"
             )),
             _ => Ok(()),
-        }
-    }
-
-    /// The first values of a parameter, in logical order: a function of the run's seed and the
-    /// parameter's position in the model alone, the same bits on every machine.
-    #[must_use]
-    pub fn values(spec: &ParameterSpec, seed: u64, position: usize) -> Vec<f32> {
-        let n: usize = spec.shape.iter().product();
-        let key = Key::new(seed, Stream::Init, position as u64);
-        let fan_in = spec.fan_in.max(1) as f64;
-        let both = fan_in + spec.fan_out as f64;
-        let uniform = |bound: f64| -> Vec<f32> {
-            let value = |i: usize| {
-                let word = key.words(i as u32, 0)[0];
-                ((f64::from(word) + 0.5) / 2_147_483_648.0 - 1.0) * bound
-            };
-            (0..n).map(|i| value(i) as f32).collect()
-        };
-        let normal = |std: f64| -> Vec<f32> {
-            (0..n)
-                .map(|i| (key.normals(i as u32, 0)[0] * std) as f32)
-                .collect()
-        };
-        match spec.init {
-            Self::Torch => uniform(libm::sqrt(1.0 / fan_in)),
-            Self::KaimingUniform => uniform(libm::sqrt(6.0 / fan_in)),
-            Self::KaimingNormal => normal(libm::sqrt(2.0 / fan_in)),
-            Self::XavierUniform => uniform(libm::sqrt(6.0 / both)),
-            Self::XavierNormal => normal(libm::sqrt(2.0 / both)),
-            Self::Normal(std) => normal(std),
-            Self::Constant(value) => vec![value as f32; n],
         }
     }
 }

@@ -2,6 +2,7 @@
 //! does together with its neighbours.
 
 use super::{Init, Storage};
+use crate::rng::{Key, Stream};
 
 /// Why a layer cannot take an input: what does not fit, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,39 @@ pub struct ParameterSpec {
     /// stretch under two names, and their gradients are added. It starts, and has multipliers, as
     /// that one; files hold it once.
     pub tied: Option<String>,
+}
+
+impl ParameterSpec {
+    /// The first values of a parameter, in logical order: a function of the run's seed and the
+    /// parameter's position in the model alone, the same bits on every machine.
+    #[must_use]
+    pub fn initial_values(&self, seed: u64, position: usize) -> Vec<f32> {
+        let n: usize = self.shape.iter().product();
+        let key = Key::new(seed, Stream::Init, position as u64);
+        let fan_in = self.fan_in.max(1) as f64;
+        let both = fan_in + self.fan_out as f64;
+        let uniform = |bound: f64| -> Vec<f32> {
+            let value = |i: usize| {
+                let word = key.words(i as u32, 0)[0];
+                ((f64::from(word) + 0.5) / 2_147_483_648.0 - 1.0) * bound
+            };
+            (0..n).map(|i| value(i) as f32).collect()
+        };
+        let normal = |std: f64| -> Vec<f32> {
+            (0..n)
+                .map(|i| (key.normals(i as u32, 0)[0] * std) as f32)
+                .collect()
+        };
+        match self.init {
+            Init::Torch => uniform(libm::sqrt(1.0 / fan_in)),
+            Init::KaimingUniform => uniform(libm::sqrt(6.0 / fan_in)),
+            Init::KaimingNormal => normal(libm::sqrt(2.0 / fan_in)),
+            Init::XavierUniform => uniform(libm::sqrt(6.0 / both)),
+            Init::XavierNormal => normal(libm::sqrt(2.0 / both)),
+            Init::Normal(std) => normal(std),
+            Init::Constant(value) => vec![value as f32; n],
+        }
+    }
 }
 
 /// What becomes of a layer's state.

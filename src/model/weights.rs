@@ -9,7 +9,6 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
 use crate::error::{Error, Result};
-use crate::layer::Init;
 
 /// A tensor in logical order.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,7 +206,7 @@ impl Network {
         let tensors = own.map(|(position, p)| {
             let tensor = Tensor {
                 shape: p.spec.shape.clone(),
-                values: Init::values(&p.spec, seed, position),
+                values: p.spec.initial_values(seed, position),
             };
             (p.name.clone(), tensor)
         });

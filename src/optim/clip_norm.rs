@@ -56,10 +56,12 @@ pub fn clip_norm(
     };
     let sums = gradient_norm::parts(site.floats);
     let factor = call("clip norm: factor", [1, 1, 1])
+        .in_place("results")
         .work(format!("{sums}"), 8 * (sums + 1))
         .flops(sums);
     b.dispatch(&shader, "factor", factor);
     let scale = call("clip norm: scale", grid(quads, 64)?)
+        .in_place("g")
         .place("g", site.gradients)
         .work(format!("{}", site.floats), 2 * 4 * site.floats)
         .flops(site.floats);

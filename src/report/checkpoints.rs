@@ -1,31 +1,15 @@
 //! The checkpoints in a run's folder: `checkpoints/step-1200.safetensors` and so on.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::folder::{AVERAGE, BEST, CHECKPOINTS, CSV, METRICS, MODEL, PAGE, RunFolder, SUMMARY};
-use super::folder::{TENSORBOARD, number_of, snapshots};
+use super::folder::{TENSORBOARD, checkpoints as list, snapshots};
 use crate::error::{Error, Result};
 use crate::train::Checkpoint;
 
 /// The files beside checkpoints that grow while a run goes on.
 const GROWING: [&str; 2] = [METRICS, TENSORBOARD];
-
-/// The checkpoints in the folder of a run, by rising number of steps; none where there are none.
-#[must_use]
-pub fn list(run: &Path) -> Vec<(u64, PathBuf)> {
-    let entries = fs::read_dir(run.join(CHECKPOINTS)).into_iter().flatten();
-    let mut found: Vec<(u64, PathBuf)> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let whole = path.extension()? == "safetensors";
-            let number = number_of(path.file_stem()?, "step").filter(|_| whole)?;
-            Some((number, path))
-        })
-        .collect();
-    found.sort();
-    found
-}
 
 /// What a run's folder has to go on from.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::checkpoints;
 use crate::disk::{Disk, Lock, TEMPORARY};
 use crate::error::{Error, Result};
 use crate::model::Weights;
@@ -279,7 +278,7 @@ impl RunFolder {
         self.sweep()?;
         let single = single.into_iter().map(|name| self.file(name));
         let beside = self.file(SNAPSHOTS).join(MEAN_IMAGE);
-        let checkpoints = checkpoints::list(&self.path);
+        let checkpoints = checkpoints(&self.path);
         let checkpoints = checkpoints.into_iter().map(|(_, path)| path);
         let several = snapshots(&self.path).into_iter().chain(checkpoints);
         for path in single.chain(several).chain([beside]) {
@@ -367,6 +366,22 @@ pub fn model_file(path: &Path) -> Result<PathBuf> {
         format!("holds no {MODEL}"),
         "name the folder of a run that has ended, or the file itself",
     ))
+}
+
+/// The checkpoints in the folder of a run, by rising number of steps; none where there are none.
+#[must_use]
+pub fn checkpoints(run: &Path) -> Vec<(u64, PathBuf)> {
+    let entries = fs::read_dir(run.join(CHECKPOINTS)).into_iter().flatten();
+    let mut found: Vec<(u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let whole = path.extension()? == "safetensors";
+            let number = number_of(path.file_stem()?, "step").filter(|_| whole)?;
+            Some((number, path))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// The number of a folder called `NAME-0001`.

@@ -189,7 +189,6 @@ impl Metrics {
                 let at = match evaluation.split {
                     Split::Validation => 0,
                     Split::Test => 2,
-                    Split::Train => continue,
                 };
                 after[at] = cell(evaluation.loss);
                 after[at + 1] = cell(evaluation.accuracy);

@@ -91,7 +91,6 @@ fn of_step(record: &StepRecord) -> Record {
 
 fn of_evaluation(evaluation: &Evaluation) -> Record {
     let split = match evaluation.split {
-        Split::Train => "training_set",
         Split::Validation => "validation",
         Split::Test => "test",
     };

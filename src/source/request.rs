@@ -70,7 +70,7 @@ fn test_share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 
 /// The path of a file.
 fn file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
-    from.deserialize_any(Place {
+    from.deserialize_any(PathReader {
         what: "file",
         example: "",
     })
@@ -82,7 +82,7 @@ fn file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error>
 /// # Errors
 /// An empty string, and what is no string.
 pub fn folder<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
-    from.deserialize_any(Place {
+    from.deserialize_any(PathReader {
         what: "folder",
         example: " (\".\" is this one)",
     })
@@ -100,12 +100,12 @@ pub fn path<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Er
     }
 }
 
-struct Place {
+struct PathReader {
     what: &'static str,
     example: &'static str,
 }
 
-impl Visitor<'_> for Place {
+impl Visitor<'_> for PathReader {
     type Value = PathBuf;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,18 +132,18 @@ struct Side(#[serde(deserialize_with = "whole::<_, _, 1, LONGEST_SIDE>")] usize)
 
 /// `32` or `[28, 32]`: height and width.
 fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[usize; 2]>, D::Error> {
-    from.deserialize_any(Size).map(Some)
+    from.deserialize_any(SizeReader).map(Some)
 }
 
-struct Size;
+struct SizeReader;
 
-impl Size {
+impl SizeReader {
     fn square<'de, D: Deserializer<'de>>(side: D) -> Result<[usize; 2], D::Error> {
         Side::deserialize(side).map(|Side(side)| [side; 2])
     }
 }
 
-impl<'de> Visitor<'de> for Size {
+impl<'de> Visitor<'de> for SizeReader {
     type Value = [usize; 2];
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

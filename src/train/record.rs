@@ -38,8 +38,6 @@ fn not_known() -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// The training samples.
-    Train,
     /// The part held out of the training set (`data.validation`).
     Validation,
     /// The test set.

@@ -2,6 +2,7 @@
 //! crates, tables, sizes, names. A rule that is broken fails with file and line.
 #![allow(missing_docs)]
 
+mod circles;
 mod imports;
 mod page;
 mod sizes;

@@ -22,6 +22,14 @@ pub(crate) struct Function {
     pub(crate) lines: usize,
 }
 
+/// A name that a module hands on from another one (`pub use`, or a `use` that its children see).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reexport {
+    pub(crate) name: String,
+    /// From the crate's root, which is not named.
+    pub(crate) path: Vec<String>,
+}
+
 /// What a file holds outside its unit tests, and all its functions.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
@@ -32,6 +40,7 @@ pub(crate) struct Source {
     pub(crate) functions: Vec<Function>,
     /// Lines of `#[ignore]` attributes.
     pub(crate) ignored: Vec<usize>,
+    pub(crate) reexports: Vec<Reexport>,
     module: Vec<String>,
 }
 
@@ -52,6 +61,11 @@ impl Source {
     pub(crate) fn room(&self) -> &str {
         let rest = self.file.strip_prefix("src/").unwrap_or(&self.file);
         rest.split(['/', '.']).next().unwrap_or(rest)
+    }
+
+    /// The module that the file is, from the crate's root on.
+    pub(crate) fn module(&self) -> &[String] {
+        &self.module
     }
 
     /// The modules of this crate that the file names, from the crate's root on.
@@ -87,6 +101,36 @@ impl Source {
                 self.add(prefix, line);
             }
         }
+    }
+
+    /// Notes the names of a `use` tree, with the paths that they stand for.
+    fn hand_on(&mut self, tree: &syn::UseTree, mut prefix: Vec<String>) {
+        let (ident, name) = match tree {
+            syn::UseTree::Path(path) => {
+                prefix.push(path.ident.to_string());
+                return self.hand_on(&path.tree, prefix);
+            }
+            syn::UseTree::Group(group) => {
+                let trees = group.items.iter();
+                return trees.for_each(|tree| self.hand_on(tree, prefix.clone()));
+            }
+            syn::UseTree::Glob(_) => return,
+            syn::UseTree::Name(name) => (&name.ident, &name.ident),
+            syn::UseTree::Rename(rename) => (&rename.ident, &rename.rename),
+        };
+        if ident != "self" {
+            prefix.push(ident.to_string());
+        }
+        let Some(path) = resolve(&self.module, prefix) else {
+            return;
+        };
+        let path = match path[0].as_str() {
+            "crate" => path[1..].to_vec(),
+            // A child of this module.
+            _ => [self.module.clone(), path].concat(),
+        };
+        let name = name.to_string();
+        self.reexports.push(Reexport { name, path });
     }
 
     fn add_leaf(&mut self, mut path: Vec<String>, ident: &proc_macro2::Ident) {
@@ -210,6 +254,7 @@ impl<'ast> Visit<'ast> for Source {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         if !is_test(&item.attrs) {
             self.add_tree(&item.tree, Vec::new());
+            self.hand_on(&item.tree, Vec::new());
         }
     }
 

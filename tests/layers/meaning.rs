@@ -6,7 +6,7 @@ use std::path::Path;
 use wavetrain::args::Args;
 use wavetrain::config::Config;
 use wavetrain::data::{Dataset, Samples};
-use wavetrain::layer::{Init, LAYERS, Layer};
+use wavetrain::layer::{LAYERS, Layer};
 use wavetrain::loss::LOSSES;
 use wavetrain::model::{Tensor, Weights};
 use wavetrain::shape::Shape;
@@ -178,7 +178,7 @@ fn initial(arguments: &str, inputs: usize, which: usize, seeds: u64) -> Vec<f32>
     let fit = layer.fit(&Shape::Features(inputs)).unwrap();
     let spec = &fit.parameters[which];
     (0..seeds)
-        .flat_map(|seed| Init::values(spec, seed, which))
+        .flat_map(|seed| spec.initial_values(seed, which))
         .collect()
 }
 

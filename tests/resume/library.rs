@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use wavetrain::Config;
 use wavetrain::gpu::{ClassName, Gpu};
-use wavetrain::report::checkpoints::{list, newest};
+use wavetrain::report::checkpoints::newest;
 use wavetrain::report::folder::RunFolder;
+use wavetrain::report::folder::checkpoints as list;
 use wavetrain::report::record::Recorder;
 use wavetrain::train::{Checkpoint, Ended, Event, Flow, Observer, Trainer};
 

@@ -8,7 +8,7 @@ use crate::config::changes::{self, Difference, Meaning};
 use crate::config::{Config, Length};
 use crate::error::{Error, Result};
 use crate::report::checkpoints::{self, Newest};
-use crate::report::folder::{RUN, RunFolder, TENSORBOARD};
+use crate::report::folder::{self, RUN, RunFolder, TENSORBOARD};
 use crate::report::summary::StoredSummary;
 use crate::schedule::{Policy, halved};
 use crate::train::event::{Change, RunInfo};
@@ -245,7 +245,7 @@ impl GoingOn {
 /// Says how an interrupted run goes on.
 pub(super) fn after_interruption(folder: &RunFolder) {
     let path = folder.path().display();
-    let line = match checkpoints::list(folder.path()).last() {
+    let line = match folder::checkpoints(folder.path()).last() {
         Some((step, _)) => {
             format!("step {step} is kept; to go on: wavetrain train --resume {path}")
         }
@@ -257,7 +257,7 @@ pub(super) fn after_interruption(folder: &RunFolder) {
 /// Says where a run that diverged was still good, and how it goes on from there.
 pub(super) fn after_divergence(folder: &RunFolder, schedule: &dyn Policy) {
     let path = folder.path().display();
-    let newest = checkpoints::list(folder.path());
+    let newest = folder::checkpoints(folder.path());
     let Some((step, file)) = newest.last() else {
         output::note(&["there is no checkpoint from before".into()]);
         return;

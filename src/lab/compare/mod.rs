@@ -6,6 +6,7 @@
 //! is used once in each run, at its end.
 
 mod job;
+mod record;
 mod settings;
 pub mod statistics;
 mod store;
@@ -19,7 +20,7 @@ use crate::data::Dataset;
 use crate::disk::Lock;
 use crate::error::{Error, Result};
 
-pub use job::{Point, Record};
+pub use record::{Point, Record};
 pub use settings::{Settings, VALIDATION, budget, half_cycle};
 pub use statistics::{Difference, Interval, Outcome, Statement};
 pub use store::Store;

@@ -27,7 +27,6 @@ pub(super) fn section(run: &Run) -> String {
     };
     let part = match first.split {
         Split::Validation => "the validation samples",
-        Split::Train => "the training samples",
         Split::Test => "the test set",
     };
     let mut html = format!(

@@ -166,7 +166,6 @@ pub(super) fn values(run: &Run) -> String {
         table(&mut html, "Last evaluations", &columns);
         for e in &evaluations[evaluations.len().saturating_sub(LAST)..] {
             let split = match e.split {
-                Split::Train => "training",
                 Split::Validation => "validation",
                 Split::Test => "test",
             };

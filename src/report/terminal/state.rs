@@ -40,7 +40,6 @@ enum Direction {
 /// The name of a split for people.
 pub(super) fn split(split: Split) -> &'static str {
     match split {
-        Split::Train => "training",
         Split::Validation => "validation",
         Split::Test => "test",
     }
