@@ -1,6 +1,6 @@
 //! The error type of the whole crate (floor 0).
 //!
-//! Every message is written for the person who can mend it: what failed, what was found, what was
+//! Every message is written for the person who can fix it: what failed, what was found, what was
 //! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong, by what has to be mended.
+/// Everything that can go wrong, by what has to be fixed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

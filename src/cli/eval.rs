@@ -16,7 +16,7 @@ use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
 use crate::train::{self, Evaluator, Measured, Split, config_of, evaluation_batch};
 
-/// Measures loss and accuracy of a trained network on the test set, and on what was held out; where
+/// Measures loss and accuracy of a trained network on the test set, and on the validation set; where
 /// a run has them, also of the average of its weights and of its snapshots together
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

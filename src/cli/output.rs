@@ -159,7 +159,7 @@ pub(super) fn findings(findings: &[Finding], strict: bool) -> Result<()> {
                 _ => format!("{count} warnings about the schedule (above)"),
             },
             expected: "none".into(),
-            help: "mend them, or leave --strict out".into(),
+            help: "fix them, or leave --strict out".into(),
         }),
         _ => Ok(()),
     }

@@ -208,7 +208,7 @@ impl Config {
         ];
         for (_, reader) in readers.iter().filter(|(reads, _)| *reads) {
             notes.push(format!(
-                "{reader} reads the loss of the held-out part at each evaluation: data.validation \
+                "{reader} reads the loss of the validation set at each evaluation: data.validation \
                  is {}",
                 self.data.validation
             ));

@@ -134,7 +134,7 @@ pub struct Train {
     pub accumulate: usize,
     /// Distance between evaluations; at least 1.
     pub eval_every: Length,
-    /// Evaluations without a better loss of the held-out part after which the run ends, those in
+    /// Evaluations without a better loss of the validation set after which the run ends, those in
     /// the rising half of a cycle not counted; 0: it goes to its end.
     #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]
     pub early_stop: u64,

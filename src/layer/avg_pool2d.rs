@@ -17,7 +17,7 @@ use crate::shape::Shape;
 ///
 /// Shapes: x `[C, H, W]`, y `[C, H', W']` with H' = (H + 2 padding - kernel_size) / stride + 1,
 /// rounded down, or up with `ceil_mode` (then a last window that would start beyond the picture and
-/// its padding is left out). A relu behind the layer is applied in passing, and so is the gradient
+/// its padding is left out). A relu behind the layer is fused, and so is the gradient
 /// of a relu in front. The shader is `shaders/layer/avg_pool2d.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

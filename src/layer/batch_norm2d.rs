@@ -27,7 +27,7 @@ use crate::shape::Shape;
 ///
 /// Variances of blocks are joined as in Chan, Golub and LeVeque, "Algorithms for computing the sample
 /// variance" (1983): no sum of squares is subtracted from another, so a mean far from 0 costs nothing.
-/// A relu behind the layer, and the gradient of one in front of it, are applied in passing. The
+/// A relu behind the layer, and the gradient of one in front of it, are fused. The
 /// shader is `shaders/layer/batch_norm2d.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -19,7 +19,7 @@ use crate::shape::Shape;
 ///
 /// Shapes: x `[in_channels, H, W]`, w `[out_channels, in_channels, kh, kw]`, b `[out_channels]`,
 /// y `[out_channels, H', W']` with H' = (H + 2 padding - kh) / stride + 1, rounded down. The bias and
-/// a relu behind the layer are applied in passing, and so is the gradient of a relu in front. The
+/// a relu behind the layer are fused, and so is the gradient of a relu in front. The
 /// kernels are those of `product::conv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ use crate::shape::Shape;
 /// The mean of each channel over the whole picture, as torch.nn.AdaptiveAvgPool2d(1) and
 /// torch.nn.Flatten.
 ///
-/// Shapes: x `[C, H, W]`, y `[C]`. The gradient of a relu in front is applied in passing. The shader is
+/// Shapes: x `[C, H, W]`, y `[C]`. The gradient of a relu in front is fused. The shader is
 /// `shaders/layer/global_avg_pool.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -19,8 +19,8 @@ use crate::shape::Shape;
 /// y `[out_features]`; of a sequence `[steps, in_features]` each step is such a row.
 /// Gradients: dx = dy W, dW = dy^T x, db = the sum of dy over the rows.
 /// The three products are the forms nt, nn and tn of `matmul`; the bias and a relu behind the
-/// layer are applied to y in passing, db comes with dW, and the gradient of a relu in front of the
-/// layer is applied to dx in passing.
+/// layer are fused into y, db comes with dW, and the gradient of a relu in front of the
+/// layer is fused into dx.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {

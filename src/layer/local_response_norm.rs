@@ -24,7 +24,7 @@ use crate::shape::Shape;
 /// mean is the sum divided by size^2; s starts from 1.
 ///
 /// dx = dy s^-beta - 2 alpha beta / n x (sum of dy y / s over the windows that hold the element), with
-/// n = size or size^2. The shape is kept. The gradient of a relu in front is applied in passing.
+/// n = size or size^2. The shape is kept. The gradient of a relu in front is fused.
 ///
 /// With beta = 3/4 the power is made of two square roots and is exact to a few units in the last
 /// place; else of exp and log, whose error is that of the driver's log near 1: relative to y about

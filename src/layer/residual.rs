@@ -24,7 +24,7 @@ pub struct Layers(pub Vec<Box<dyn Layer>>);
 ///
 /// Both branches must give the same shape. Parameters are named as in a PyTorch module with the
 /// children `body` and `shortcut`, both torch.nn.Sequential: `3.body.0.weight`. A relu behind the
-/// layer is applied to the sum in passing. The shader is `shaders/layer/residual.wgsl`.
+/// layer is fused into the sum. The shader is `shaders/layer/residual.wgsl`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {

@@ -27,7 +27,7 @@ pub struct Comparison {
     pub adapter: String,
     /// What all runs have in common.
     pub settings: Settings,
-    /// The accuracy on the held-out part whose first step is reported.
+    /// The accuracy on the validation set whose first step is reported.
     pub target: f64,
     /// The range test that gave the bounds, where there was one.
     pub range: Option<RangeTest>,
@@ -68,13 +68,13 @@ impl Comparison {
         }
     }
 
-    /// The accuracy on the held-out part over the steps: means over the seeds, and with `bands` the
+    /// The accuracy on the validation set over the steps: means over the seeds, and with `bands` the
     /// range from the lowest to the highest seed.
     #[must_use]
     pub fn curves(&self, bands: bool) -> Chart {
         let mut chart = Chart {
             whole_x: true,
-            ..Chart::new("Accuracy on the held-out part", "step")
+            ..Chart::new("Accuracy on the validation set", "step")
         };
         for variant in 0..self.takes.len() {
             let records = self.records.iter().filter(|r| r.variant == variant);
@@ -211,7 +211,7 @@ impl Comparison {
              Student's t over the seeds; differences are paired by seed, their intervals, which all hold together with a chance of 97 %, are corrected for \
              {} comparisons (Bonferroni). Steps are counted in evaluations of {} steps.</p>\n</section>\n\
              <section id=\"curves\" aria-labelledby=\"curves-title\">\n<h2 id=\"curves-title\">Curves</h2>\n\
-             <figure>\n<figcaption><h3>Accuracy on the held-out part</h3><p>Lines: means over the \
+             <figure>\n<figcaption><h3>Accuracy on the validation set</h3><p>Lines: means over the \
              seeds; areas: from the lowest to the highest seed.</p></figcaption>\n<div \
              class=\"panel\">{}</div>\n</figure>\n<figure>\n<figcaption><h3>Learning \
              rates</h3></figcaption>\n<div class=\"panel\">{}</div>\n</figure>\n</section>\n{}{}",

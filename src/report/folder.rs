@@ -27,7 +27,7 @@ pub const RANGE: &str = "range.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained weights.
 pub const MODEL: &str = "model.safetensors";
-/// The weights at the best evaluation: of the held-out part where there is one, or else of the test
+/// The weights at the best evaluation: of the validation set where there is one, or else of the test
 /// set.
 pub const BEST: &str = "best.safetensors";
 /// The mean of the weights at the low points of cycles (`cycle_end.average`).

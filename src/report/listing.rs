@@ -35,7 +35,7 @@ pub struct Listed {
     pub ended: String,
     /// Accuracy on the test set at the end.
     pub test_accuracy: Option<f64>,
-    /// Accuracy on the held-out part at the end.
+    /// Accuracy on the validation set at the end.
     pub validation_accuracy: Option<f64>,
     /// Seconds from the first step to the last.
     pub seconds: Option<f64>,

@@ -123,7 +123,7 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn momentum_range(&self) -> Option<[f64; 2]> {
         None
     }
-    /// Tells a policy with state the loss of the held-out part when `step` steps are done, so that
+    /// Tells a policy with state the loss of the validation set when `step` steps are done, so that
     /// the rates from update `step` on follow from it. Those of earlier steps stay.
     fn observe(&mut self, _step: u64, _loss: f64) {}
     /// Forgets all that was observed.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A loss is better below `best * (1 - threshold)` (`rel`) or `best - threshold` (`abs`). After a
 /// fall, `cooldown` evaluations do not count. A fall of `eps` or less is left out. The trainer tells
-/// the loss of the held-out part; the falls are kept with their steps, so that the rate of a step
+/// the loss of the validation set; the falls are kept with their steps, so that the rate of a step
 /// never changes afterwards.
 ///
 /// Source: PyTorch's `ReduceLROnPlateau` with `mode='min'`, equal to its values. Keras's lowers the

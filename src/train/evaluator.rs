@@ -170,7 +170,7 @@ impl Evaluator {
     }
 
     /// Loss and accuracy on the parts of a data set that a training under `data` evaluates:
-    /// what is held out (where there is such a part), and the test set.
+    /// the validation set (where there is one), and the test set.
     ///
     /// # Errors
     /// As [`Evaluator::run`].

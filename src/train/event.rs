@@ -62,7 +62,7 @@ pub enum Event<'a> {
     Steps(&'a [StepRecord]),
     /// An evaluation is done.
     Evaluated(&'a Evaluation),
-    /// The evaluation is the best so far (of the held-out part where there is one, or else of the
+    /// The evaluation is the best so far (of the validation set where there is one, or else of the
     /// test set), and the weights are those that it is of.
     Best(&'a Evaluation, &'a Weights),
     /// A cycle ended, and `[cycle_end]` asks for something.
@@ -92,7 +92,7 @@ pub enum Event<'a> {
     EarlyStop {
         /// Number of steps done.
         step: u64,
-        /// The best loss of the held-out part.
+        /// The best loss of the validation set.
         best: f64,
     },
     /// The loss is no longer finite.

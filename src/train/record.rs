@@ -181,7 +181,7 @@ pub struct Evaluation {
     pub accuracy: f64,
 }
 
-/// Accuracies at the low point of a cycle, 0 to 1: of the held-out part where there is one, or else
+/// Accuracies at the low point of a cycle, 0 to 1: of the validation set where there is one, or else
 /// of the test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LowPoint {

@@ -20,7 +20,7 @@ pub struct RunState {
     pub attended: bool,
     /// The last evaluation of each part.
     pub evaluations: Vec<Evaluation>,
-    /// The best score so far (of classes the accuracy) on what is held out, or else on the test set.
+    /// The best score so far (of classes the accuracy) on the validation set, or else on the test set.
     pub best: Option<f64>,
     /// The weights that reached it, where somebody keeps checkpoints.
     #[serde(skip)]

@@ -20,9 +20,9 @@ pub(crate) struct Case {
     /// Shape of a sample.
     pub(crate) input: Vec<usize>,
     pub(crate) mode: Mode,
-    /// Whether a relu behind the layer is applied in passing.
+    /// Whether a relu behind the layer is fused.
     pub(crate) relu: bool,
-    /// Whether the gradient of a relu in front is applied in passing.
+    /// Whether the gradient of a relu in front is fused.
     pub(crate) gate: bool,
     /// Whether the grids are folded into two dimensions.
     pub(crate) fold: bool,
@@ -46,7 +46,7 @@ impl Case {
 }
 
 impl Case {
-    /// The case without what the layer does not do in passing.
+    /// The case without what the layer does not fuse.
     pub(crate) fn fitted(&self, layer: &dyn Layer) -> Self {
         let fusion = Alone::new(layer, &self.input).node().fit.fusion;
         Self {

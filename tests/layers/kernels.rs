@@ -14,7 +14,7 @@ use super::verdict::{check, check_given};
 pub(crate) const SIZES: [usize; 5] = [1, 3, 17, 33, 100];
 
 /// All cases of a layer: lists of features, pictures and sequences, as the layer takes them; whole and partial
-/// batches; what is done in passing; folded grids; evaluation.
+/// batches; what is fused; folded grids; evaluation.
 fn cases(proof: &Proof) -> Vec<Case> {
     let mut cases = Vec::new();
     let lists = SIZES.map(|width| vec![width]);
@@ -83,7 +83,7 @@ fn hard_numbers(stage: &mut Stage, proof: &Proof) -> Result<(), String> {
         .map_err(|problem| format!("{}: {problem}", proof.title()))
 }
 
-/// Linear layers of every pair of widths, with everything that is done in passing, and sums split
+/// Linear layers of every pair of widths, with everything that is fused, and sums split
 /// into two dispatches.
 pub(crate) fn prove_linear(stage: &mut Stage) -> Result<(), String> {
     for (i, inputs) in SIZES.into_iter().enumerate() {

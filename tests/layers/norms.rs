@@ -47,9 +47,9 @@ struct Case {
     /// Channels, height, width.
     input: [usize; 3],
     mode: Mode,
-    /// Whether a relu behind the layer is applied in passing.
+    /// Whether a relu behind the layer is fused.
     relu: bool,
-    /// Whether the gradient of a relu in front is applied in passing.
+    /// Whether the gradient of a relu in front is fused.
     gate: bool,
     /// Whether the grids are folded into two dimensions.
     fold: bool,

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One evaluation of what is held out.
+/// One evaluation of the validation set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Steps done.
     pub step: u64,
-    /// Accuracy on the held-out part, 0 to 1.
+    /// Accuracy on the validation set, 0 to 1.
     pub accuracy: f64,
 }
 
@@ -18,7 +18,7 @@ pub struct Record {
     pub variant: usize,
     /// The seed, counted from 0.
     pub seed_number: u64,
-    /// Accuracy on the held-out part along the way; ends where the run diverged.
+    /// Accuracy on the validation set along the way; ends where the run diverged.
     pub curve: Vec<Point>,
     /// Accuracy on the test set at the end; chance (1 / classes) for a run that diverged.
     pub test: f64,
@@ -27,14 +27,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// The best accuracy on the held-out part.
+    /// The best accuracy on the validation set.
     #[must_use]
     pub fn best(&self) -> f64 {
         let accuracies = self.curve.iter().map(|point| point.accuracy);
         accuracies.fold(0.0, f64::max)
     }
 
-    /// The accuracy on the held-out part at the end; 0 of a run that diverged.
+    /// The accuracy on the validation set at the end; 0 of a run that diverged.
     #[must_use]
     pub fn last(&self) -> f64 {
         match self.diverged {
@@ -43,7 +43,7 @@ impl Record {
         }
     }
 
-    /// Steps until the held-out part was first classified that well.
+    /// Steps until the validation set was first classified that well.
     #[must_use]
     pub fn steps_to(&self, target: f64) -> Option<u64> {
         let mut points = self.curve.iter();

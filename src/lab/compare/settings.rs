@@ -17,7 +17,7 @@ pub struct Settings {
     pub seeds: u64,
     /// Steps of each run; at least 1.
     pub steps: u64,
-    /// Steps between two evaluations of what is held out; at least 1.
+    /// Steps between two evaluations of the validation set; at least 1.
     pub every: u64,
     /// The accuracy that is to be reached; `None`: what the first variant ends with on average.
     pub target: Option<f64>,

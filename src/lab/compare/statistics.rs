@@ -56,7 +56,7 @@ pub struct Outcome {
     pub name: String,
     /// Accuracy on the test set at the end, at the level 95 %.
     pub test: Interval,
-    /// Best accuracy on the held-out part.
+    /// Best accuracy on the validation set.
     pub best: Interval,
     /// Steps to the target, over the runs that reached it; `None` where none did.
     pub steps_to_target: Option<Interval>,

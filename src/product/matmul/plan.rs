@@ -11,7 +11,7 @@ use crate::kernel::plan::{Bound, Key};
 use crate::kernel::source::Shader;
 use crate::kernel::{Builder, Call};
 
-/// A product C = A B in one of the three forms, with what is done in passing.
+/// A product C = A B in one of the three forms, with what is fused.
 #[derive(Debug, Clone)]
 pub struct Product {
     form: Form,
@@ -129,7 +129,7 @@ impl Product {
     }
 
     /// The dispatch of the terms `sum` of the sum; `bound` and `matrices` are those of A, B, C and
-    /// (bound alone) what is done in passing.
+    /// (bound alone) what is fused.
     fn call(
         &self,
         variant: &Variant,

@@ -177,7 +177,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Tells the schedule the loss of the held-out part with the weights as they are, for policies
+    /// Tells the schedule the loss of the validation set with the weights as they are, for policies
     /// that depend on it. [`Trainer::run`] does so at each evaluation; [`Trainer::advance`] does not.
     pub fn observe(&mut self, loss: f64) {
         if self.schedule.reads_evaluations() {
@@ -221,7 +221,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Draws the order of the samples from another seed than `data.seed`; what is held out stays.
+    /// Draws the order of the samples from another seed than `data.seed`; the validation set stays.
     pub fn set_order_seed(&mut self, seed: u64) {
         self.feed.order.set_seed(seed);
     }

@@ -97,7 +97,7 @@ const SAMPLES: [usize; 4] = [1, 2, 3, 17];
 const CHANNELS: [usize; 6] = [1, 3, 4, 5, 20, 33];
 const SIDES: [usize; 7] = [1, 2, 3, 4, 5, 6, 7];
 
-/// All samples with all channels, and sides that go around; with everything that is done in passing.
+/// All samples with all channels, and sides that go around; with everything that is fused.
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (i, rows) in SAMPLES.into_iter().enumerate() {
