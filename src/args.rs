@@ -1,5 +1,5 @@
 //! How an entry of a table (policy, layer, loss, optimizer) is made from its TOML arguments
-//! (floor 0).
+//!.
 //!
 //! The tables must not know where a value was written, and the configuration must not know the
 //! fields of each entry: [`Args`] stands between them. An entry calls [`Args::read`] with its own

@@ -1,4 +1,4 @@
-//! Files on the disk (floor 0): whole or not there, growing, and locked while they are in use.
+//! Files on the disk: whole or not there, growing, and locked while they are in use.
 //!
 //! Everything that a run writes goes through a [`Disk`], so that a test can let any single write,
 //! sync or rename fail.

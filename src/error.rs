@@ -1,4 +1,4 @@
-//! The error type of the whole crate (floor 0).
+//! The error type of the whole crate.
 //!
 //! Every message is written for the person who can fix it: what failed, what was found, what was
 //! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).

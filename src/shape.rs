@@ -1,4 +1,4 @@
-//! What one sample of a value is (floor 0).
+//! What one sample of a value is.
 
 use std::fmt;
 

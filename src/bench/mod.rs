@@ -1,4 +1,4 @@
-//! Figures of the adapter and of whole training steps (floor 6): `wavetrain bench`.
+//! Figures of the adapter and of whole training steps: `wavetrain bench`.
 //!
 //! Everything is interleaved: each round measures the multiply-add rate of the adapter, every
 //! product and every model once, so that a ratio holds on a machine whose speed drifts. Apart from

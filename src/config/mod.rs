@@ -1,4 +1,4 @@
-//! The configuration (floor 4): TOML as written, laid in layers, resolved into typed values, with
+//! The configuration: TOML as written, laid in layers, resolved into typed values, with
 //! diagnostics that point into the text.
 //!
 //! ```text

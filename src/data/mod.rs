@@ -1,4 +1,4 @@
-//! Data sets: bytes, labels, shapes, splits and statistics (floor 1).
+//! Data sets: bytes, labels, shapes, splits and statistics.
 //!
 //! A source loads a [`Dataset`], or a library user makes one ([`Dataset::new`]) of [`Samples`]: inputs
 //! that are read by index ([`Inputs`]), and what is to be learned about each ([`Targets`]). What an

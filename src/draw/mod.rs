@@ -1,4 +1,4 @@
-//! Drawings (floor 1): a chart as data, its lines as SVG or in a terminal, and figures in words.
+//! Drawings: a chart as data, its lines as SVG or in a terminal, and figures in words.
 //!
 //! [`chart`] is the data of a drawing; [`plot`] and [`svg`] draw it; [`smooth`] is the running mean
 //! that curves are shown with, [`words`] how people write figures.

@@ -1,4 +1,4 @@
-//! Trained networks in other programs' formats (floor 6).
+//! Trained networks in other programs' formats.
 
 mod onnx;
 

@@ -1,4 +1,4 @@
-//! Fetching (floor 2): downloading the official archives: checked against their published hashes, resumed where a
+//! Fetching: downloading the official archives: checked against their published hashes, resumed where a
 //! download ended early, and under their own name only once they are whole and right.
 
 mod archives;

@@ -1,4 +1,4 @@
-//! The adapter and its device (floor 1): choice, limits, submission, read-back, loss of the device.
+//! The adapter and its device: choice, limits, submission, read-back, loss of the device.
 //!
 //! wgpu's types live here and in `kernel` only; they are no part of the public API.
 

@@ -1,4 +1,4 @@
-//! From WGSL to commands (floor 2): composition, reflection, binding by name, the plan and its
+//! From WGSL to commands: composition, reflection, binding by name, the plan and its
 //! realisation on a device.
 //!
 //! A reader's way: [`source`] composes and validates a shader, [`reflect`] reads what it binds,

@@ -1,4 +1,4 @@
-//! Questions about rates that need whole runs (floor 6): [`find`] raises the rate and reads the
+//! Questions about rates that need whole runs: [`find`] raises the rate and reads the
 //! bounds of a cycle from what happens; [`compare`] trains policies side by side over seeds;
 //! [`lint`] looks at a schedule together with its run, and trains nothing; [`replay`] trains a run
 //! again and compares the bits.

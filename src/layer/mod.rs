@@ -1,4 +1,4 @@
-//! Layers (floor 3): one file each, with what it says when it is fitted, its dispatches and its f64
+//! Layers: one file each, with what it says when it is fitted, its dispatches and its f64
 //! reference; its shaders carry the same name.
 //!
 //! To add a layer: write `src/layer/NAME.rs` and `shaders/layer/NAME.wgsl`, and add one line to

@@ -1,4 +1,4 @@
-//! Losses (floor 3): one file each, with its dispatch and its f64 reference; the shader carries the
+//! Losses: one file each, with its dispatch and its f64 reference; the shader carries the
 //! same name.
 
 mod cross_entropy;

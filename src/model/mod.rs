@@ -1,4 +1,4 @@
-//! A list of layers becomes a network: shapes, parameters and plans (floor 5).
+//! A list of layers becomes a network: shapes, parameters and plans.
 
 mod build;
 mod description;

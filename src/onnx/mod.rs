@@ -1,4 +1,4 @@
-//! ONNX models as plain data (floor 0): messages, and a graph that grows node by node.
+//! ONNX models as plain data: messages, and a graph that grows node by node.
 //!
 //! Layers append themselves ([`crate::layer::Layer::onnx`]), [`crate::export`] adds what stands
 //! around them. Only operators of the opset below are used, in forms about which all runtimes agree:

@@ -1,4 +1,4 @@
-//! Optimizers (floor 3): one file each, with its dispatch and its f64 reference; the shader carries
+//! Optimizers: one file each, with its dispatch and its f64 reference; the shader carries
 //! the same name.
 //!
 //! What an optimizer is told of an update ([`Update`]) is the same for all: how many updates lie

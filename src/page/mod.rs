@@ -1,4 +1,4 @@
-//! Pages (floor 8): `report.html` of a run, of a range test and of a comparison, each one file
+//! Pages: `report.html` of a run, of a range test and of a comparison, each one file
 //! that opens from disk, and the schedule as a curve.
 //!
 //! [`run`] turns a run's folder, and nothing else, into its page; [`range`] and [`comparison`] do

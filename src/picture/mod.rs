@@ -1,4 +1,4 @@
-//! Pictures (floor 1): files become bytes, channel by channel, and photos of any size become what a
+//! Pictures: files become bytes, channel by channel, and photos of any size become what a
 //! network takes.
 
 mod decode;

@@ -1,4 +1,4 @@
-//! Matrix products and convolutions (floor 3), the kernels in which training spends its time: each in
+//! Matrix products and convolutions, the kernels in which training spends its time: each in
 //! classes for GPUs and for software adapters.
 //!
 //! [`matmul`] and [`conv`] choose a variant for a shape and write its WGSL; their `plan` is what a

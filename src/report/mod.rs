@@ -1,4 +1,4 @@
-//! What a run leaves for people and scripts (floor 7): observers of events.
+//! What a run leaves for people and scripts: observers of events.
 //!
 //! A run folder holds everything: [`folder`] makes and names it, [`metrics`] appends the record of
 //! every step, [`checkpoints`] keeps what it goes on from, [`record`] writes what is known at the start and at the end, [`summary`] is the end

@@ -1,4 +1,4 @@
-//! Learning-rate policies: pure functions of the step (floor 1), but for `plateau`, which is told
+//! Learning-rate policies: pure functions of the step, but for `plateau`, which is told
 //! evaluations. No wgpu, no clock, no files.
 //!
 //! A step is one optimizer update, counted from 0; update `t` runs at `at(t)`. Phases are computed

@@ -1,4 +1,4 @@
-//! Sources of data sets (floor 2): one file each, from the program's own glyphs to folders of
+//! Sources of data sets: one file each, from the program's own glyphs to folders of
 //! pictures.
 //!
 //! A source loads a [`Dataset`]; [`SOURCES`] is the table. Nothing in a file is trusted before it is

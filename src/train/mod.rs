@@ -1,4 +1,4 @@
-//! The engine (floor 5): data order, step ring, chunks, evaluation; it emits events.
+//! The engine: data order, step ring, chunks, evaluation; it emits events.
 //!
 //! A reader's way: `setup` says what follows from a configuration and a data set, [`Trainer::new`]
 //! lays it out once, [`Trainer::run`] is the loop over chunks. The parts that a trainer is put
