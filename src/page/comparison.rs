@@ -159,7 +159,7 @@ impl Comparison {
     /// Writes `comparison.json` and `report.html`; `schedules` are the variants' own, in their order.
     ///
     /// # Errors
-    /// [`Error::Io`] for a file that cannot be written.
+    /// [`crate::error::Error::Io`] for a file that cannot be written.
     pub fn write(
         &self,
         folder: &RunFolder,

@@ -154,7 +154,7 @@ pub struct About {
 /// Writes `range.json` and `report.html` of a range test by itself; tells where the page is.
 ///
 /// # Errors
-/// [`Error::Io`] for a file that cannot be written.
+/// [`crate::error::Error::Io`] for a file that cannot be written.
 pub fn write(folder: &RunFolder, test: &RangeTest, about: &About) -> Result<PathBuf> {
     folder.write_json(RANGE, test)?;
     let heading = match (test.base_lr, test.max_lr) {

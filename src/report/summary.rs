@@ -102,7 +102,7 @@ impl StoredSummary {
     /// Writes `summary.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be written.
+    /// [`crate::error::Error::Io`] if it cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
         folder.write_json(SUMMARY, self)
     }
