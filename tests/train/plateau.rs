@@ -19,7 +19,12 @@ fn setup(train: &str) -> Setup {
 fn the_rate_falls_after_evaluations_of_the_held_out_part() {
     let config = setup("steps = 30").config();
     assert_eq!(config.data.validation, 0.1);
-    assert!(config.notes().iter().any(|note| note.contains("held-out")));
+    assert!(
+        config
+            .notes()
+            .iter()
+            .any(|note| note.contains("validation set"))
+    );
     let mut trainer = setup("steps = 30\nchunk = 4").trainer(gpu(), data(100, 6));
     let mut keeper = Keeper::default();
     trainer.run(&mut [&mut keeper]).unwrap();
