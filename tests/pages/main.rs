@@ -15,6 +15,9 @@ use std::process::Command;
 
 use browser::{Look, browser_or_skip, look};
 
+/// So that the page has all charts that there are.
+const CLIPPED: [&str; 2] = ["--set", "optimizer.clip_norm=0.5"];
+
 /// Runs the program in `folder`.
 fn wavetrain(folder: &Path, arguments: &[&str]) {
     let out = Command::new(env!("CARGO_BIN_EXE_wavetrain"))
@@ -30,7 +33,15 @@ fn wavetrain(folder: &Path, arguments: &[&str]) {
 fn pages(folder: &Path) -> [(PathBuf, usize, usize); 3] {
     wavetrain(
         folder,
-        &["train", "--out", "train", "--set", "train.epochs=2"],
+        &[
+            "train",
+            "--out",
+            "train",
+            "--set",
+            "train.epochs=2",
+            CLIPPED[0],
+            CLIPPED[1],
+        ],
     );
     wavetrain(folder, &["find", "--seeds", "2", "--out", "find"]);
     let compare = [
@@ -42,7 +53,7 @@ fn pages(folder: &Path) -> [(PathBuf, usize, usize); 3] {
     ];
     let more = ["--budget", "60", "--out", "compare"];
     wavetrain(folder, &[&compare[..], &more[..]].concat());
-    [("train", 5, 5), ("find", 1, 0), ("compare", 1, 0)]
+    [("train", 6, 6), ("find", 1, 0), ("compare", 1, 0)]
         .map(|(name, drawings, panels)| (folder.join(name).join("report.html"), drawings, panels))
 }
 
@@ -93,7 +104,15 @@ fn planted_defects_are_seen() {
     let folder = tempfile::tempdir().unwrap();
     wavetrain(
         folder.path(),
-        &["train", "--out", "train", "--set", "train.steps=60"],
+        &[
+            "train",
+            "--out",
+            "train",
+            "--set",
+            "train.steps=60",
+            CLIPPED[0],
+            CLIPPED[1],
+        ],
     );
     let page = folder.path().join("train/report.html");
     let text = std::fs::read_to_string(&page).unwrap();
@@ -119,6 +138,11 @@ fn planted_defects_are_seen() {
                 "document.querySelectorAll('button').forEach((b) => b.replaceWith(b.cloneNode(true)))",
             ),
             "shows steps",
+        ),
+        (
+            "charts",
+            text.replacen("clip_factor: 150", "", 1),
+            "leaves its drawing",
         ),
         (
             "console",

@@ -2,6 +2,7 @@
 //! direction and tile, too straight for loops (an array of accumulators would live in memory).
 
 use super::{ClassName, Op, Operand, Variant, text};
+use crate::product::class::largest_divisor;
 use std::fmt::Write;
 
 /// The file around the register block of forward and input gradient.
@@ -428,12 +429,4 @@ impl<'v> Block<'v> {
         }
         out.push_str("    }\n}\n");
     }
-}
-
-/// The largest divisor of `of` that is at most `at_most`.
-fn largest_divisor(of: u32, at_most: u32) -> u32 {
-    (1..=at_most)
-        .rev()
-        .find(|d| of.is_multiple_of(*d))
-        .unwrap_or(1)
 }

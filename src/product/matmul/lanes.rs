@@ -2,6 +2,7 @@
 //! form and tile, too straight for loops (an array of accumulators would live in memory).
 
 use super::{ClassName, Form, Variant, text};
+use crate::product::class::largest_divisor;
 use std::fmt::Write;
 
 /// Terms of the sum per loop iteration.
@@ -249,12 +250,4 @@ impl<'v> Block<'v> {
         }
         out.push_str("    }\n");
     }
-}
-
-/// The largest divisor of `of` that is at most `at_most`.
-fn largest_divisor(of: u32, at_most: u32) -> u32 {
-    (1..=at_most)
-        .rev()
-        .find(|d| of.is_multiple_of(*d))
-        .unwrap_or(1)
 }
