@@ -2,7 +2,7 @@
 //! reference; its shaders carry the same name.
 //!
 //! To add a layer: write `src/layer/NAME.rs` and `shaders/layer/NAME.wgsl`, and add one line to
-//! [`LAYERS`] and one to [`crate::kernel::shaders::SHADERS`]. The proofs (`tests/layers/`), the
+//! [`LAYERS`] and one to [`crate::kernel::shaders::SHADERS`]. The proofs (`tests/proofs/`), the
 //! configuration and the help loop over the tables.
 
 mod avg_pool2d;

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod circles;
+mod golden;
 mod imports;
 mod page;
 mod sizes;

@@ -1,6 +1,6 @@
 //! Trained networks outside of their run: files that describe themselves, evaluation, prediction.
 
-#[path = "../layers/adapter.rs"]
+#[path = "../support/adapter.rs"]
 mod adapter;
 mod description;
 mod fixture;

@@ -1,9 +1,9 @@
 //! Questions about rates: range tests on curves that are known and on networks.
 
-#[path = "../layers/adapter.rs"]
+#[path = "../support/adapter.rs"]
 mod adapter;
 mod comparison;
-#[path = "../train/fixture.rs"]
+#[path = "../engine/fixture.rs"]
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 mod fixture;
 mod lint;

@@ -18,7 +18,7 @@ fn options() -> Options {
     }
 }
 
-/// A net with all that training changes: velocities, running statistics would be in `tests/train`.
+/// A net with all that training changes: velocities, running statistics would be in `tests/engine`.
 fn setup() -> Setup {
     Setup {
         schedule:

@@ -4,7 +4,7 @@
 
 mod browser;
 mod kernels;
-#[path = "../shaders/plans.rs"]
+#[path = "../proofs/shaders/plans.rs"]
 mod plans;
 mod server;
 #[path = "../support/skip.rs"]

@@ -1,7 +1,7 @@
 //! Runs that are interrupted go on to the same bits: after kills, after writes that fail, after
 //! signals; and what cannot be gone on from is refused by name.
 
-#[path = "../layers/adapter.rs"]
+#[path = "../support/adapter.rs"]
 mod adapter;
 mod faults;
 mod files;

@@ -208,7 +208,7 @@ fn row_error(loss: &dyn Loss, x: &[f64], label: usize, count: usize) -> RowError
             cross_entropy_error(x, label, s, count)
         }
         "mse" => mse_error(x, label, count),
-        name => panic!("loss {name} has no bounds in tests/layers/losses.rs"),
+        name => panic!("loss {name} has no bounds in tests/proofs/losses.rs"),
     }
 }
 

@@ -166,7 +166,7 @@ fn rounded(optimizer: &dyn Optimizer) -> Rounded {
         "sgd" => sgd(&arguments),
         "adam" => adam(&arguments, false),
         "adamw" => adam(&arguments, true),
-        name => panic!("optimizer {name} has no bounds in tests/layers/optimizers.rs"),
+        name => panic!("optimizer {name} has no bounds in tests/proofs/optimizers.rs"),
     }
 }
 

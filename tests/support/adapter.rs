@@ -1,7 +1,7 @@
 //! The adapter that the proofs run on: one device for each kernel class, opened once.
 
-#[path = "../support/skip.rs"]
-mod skip;
+#[path = "skip.rs"]
+pub(crate) mod skip;
 
 use std::sync::{Arc, OnceLock};
 

@@ -77,7 +77,7 @@ const CASES: &[(usize, f32, f64, bool)] = &[
 /// Beyond the first part: a gradient that is large in all cases that have it.
 const ONE: usize = 4099;
 
-/// Roundings of a norm: squares, their sums, as tests/layers/gradient_norm.rs counts them, those of
+/// Roundings of a norm: squares, their sums, as tests/proofs/gradient_norm.rs counts them, those of
 /// the parts; half as many through the root, which has 9 of its own. What is not scaled yet goes
 /// through another root.
 fn norm_roundings(blocks: usize) -> f64 {

@@ -1,14 +1,11 @@
 //! The golden files themselves: whole, small, and honest about where they come from.
 
+use super::root;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use wavetrain::args::Args;
 use wavetrain::optim::OPTIMIZERS;
 use wavetrain::schedule::{POLICIES, Policy};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// All golden files with their contents.
 fn files() -> Vec<(PathBuf, Value)> {

@@ -6,13 +6,13 @@
 
 mod case;
 mod gpu;
-#[path = "../support/skip.rs"]
-mod skip;
 
 use case::Case;
 use gpu::Gpu;
 use wavetrain::gpu::ClassName;
 use wavetrain::product::matmul::{Form, Operand, Variant, choose, flags};
+
+use super::adapter::skip::skipped;
 
 /// The combinations of flags that a form knows.
 fn combinations(form: Form) -> &'static [u32] {
@@ -28,7 +28,7 @@ fn combinations(form: Form) -> &'static [u32] {
 fn every_variant_is_right_at_odd_sizes_with_every_flag() {
     let mut gpu = Gpu::new();
     if !gpu.subgroups {
-        skip::skipped(
+        skipped(
             "matrix products of class `lanes` and their planted defects",
             "the adapter has no subgroup operations of one size",
         );

@@ -10,6 +10,7 @@
 //! They run on the adapter that is installed; a software one is enough.
 
 mod accumulate;
+#[path = "../support/adapter.rs"]
 mod adapter;
 mod alone;
 mod augment;
@@ -30,13 +31,17 @@ mod gradient_norm;
 mod kernels;
 mod layout;
 mod losses;
+mod matmul;
 mod meaning;
 mod nets;
 mod norms;
 mod optimizers;
 mod places;
 mod reference;
+#[path = "../support/rounded.rs"]
 mod rounded;
+mod shaders;
 mod stage;
 mod table;
+mod tenants;
 mod verdict;

@@ -293,7 +293,7 @@ fn every_loop_is_counted() {
         let stated = loops::stated(entry.name);
         assert_eq!(
             found, stated,
-            "loops of {}: state their iterations in tests/shaders/loops.rs",
+            "loops of {}: state their iterations in tests/proofs/shaders/loops.rs",
             entry.name
         );
     }

@@ -2,7 +2,7 @@
 //! and whole runs against the references in f64.
 
 mod accumulate;
-#[path = "../layers/adapter.rs"]
+#[path = "../support/adapter.rs"]
 mod adapter;
 mod augment;
 mod chunks;
@@ -14,7 +14,7 @@ mod low_points;
 mod plateau;
 mod rates;
 mod residence;
-#[path = "../layers/rounded.rs"]
+#[path = "../support/rounded.rs"]
 #[allow(dead_code, reason = "the proofs of the layers use the rest")]
 mod rounded;
 mod state;

@@ -2,8 +2,6 @@
 //! its plan is validated, bound and realised on a device that runs nothing. What computes something
 //! here is proved elsewhere; a stub goes when the real layer moves in.
 
-#[path = "../layers/adapter.rs"]
-mod adapter;
 mod layers;
 mod nested;
 mod tied;

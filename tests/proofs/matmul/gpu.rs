@@ -1,6 +1,6 @@
 //! Runs a product's shader on the adapter at hand.
 
-use crate::case::{Case, Matrix, UNTOUCHED};
+use super::case::{Case, Matrix, UNTOUCHED};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain::gpu::ClassName;
 use wavetrain::kernel::matrix::stride;

@@ -231,7 +231,7 @@ fn every_layer_is_proved_and_every_example_is_a_layer() {
         let name = entry.name;
         assert!(
             Proof::of(name).next().is_some() || PROVED_BY_NORMS.contains(&name),
-            "layer {name} has no line in tests/layers/table.rs"
+            "layer {name} has no line in tests/proofs/table.rs"
         );
         let layer = (entry.parse)(Args::parse(entry.example).unwrap())
             .unwrap_or_else(|error| panic!("the example of layer {name}: {error}"));

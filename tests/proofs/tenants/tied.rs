@@ -16,7 +16,7 @@ use wavetrain::shape::Shape;
 use wavetrain::train::Trainer;
 use wavetrain::{Config, Dataset, Result, Samples};
 
-use super::adapter;
+use super::super::adapter;
 
 /// A linear layer whose weight is another layer's.
 #[derive(Debug, Clone)]

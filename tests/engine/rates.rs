@@ -78,7 +78,7 @@ fn the_weights_moved_by_the_rate_at_every_step_of_a_chunk() {
                     error += g.abs() * U * (2.0 * rate * g.abs() + w1.abs());
                 }
             }
-            // f32 sums of squares: tests/layers/gradient_norm.rs counts the roundings.
+            // f32 sums of squares: tests/proofs/gradient_norm.rs counts the roundings.
             let (norm, length) = (records[n as usize - 1].grad_norm, f64::sqrt(squares));
             assert!(
                 (norm - length).abs() <= 70.0 * U * length,

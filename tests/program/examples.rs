@@ -1,10 +1,9 @@
 //! The examples compile, run, end well and say what they promise.
-#![allow(missing_docs)]
 
 use std::process::Command;
 
 /// Standard output of the example `name`, which must end with status 0. Cargo runs it, since
-/// `cargo test --test examples` alone would not build it.
+/// `cargo test --test program` alone would not build it.
 fn output(name: &str) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--locked", "--example", name]);

@@ -1,0 +1,5 @@
+//! The program as a person meets it, and the examples.
+#![allow(missing_docs)]
+
+mod commands;
+mod examples;
