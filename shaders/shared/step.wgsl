@@ -22,7 +22,9 @@ struct Step {
     // The place of the batch's first sample among all samples of the update: random numbers belong to
     // a sample's place there, whatever batches they come in.
     first_sample: u32,
-    spare: u32,
+    // 1 where layers go on from the states that they carry from batch to batch; 0 where they begin at
+    // zero.
+    carry: u32,
     // Four words of the optimizer's own, computed on the host.
     optimizer: vec4<f32>,
 }

@@ -32,8 +32,9 @@ pub struct StepUniform {
     pub key_user: [u32; 2],
     /// The place of the batch's first sample among all samples of the update.
     pub first_sample: u32,
-    /// Unused.
-    pub spare: u32,
+    /// 1 where layers go on from the states that they carry from batch to batch; 0 where they begin at
+    /// zero.
+    pub carry: u32,
     /// The optimizer's own words.
     pub optimizer: [f32; 4],
 }
@@ -55,7 +56,7 @@ impl StepUniform {
             key_augment: Key::new(seed, Stream::Augment, step).0,
             key_user: Key::new(seed, Stream::User, step).0,
             first_sample: 0,
-            spare: 0,
+            carry: 0,
             optimizer: [0.0; 4],
         }
     }
