@@ -25,6 +25,12 @@ pub enum Stream {
     Bench = 7,
     /// Free for own layers.
     User = 8,
+    /// Where the windows of an epoch begin in a stream of tokens (`step` is the epoch).
+    Phase = 9,
+    /// Which pairs of numbers are held out of the source `sums`.
+    Sums = 10,
+    /// The symbols of generated texts (`step` is the place).
+    Generate = 11,
 }
 
 /// The key of one stream at one step: two words that travel in the step uniform.

@@ -23,6 +23,13 @@ pub enum Shape {
         /// Numbers of a step.
         features: usize,
     },
+    /// A row of tokens, numbers of symbols: `[steps]`. They are no numbers to reckon with.
+    Tokens {
+        /// Number of tokens.
+        steps: usize,
+        /// Number of symbols; each token is below it.
+        symbols: usize,
+    },
 }
 
 impl Shape {
@@ -48,6 +55,7 @@ impl Shape {
         match *self {
             Self::Features(features) => vec![features],
             Self::Sequence { steps, features } => vec![steps, features],
+            Self::Tokens { steps, .. } => vec![steps],
             Self::Picture {
                 channels,
                 height,
@@ -73,7 +81,7 @@ impl Shape {
     #[must_use]
     pub fn rows(&self) -> usize {
         match *self {
-            Self::Features(_) => 1,
+            Self::Features(_) | Self::Tokens { .. } => 1,
             Self::Picture { height, .. } => height,
             Self::Sequence { steps, .. } => steps,
         }
@@ -84,7 +92,7 @@ impl Shape {
     pub fn plane(&self) -> usize {
         match *self {
             Self::Picture { height, width, .. } => height * width,
-            Self::Features(_) | Self::Sequence { .. } => 1,
+            Self::Features(_) | Self::Sequence { .. } | Self::Tokens { .. } => 1,
         }
     }
 
@@ -94,7 +102,17 @@ impl Shape {
     pub fn features(&self) -> usize {
         match *self {
             Self::Features(features) | Self::Sequence { features, .. } => features,
+            Self::Tokens { steps, .. } => steps,
             Self::Picture { .. } => self.elements(),
+        }
+    }
+
+    /// Positions of a sequence that has them: its steps. One for what is no sequence.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        match *self {
+            Self::Sequence { steps, .. } | Self::Tokens { steps, .. } => steps,
+            Self::Features(_) | Self::Picture { .. } => 1,
         }
     }
 
@@ -102,7 +120,9 @@ impl Shape {
     #[must_use]
     pub fn with_features(&self, features: usize) -> Self {
         match *self {
-            Self::Sequence { steps, .. } => Self::Sequence { steps, features },
+            Self::Sequence { steps, .. } | Self::Tokens { steps, .. } => {
+                Self::Sequence { steps, features }
+            }
             Self::Features(_) | Self::Picture { .. } => Self::Features(features),
         }
     }
@@ -110,6 +130,9 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Tokens { steps, symbols } = self {
+            return write!(f, "[{steps}] of {symbols} symbols");
+        }
         write!(f, "{:?}", self.dims())
     }
 }

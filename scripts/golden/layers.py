@@ -144,7 +144,40 @@ def poolings() -> None:
     pictures("global_avg_pool", [(whole, "")])
 
 
+def embedding() -> None:
+    """Tokens have no gradient; of equal ones the gradients add, and what fills up has none."""
+    generator = torch.Generator().manual_seed(6)
+    cases = []
+    for samples, steps, symbols, width, padding in [
+        (1, 1, 2, 1, None),
+        (3, 7, 5, 33, None),
+        (2, 5, 11, 4, 3),
+        (2, 9, 3, 17, 0),
+    ]:
+        layer = nn.Embedding(symbols, width, padding_idx=padding).double()
+        layer.weight.data = dyadic(generator, symbols, width)
+        x = torch.randint(symbols, (samples, steps), generator=generator)
+        y = layer(x)
+        dy = dyadic(generator, *y.shape)
+        y.backward(dy)
+        arguments = f"embedding_dim = {width}\nnum_embeddings = {symbols}"
+        if padding is not None:
+            arguments += f"\npadding_idx = {padding}"
+        cases.append(
+            {
+                "arguments": arguments,
+                "x": tensor(x.double()),
+                "parameters": {"weight": tensor(layer.weight)},
+                "y": tensor(y),
+                "dy": tensor(dy),
+                "gradients": {"weight": tensor(layer.weight.grad)},
+            }
+        )
+    write("layers/embedding.json", layer="embedding", cases=cases)
+
+
 if __name__ == "__main__":
+    embedding()
     convolutions()
     poolings()
     linear()

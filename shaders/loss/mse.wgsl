@@ -14,6 +14,8 @@ struct Dims {
     // Where a slot's partial sums start, and how many places lie between slots.
     results_first: u32,
     results_stride: u32,
+    // Rows of one sample.
+    positions: u32,
     // 1 / cols.
     inv_cols: f32,
 }

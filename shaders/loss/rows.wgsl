@@ -3,12 +3,14 @@
 // of a row and writes the row's gradient dx. The class is -1 where an output is NaN or infinite:
 // arithmetic on such values is not portable, so the bits are looked at.
 //
-// Rows from `step.count` on are idle: their gradient is 0 and they count nothing.
+// A sample has `dims.positions` rows, one for each of its targets. Rows of samples from `step.count` on
+// are idle: their gradient is 0 and they count nothing. Neither does a row whose target is ignored, but
+// its class is chosen, too.
 //
-// Invocation r of the grid owns row r (one sample). A workgroup of 64 rows adds up its losses and
-// its right answers in a fixed tree and writes the two sums to its own place of the step's results,
-// which the host adds up in f64. `rows` keeps each sample's loss and chosen class (the first of
-// equal largest ones) for those who look at single samples.
+// Invocation r of the grid owns row r. A workgroup of 64 rows adds up its losses and its right answers
+// in a fixed tree and writes the two sums to its own place of the step's results, which the host adds up
+// in f64. `rows` keeps each row's loss and chosen class (the first of equal largest ones) for those who
+// look at single rows.
 // Rust twin: src/loss/mod.rs.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -19,7 +21,15 @@
 @group(0) @binding(6) var<storage, read_write> results: array<vec2<f32>>;
 @group(1) @binding(0) var<uniform> step: Step;
 
+const IGNORED: u32 = 0xffffffffu;
+
 var<workgroup> sums: array<vec2<f32>, 64>;
+
+fn idle(row: u32) {
+    for (var quad = 0u; quad < (dims.cols + 3u) / 4u; quad++) {
+        dx[row * dims.stride + quad] = vec4<f32>(0.0);
+    }
+}
 
 @compute @workgroup_size(64)
 fn loss(
@@ -30,17 +40,23 @@ fn loss(
     let block = group.y * groups.x + group.x;
     let row = block * 64u + local;
     sums[local] = vec2<f32>(0.0);
-    if row < step.count {
-        let label = labels[indices[step.start + row]];
-        let result = row_loss(row, label);
-        rows[step.start + row] = result;
+    if row < step.count * dims.positions {
+        let sample = indices[step.start + row / dims.positions];
+        let label = labels[sample * dims.positions + step.phase + row % dims.positions];
+        let counts = label != IGNORED;
+        let result = row_loss(row, select(0u, label, counts));
+        rows[step.start * dims.positions + row] = vec2<f32>(select(0.0, result.x, counts), result.y);
         let right = select(0.0, 1.0, result.y == f32(label));
         // A number of right answers below zero says that an output was not finite.
-        sums[local] = vec2<f32>(result.x, select(right, -16777216.0, result.y < 0.0));
-    } else if row < dims.rows {
-        for (var quad = 0u; quad < (dims.cols + 3u) / 4u; quad++) {
-            dx[row * dims.stride + quad] = vec4<f32>(0.0);
+        let sum = vec2<f32>(result.x, select(right, -16777216.0, result.y < 0.0));
+        if counts || result.y < 0.0 {
+            sums[local] = sum;
         }
+        if !counts {
+            idle(row);
+        }
+    } else if row < dims.rows {
+        idle(row);
     }
     for (var half = 32u; half > 0u; half /= 2u) {
         workgroupBarrier();

@@ -4,9 +4,9 @@ struct Step {
     // The learning rate and the momentum of this step.
     lr: f32,
     momentum: f32,
-    // 1 / samples of the whole update: what turns sums over samples into means.
+    // 1 / targets of the whole update that count: what turns sums over them into means.
     inv_count: f32,
-    // Samples in this batch; the rows from here on are idle.
+    // Samples in this batch; those from here on are idle.
     count: u32,
     // Where this batch starts in the list of sample indices.
     start: u32,
@@ -27,4 +27,9 @@ struct Step {
     carry: u32,
     // Four words of the optimizer's own, computed on the host.
     optimizer: vec4<f32>,
+    // How many tokens later than their index says the windows of this batch begin.
+    phase: u32,
+    spare_0: u32,
+    spare_1: u32,
+    spare_2: u32,
 }

@@ -70,7 +70,7 @@ pub(super) fn run(
     let dataset = loading::load(&written)?;
     let range = range_test(arguments, globals, &written, &dataset)?;
     let (range, found) = range.map_or((None, None), |(range, found)| (Some(range), Some(found)));
-    let base = written.settle(dataset.train.len(), found.as_ref())?;
+    let base = written.settle(dataset.train.extent(), found.as_ref())?;
     let steps = match &arguments.vary {
         Some(_) => arguments.budget.unwrap_or(base.total_steps),
         None => compare::budget(&base, arguments.budget),
@@ -222,7 +222,7 @@ fn policies(
     let variant = |name: &String| {
         let mut config = base.config.clone();
         config.schedule = take(name, &takes)?.into();
-        let settled = config.settle(dataset.train.len(), None)?;
+        let settled = config.settle(dataset.train.extent(), None)?;
         Ok(Variant {
             name: name.clone(),
             takes: settled.schedule.describe(),
@@ -255,7 +255,7 @@ fn varied(
             true => found.cloned(),
             false => range_test(arguments, globals, &config, &dataset)?.map(|(_, found)| found),
         };
-        let settled = config.settle(dataset.train.len(), found.as_ref())?;
+        let settled = config.settle(dataset.train.extent(), found.as_ref())?;
         Ok(Variant {
             takes: settled.schedule.describe(),
             name: set,

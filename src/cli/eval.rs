@@ -44,7 +44,7 @@ pub(super) fn run(
     let config = config(arguments, &model)?;
     let dataset = loading::load(&config)?;
     check_data(&model, &dataset)?;
-    let batch = evaluation_batch(config.data.batch);
+    let batch = evaluation_batch(config.data.batch, model.network()?.positions());
     let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
     let measured = evaluator.evaluate(&dataset, &config.data)?;
     let mut results = vec![(model.path.clone(), measured)];
@@ -125,13 +125,13 @@ fn config(arguments: &Arguments, model: &Model) -> Result<Config> {
 fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
     let description = &model.description;
     let (shape, classes) = (&description.input, &description.classes);
-    if dataset.train.shape() != *shape || dataset.classes().len() != classes.len() {
+    if dataset.train.shape() != *shape || dataset.task.names().len() != classes.len() {
         return Err(Error::Argument {
             what: format!("the data of {}", dataset.name),
             found: format!(
                 "samples of the shape {:?} in {} classes",
                 dataset.train.shape(),
-                dataset.classes().len()
+                dataset.task.names().len()
             ),
             expected: format!(
                 "the shape {shape:?} and {} classes, which {} was trained for",
@@ -141,10 +141,10 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
             help: "name the data of the training with --data and --set data.source=NAME".into(),
         });
     }
-    if dataset.classes() != *classes {
+    if dataset.task.names() != *classes {
         output::note(&[format!(
             "the classes have other names: {} in the data, {} in the model",
-            dataset.classes().join(", "),
+            dataset.task.names().join(", "),
             classes.join(", ")
         )]);
     }
@@ -163,7 +163,7 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
     for (path, measured) in results {
         let _ = writeln!(text, "{} on {data}", path.display());
         for part in measured {
-            let _ = writeln!(
+            let _ = write!(
                 text,
                 "  {:<12}{:>7} samples   loss {:.4}   accuracy {:.2} %",
                 name(part.split),
@@ -171,6 +171,13 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
                 part.loss,
                 100.0 * part.accuracy
             );
+            if let (Some(perplexity), Some(bits)) = (part.perplexity, part.bits) {
+                let _ = write!(text, "   perplexity {perplexity:.4}   {bits:.4} bits");
+            }
+            if let Some(share) = part.sequences {
+                let _ = write!(text, "   whole sequences {:.2} %", 100.0 * share);
+            }
+            text.push('\n');
         }
     }
     if together.members == 0 {

@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
     let values = match model.description.values {
         Storage::Bytes => "0 to 255",
         Storage::Floats => "as in the data",
+        Storage::Tokens => "tokens",
     };
     output.text(&format!(
         "{}: {}\n  {}   [batch, {}], f32, {values}; the normalisation is inside\n  {}, {}   \

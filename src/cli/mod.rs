@@ -8,6 +8,7 @@ mod devices;
 mod eval;
 mod export;
 mod find;
+mod generate;
 mod kernels;
 mod loading;
 mod options;
@@ -53,6 +54,7 @@ enum Command {
     Compare(compare::Arguments),
     Eval(eval::Arguments),
     Predict(predict::Arguments),
+    Generate(generate::Arguments),
     Export(export::Arguments),
     Schedule(schedule::Arguments),
     Plan(plan::Arguments),
@@ -74,6 +76,7 @@ impl Command {
             Self::Compare(arguments) => compare::run(arguments, globals, output),
             Self::Eval(arguments) => eval::run(arguments, globals, output),
             Self::Predict(arguments) => predict::run(arguments, globals, output),
+            Self::Generate(arguments) => generate::run(arguments, globals, output),
             Self::Export(arguments) => export::run(arguments, output),
             Self::Schedule(arguments) => schedule::run(arguments, output),
             Self::Plan(arguments) => plan::run(arguments, globals, output),

@@ -67,7 +67,7 @@ pub(super) fn run(
         values.copied().collect(),
         vec![0; photos.len()],
     )?;
-    let batch = photos.len().min(evaluation_batch(0));
+    let batch = photos.len().min(evaluation_batch(0, 1));
     let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
     let all: Vec<u32> = (0..photos.len() as u32).collect();
     let outputs = evaluator.run(&samples, &all)?;

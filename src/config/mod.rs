@@ -44,7 +44,7 @@ pub use sections::{Chunk, CycleEnd, Data, Length, Train};
 pub use settle::{Bounds, Settled};
 pub use tables::Tables;
 
-use crate::data;
+use crate::data::{self, Extent};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::loss::Loss;
@@ -154,17 +154,16 @@ impl Config {
     ///
     /// # Errors
     /// As [`Data::steps_per_epoch`], and if no sample is left to train on.
-    pub fn steps_per_epoch(&self, train: usize) -> Result<u64> {
-        let split = data::Split::new(train, self.data.validation, self.data.seed)?;
-        self.data
-            .steps_per_epoch(split.train.len(), self.train.accumulate)
+    pub fn steps_per_epoch(&self, train: impl Into<Extent>) -> Result<u64> {
+        let samples = self.data.samples_per_epoch(train.into())?;
+        self.data.steps_per_epoch(samples, self.train.accumulate)
     }
 
     /// Steps of the whole run with `train` training samples (see [`Config::steps_per_epoch`]).
     ///
     /// # Errors
     /// As [`Config::steps_per_epoch`]; and if 64 bits cannot count the steps.
-    pub fn total_steps(&self, train: usize) -> Result<u64> {
+    pub fn total_steps(&self, train: impl Into<Extent>) -> Result<u64> {
         let per_epoch = self.steps_per_epoch(train)?;
         match self.train.length() {
             Length::Steps(steps) => Ok(steps),

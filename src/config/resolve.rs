@@ -98,7 +98,23 @@ pub(super) fn resolve<'t>(
         cycle_end,
         checkpoint,
     });
+    if let Some(problem) = stateful(&config.data, merged) {
+        return Err(one(problem));
+    }
     across(&config, merged).map(|()| config)
+}
+
+/// Streams that go on from batch to batch keep their order.
+fn stateful(data: &Data, merged: &DeTable<'_>) -> Option<Problem> {
+    if !data.options.stateful || !data.shuffle {
+        return None;
+    }
+    let place = |key: &str| super::layers::get(merged, key).map(toml::Spanned::span);
+    let message = "data.stateful is true, and so is data.shuffle; expected windows in their order, so \
+                   that each batch goes on where the one before it ends";
+    let mut problem = Problem::new("data.stateful", message).help("set data.shuffle = false");
+    problem.span = place("data.stateful");
+    Some(problem)
 }
 
 /// What depends on evaluations is never told the test set.

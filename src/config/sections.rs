@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::args::{MOST, choice, number, some_whole, whole};
-use crate::data::{self, Normalize};
+use crate::data::{self, Epochs, Extent, Normalize};
 use crate::error::{Error, Result};
 use crate::source;
 
@@ -76,6 +76,22 @@ fn part<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 }
 
 impl Data {
+    /// How epochs go through the samples that are trained on, those at `samples` of `extent`.
+    #[must_use]
+    pub fn epochs(&self, samples: Vec<u32>, extent: Extent) -> Epochs {
+        let streams = self.options.stateful.then_some(self.batch);
+        Epochs::new(samples, extent, (self.shuffle, streams), self.seed)
+    }
+
+    /// Samples of an epoch where there are `extent` to train on, of which `validation` is still part.
+    ///
+    /// # Errors
+    /// As [`data::Split::new`].
+    pub fn samples_per_epoch(&self, extent: Extent) -> Result<usize> {
+        let split = data::Split::new(extent, self.validation, self.seed)?;
+        Ok(self.epochs(split.train, extent).len())
+    }
+
     /// Steps of `accumulate` batches in one pass over `samples` samples, those held out not counted;
     /// at least 1.
     ///

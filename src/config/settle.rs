@@ -21,7 +21,7 @@ use super::problem::{self, Problem};
 use super::text::Texts;
 use super::{Config, Data, Length, Train};
 use crate::args::{AUTO, Scope};
-use crate::data::Split;
+use crate::data::Extent;
 use crate::error::{Error, Result};
 use crate::schedule::Policy;
 
@@ -87,14 +87,16 @@ pub struct Settled {
 }
 
 impl Config {
-    /// What trains with `samples` training samples, those of the validation set included: lengths
+    /// What trains with `samples` training samples ([`crate::data::Samples::extent`], or their number
+    /// where they are no windows of a text), those of the validation set included: lengths
     /// become steps, and `"auto"` becomes `bounds`, which are not looked at where nothing is.
     ///
     /// # Errors
     /// [`Error::Config`] if bounds are wanted and not given, and for lengths that make no schedule;
     /// [`Error::Argument`] for bounds that are no rates with `0 <= base_lr < max_lr`; and as
     /// [`Config::total_steps`].
-    pub fn settle(&self, samples: usize, bounds: Option<&Bounds>) -> Result<Settled> {
+    pub fn settle(&self, samples: impl Into<Extent>, bounds: Option<&Bounds>) -> Result<Settled> {
+        let samples = samples.into();
         let steps_per_epoch = self.steps_per_epoch(samples)?;
         let total_steps = self.total_steps(samples)?;
         let eval_every = match self.train.eval_every {
@@ -165,9 +167,9 @@ fn no_bounds(config: &Config) -> Error {
 pub(super) fn runs(data: Option<&Data>, train: Option<&Train>) -> Vec<Scope> {
     let stated = data.and_then(|data| {
         let sizes = data.source.sizes?;
-        let split = Split::new(sizes.train, data.validation, data.seed).ok()?;
+        let samples = data.samples_per_epoch(sizes.train.into()).ok()?;
         let accumulate = train.map_or(1, |train| train.accumulate);
-        data.steps_per_epoch(split.train.len(), accumulate).ok()
+        data.steps_per_epoch(samples, accumulate).ok()
     });
     let sizes = stated.map_or_else(|| vec![10_000, 100, 1], |size| vec![size]);
     let run = |steps_per_epoch: u64| Scope {

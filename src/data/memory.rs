@@ -1,7 +1,7 @@
 //! Own samples: data sets made from memory, checked before anything uses them.
 
 use super::samples::{check_shape, refuse};
-use super::{Dataset, Inputs, Samples, Storage, Targets, Task};
+use super::{Dataset, Inputs, MOST_SYMBOLS, Samples, Storage, Targets, Task};
 use crate::error::Result;
 use flate2::Crc;
 
@@ -10,12 +10,14 @@ use flate2::Crc;
 struct Memory {
     shape: Vec<usize>,
     values: Values,
+    symbols: usize,
 }
 
 #[derive(Debug)]
 enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
+    Tokens(Vec<u32>),
 }
 
 impl Samples {
@@ -39,12 +41,68 @@ impl Samples {
     }
 }
 
+impl Samples {
+    /// Sequences of floats in memory, `[steps, features]` each, with any targets.
+    ///
+    /// # Errors
+    /// Those of [`Samples::new`], a number of values that is not the shape's, and a value that is NaN
+    /// or infinite.
+    pub fn from_sequences(shape: [usize; 2], values: Vec<f32>, targets: Targets) -> Result<Self> {
+        let count = values.len() / shape.iter().product::<usize>().max(1);
+        Self::new(Memory::floats(&shape, values, count)?, targets)
+    }
+
+    /// Sequences of tokens in memory, `[steps, symbols]`: so many in each, of so many symbols; with any
+    /// targets.
+    ///
+    /// # Errors
+    /// Those of [`Samples::new`], a number of values that is not a multiple of `steps`, a token that
+    /// is not below `symbols`, more than [`MOST_SYMBOLS`].
+    pub fn from_tokens(
+        [steps, symbols]: [usize; 2],
+        tokens: Vec<u32>,
+        targets: Targets,
+    ) -> Result<Self> {
+        let shape = vec![steps];
+        check_values(&shape, tokens.len(), tokens.len() / steps.max(1))?;
+        check_tokens(&tokens, symbols)?;
+        let memory = Memory {
+            shape,
+            values: Values::Tokens(tokens),
+            symbols,
+        };
+        Self::new(memory, targets)
+    }
+}
+
+/// Refuses a token that is not below `symbols`.
+pub(super) fn check_tokens(tokens: &[u32], symbols: usize) -> Result<()> {
+    if !(1..=MOST_SYMBOLS).contains(&symbols) {
+        return Err(refuse(
+            "samples.symbols",
+            symbols.to_string(),
+            format!("1 to {MOST_SYMBOLS}"),
+            "use fewer symbols",
+        ));
+    }
+    match tokens.iter().position(|token| *token as usize >= symbols) {
+        None => Ok(()),
+        Some(at) => Err(refuse(
+            "samples.values",
+            format!("token {} at place {at}", tokens[at]),
+            format!("tokens from 0, below {symbols}"),
+            "number the symbols from 0, or raise their number",
+        )),
+    }
+}
+
 impl Memory {
     fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
         check_values(shape, values.len(), count)?;
         Ok(Self {
             shape: shape.to_vec(),
             values: Values::Bytes(values),
+            symbols: 0,
         })
     }
 
@@ -63,6 +121,7 @@ impl Memory {
         Ok(Self {
             shape: shape.to_vec(),
             values: Values::Floats(values),
+            symbols: 0,
         })
     }
 
@@ -70,6 +129,7 @@ impl Memory {
         match &self.values {
             Values::Bytes(bytes) => bytes,
             Values::Floats(floats) => bytemuck::cast_slice(floats),
+            Values::Tokens(tokens) => bytemuck::cast_slice(tokens),
         }
     }
 
@@ -91,7 +151,12 @@ impl Inputs for Memory {
         match self.values {
             Values::Bytes(_) => Storage::Bytes,
             Values::Floats(_) => Storage::Floats,
+            Values::Tokens(_) => Storage::Tokens,
         }
+    }
+
+    fn symbols(&self) -> usize {
+        self.symbols
     }
 
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
@@ -129,28 +194,36 @@ pub fn checksum(bytes: &[u8]) -> String {
     format!("crc32:{:08x}", crc.sum())
 }
 
+/// Adds words to a checksum, as little-endian bytes.
+fn add_words(crc: &mut Crc, words: &[u32]) {
+    for word in words {
+        crc.update(&word.to_le_bytes());
+    }
+}
+
 /// Adds shape, values and targets to a checksum, as little-endian bytes.
 fn sum(samples: &Samples, crc: &mut Crc) -> Result<()> {
     for &size in samples.shape() {
         crc.update(&(size as u64).to_le_bytes());
     }
+    if let Some(stream) = samples.inputs().stream() {
+        add_words(crc, stream);
+        return Ok(());
+    }
     samples.for_each_block(|bytes| {
         match samples.storage() {
             Storage::Bytes => crc.update(&bytes),
-            Storage::Floats => {
-                for value in bytemuck::pod_collect_to_vec::<u8, f32>(&bytes) {
-                    crc.update(&value.to_le_bytes());
-                }
+            Storage::Floats | Storage::Tokens => {
+                add_words(crc, &bytemuck::pod_collect_to_vec::<u8, u32>(&bytes));
             }
         }
         Ok(())
     })?;
     match samples.targets() {
-        Targets::Classes(labels) => {
-            for label in labels {
-                crc.update(&label.to_le_bytes());
-            }
+        Targets::Classes(labels) | Targets::Positions { values: labels, .. } => {
+            add_words(crc, labels);
         }
+        Targets::Next => {}
         Targets::Numbers { values, .. } => {
             for value in values {
                 crc.update(&value.to_le_bytes());
@@ -225,6 +298,24 @@ impl Dataset {
     pub fn check(&self) -> Result<()> {
         for (what, samples) in [("train", &self.train), ("test", &self.test)] {
             self.task.check(what, samples.targets())?;
+            let (symbols, outputs) = (samples.symbols(), self.task.outputs());
+            if *samples.targets() == Targets::Next && symbols != outputs {
+                return Err(refuse(
+                    format!("{what}.symbols"),
+                    symbols.to_string(),
+                    format!("{outputs}, as many as have names"),
+                    "name each symbol",
+                ));
+            }
+        }
+        let symbols = [&self.train, &self.test].map(Samples::symbols);
+        if symbols[0] != symbols[1] {
+            return Err(refuse(
+                "test.symbols",
+                symbols[1].to_string(),
+                format!("{}, as in train", symbols[0]),
+                "number the symbols of both alike",
+            ));
         }
         let about = |samples: &Samples| (samples.storage(), samples.shape().to_vec());
         let ((a, shape), (b, other)) = (about(&self.train), about(&self.test));

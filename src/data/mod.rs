@@ -7,20 +7,26 @@
 //! [`epoch_order`] and [`batch_at`] which samples a step trains on.
 
 mod augment;
+mod extent;
 mod loading;
 mod memory;
 mod normalize;
 mod order;
 mod samples;
+mod stream;
 mod task;
+mod vocabulary;
 
 pub use augment::{Augment, Draw, Padding};
+pub use extent::Extent;
 pub use loading::{Loading, Watcher};
 pub use memory::checksum;
 pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
-pub use samples::{Inputs, Samples, Storage, Targets};
+pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Samples, Storage, Targets};
+pub use stream::{Epochs, Order};
 pub use task::{Judge, Task};
+pub use vocabulary::Vocabulary;
 
 /// A data set: training and test samples of one shape.
 #[derive(Debug, Clone, PartialEq)]

@@ -54,7 +54,9 @@ impl Normalization {
         };
         match (kind, samples.storage()) {
             (Normalize::Unit, Storage::Bytes) => Ok(constant(1.0 / 255.0)),
-            (Normalize::Unit, Storage::Floats) | (Normalize::None, _) => Ok(constant(1.0)),
+            (Normalize::Unit, Storage::Floats) | (Normalize::None, _) | (_, Storage::Tokens) => {
+                Ok(constant(1.0))
+            }
             (Normalize::MeanImage, _) => mean_image(samples, indices),
             (Normalize::Standard, _) => standard(samples, indices),
         }

@@ -1,5 +1,6 @@
 //! Which samples are trained on, in which order, in batches of how many.
 
+use super::Extent;
 use crate::error::{Error, Result};
 use crate::rng::{Key, Stream};
 
@@ -13,13 +14,15 @@ pub struct Split {
 }
 
 impl Split {
-    /// Holds the share `validation` of `samples` training samples out, at random by `data_seed`:
-    /// round(samples * validation) of them.
+    /// Holds the share `validation` of `samples` training samples out, round(samples * validation) of
+    /// them: at random by `data_seed`, or the last ones where samples are windows of a stream.
     ///
     /// # Errors
     /// A share outside [0, 1), or one above 0 that leaves one of the parts empty; more than
     /// 2^32 - 1 samples.
-    pub fn new(samples: usize, validation: f64, data_seed: u64) -> Result<Self> {
+    pub fn new(samples: impl Into<Extent>, validation: f64, data_seed: u64) -> Result<Self> {
+        let extent = samples.into();
+        let samples = extent.samples;
         let refuse = |found: String| Error::Argument {
             what: "data.validation".into(),
             found,
@@ -43,6 +46,13 @@ impl Split {
             return Ok(Self {
                 train: (0..count).collect(),
                 validation: Vec::new(),
+            });
+        }
+        if extent.is_stream() {
+            let first = count - held_out as u32;
+            return Ok(Self {
+                train: (0..first).collect(),
+                validation: (first..count).collect(),
             });
         }
         let mut order = Key::new(data_seed, Stream::Split, 0).permutation(samples);

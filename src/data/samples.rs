@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::shape::Shape;
 
 /// How the values of samples lie in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,15 +16,34 @@ pub enum Storage {
     Bytes,
     /// Floats of 32 bits, for own samples.
     Floats,
+    /// Numbers of symbols, unsigned integers of 32 bits below [`MOST_SYMBOLS`].
+    Tokens,
 }
 
+/// Symbols that can be told apart: a loss names the chosen one as a float of 32 bits.
+pub const MOST_SYMBOLS: usize = 1 << 24;
+
+/// A target that does not count: no loss, no gradient, neither right nor wrong.
+pub const IGNORED: u32 = u32::MAX;
+
 impl Storage {
+    /// What a sample of these dimensions is, of tokens below `symbols`; nothing for dimensions that
+    /// make none.
+    #[must_use]
+    pub fn shape(self, dims: &[usize], symbols: usize) -> Option<Shape> {
+        match (self, dims) {
+            (Self::Tokens, &[steps]) => Some(Shape::Tokens { steps, symbols }),
+            (Self::Tokens, _) => None,
+            (Self::Bytes | Self::Floats, dims) => Shape::of(dims),
+        }
+    }
+
     /// Bytes of one value.
     #[must_use]
     pub fn size(self) -> usize {
         match self {
             Self::Bytes => 1,
-            Self::Floats => 4,
+            Self::Floats | Self::Tokens => 4,
         }
     }
 
@@ -33,6 +53,7 @@ impl Storage {
         match self {
             Self::Bytes => "bytes",
             Self::Floats => "floats",
+            Self::Tokens => "tokens",
         }
     }
 }
@@ -49,7 +70,8 @@ pub trait Inputs: Debug + Send + Sync {
         self.len() == 0
     }
 
-    /// Shape of one sample: `[channels, height, width]` or `[features]`.
+    /// Shape of one sample: `[channels, height, width]`, `[features]`, `[steps, features]`; of tokens
+    /// `[steps]`.
     fn shape(&self) -> &[usize];
 
     /// How their values lie in bytes.
@@ -62,6 +84,17 @@ pub trait Inputs: Debug + Send + Sync {
     /// # Errors
     /// A file that can no longer be read, a generator that fails.
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()>;
+
+    /// Number of symbols that tokens are of: each is below it. 0 for other samples.
+    fn symbols(&self) -> usize {
+        0
+    }
+
+    /// All tokens, where samples are windows that follow each other in one stream of them (see
+    /// [`Samples::windows`]).
+    fn stream(&self) -> Option<&[u32]> {
+        None
+    }
 }
 
 /// What is to be learned about each sample.
@@ -77,22 +110,26 @@ pub enum Targets {
         /// All of them, sample by sample.
         values: Vec<f32>,
     },
+    /// A class for each position of a sequence, [`IGNORED`] where none counts.
+    Positions {
+        /// Positions of one sample.
+        steps: usize,
+        /// All of them, sample by sample.
+        values: Vec<u32>,
+    },
+    /// At each position the token that follows it, of inputs that are windows of a stream.
+    Next,
 }
 
 impl Targets {
-    /// Number of samples.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    /// Number of samples that have targets; of [`Targets::Next`] as many as there are inputs.
+    pub(super) fn len(&self, inputs: usize) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),
             Self::Numbers { width, values } => values.len().checked_div(*width).unwrap_or(0),
+            Self::Positions { steps, values } => values.len().checked_div(*steps).unwrap_or(0),
+            Self::Next => inputs,
         }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// What they are, in a word.
@@ -101,6 +138,7 @@ impl Targets {
         match self {
             Self::Classes(_) => "classes",
             Self::Numbers { .. } => "numbers",
+            Self::Positions { .. } | Self::Next => "tokens",
         }
     }
 
@@ -109,7 +147,7 @@ impl Targets {
     pub fn classes(&self) -> &[u32] {
         match self {
             Self::Classes(classes) => classes,
-            Self::Numbers { .. } => &[],
+            Self::Numbers { .. } | Self::Positions { .. } | Self::Next => &[],
         }
     }
 }
@@ -156,10 +194,22 @@ impl Samples {
         self.targets.classes()
     }
 
-    /// Shape of one sample.
+    /// Dimensions of one sample, as files write them.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         self.inputs.shape()
+    }
+
+    /// What one sample is; nothing for dimensions that make none.
+    #[must_use]
+    pub fn sample_shape(&self) -> Option<Shape> {
+        self.storage().shape(self.shape(), self.symbols())
+    }
+
+    /// Number of symbols that tokens are of; 0 for other samples.
+    #[must_use]
+    pub fn symbols(&self) -> usize {
+        self.inputs.symbols()
     }
 
     /// How the values lie in bytes.
@@ -228,6 +278,10 @@ impl Samples {
         Ok(match self.storage() {
             Storage::Bytes => bytes.into_iter().map(f32::from).collect(),
             Storage::Floats => bytemuck::pod_collect_to_vec(&bytes),
+            Storage::Tokens => {
+                let tokens = bytemuck::pod_collect_to_vec::<u8, u32>(&bytes).into_iter();
+                tokens.map(|token| token as f32).collect()
+            }
         })
     }
 
@@ -248,6 +302,9 @@ impl PartialEq for Samples {
         let about = |s: &Self| (s.shape().to_vec(), s.storage(), s.len());
         if about(self) != about(other) || self.targets != other.targets {
             return false;
+        }
+        if let (Some(a), Some(b)) = (self.inputs.stream(), other.inputs.stream()) {
+            return a == b;
         }
         let all: Vec<u32> = (0..self.len() as u32).collect();
         all.chunks(BLOCK).all(|block| {
@@ -273,11 +330,11 @@ pub(super) fn refuse(
 }
 
 pub(super) fn check_shape(shape: &[usize], count: usize) -> Result<()> {
-    if !matches!(shape.len(), 1 | 3) || shape.contains(&0) {
+    if !matches!(shape.len(), 1..=3) || shape.contains(&0) {
         return Err(refuse(
             "samples.shape",
             format!("{shape:?}"),
-            "[features] or [channels, height, width], each at least 1",
+            "[features], [steps, features] or [channels, height, width], each at least 1",
             "a grey picture has one channel: [1, height, width]",
         ));
     }
@@ -302,13 +359,37 @@ pub(super) fn check_shape(shape: &[usize], count: usize) -> Result<()> {
 
 /// Refuses inputs and targets that make no samples.
 fn check(inputs: &dyn Inputs, targets: &Targets) -> Result<()> {
-    check_shape(inputs.shape(), targets.len())?;
-    if inputs.len() != targets.len() {
+    let count = targets.len(inputs.len());
+    check_shape(inputs.shape(), count)?;
+    if inputs.len() != count {
         return Err(refuse(
             "samples.labels",
-            format!("{} for {} inputs", targets.len(), inputs.len()),
+            format!("{count} for {} inputs", inputs.len()),
             "one for each",
             "give each sample its target",
+        ));
+    }
+    if let Targets::Positions { steps, values } = targets {
+        let whole = values.len().is_multiple_of(*steps);
+        if !whole || !matches!(*inputs.shape(), [t] | [t, _] if t == *steps) {
+            return Err(refuse(
+                "samples.targets",
+                format!(
+                    "{} for sequences of the shape {:?}",
+                    values.len(),
+                    inputs.shape()
+                ),
+                format!("{steps} for each sample, one for each of its positions"),
+                "give each position its target, a negative one where it does not count",
+            ));
+        }
+    }
+    if matches!(targets, Targets::Next) && inputs.stream().is_none() {
+        return Err(refuse(
+            "samples.targets",
+            "the next token",
+            "inputs that are windows of one stream of tokens",
+            "make them by Samples::windows",
         ));
     }
     if let Targets::Numbers { width, values } = targets {

@@ -1,6 +1,6 @@
 //! What the outputs of a network mean.
 
-use super::Targets;
+use super::{IGNORED, Targets};
 use crate::error::{Error, Result};
 
 /// What is learned from a data set: what an output means, how many there are, and what a network is
@@ -13,6 +13,9 @@ pub enum Task {
     Classes(Vec<String>),
     /// Numbers: the name of each. A network has an output for each.
     Numbers(Vec<String>),
+    /// Which of some symbols belongs to each position of a sequence, such as the next one of a text:
+    /// the symbols, in the order of their numbers. A network has an output for each at each position.
+    Tokens(Vec<String>),
 }
 
 /// What networks are judged by: which evaluation is the best of a run, which run of a comparison wins.
@@ -52,14 +55,15 @@ impl Task {
         match self {
             Self::Classes(_) => "classes",
             Self::Numbers(_) => "numbers",
+            Self::Tokens(_) => "symbols",
         }
     }
 
-    /// Outputs that a network needs for each sample.
+    /// Outputs that a network needs for each sample, or for each position of a sequence.
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self {
-            Self::Classes(names) | Self::Numbers(names) => names.len(),
+            Self::Classes(names) | Self::Numbers(names) | Self::Tokens(names) => names.len(),
         }
     }
 
@@ -68,7 +72,15 @@ impl Task {
     pub fn classes(&self) -> &[String] {
         match self {
             Self::Classes(names) => names,
-            Self::Numbers(_) => &[],
+            Self::Numbers(_) | Self::Tokens(_) => &[],
+        }
+    }
+
+    /// The names of the outputs.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Classes(names) | Self::Numbers(names) | Self::Tokens(names) => names,
         }
     }
 
@@ -77,7 +89,7 @@ impl Task {
     pub fn judge(&self) -> Judge {
         match self {
             Self::Classes(_) => Judge::Accuracy,
-            Self::Numbers(_) => Judge::Loss,
+            Self::Numbers(_) | Self::Tokens(_) => Judge::Loss,
         }
     }
 
@@ -114,6 +126,20 @@ impl Task {
                 format!("{}, as many as have names", names.len()),
                 "name each number",
             ),
+            (Self::Tokens(names), Targets::Positions { steps, values }) => {
+                let symbols = names.len();
+                let wrong = |target: &u32| *target != IGNORED && *target as usize >= symbols;
+                match values.iter().position(wrong) {
+                    None => Ok(()),
+                    Some(at) => refuse(
+                        format!("{} for sample {}", values[at], at / steps),
+                        format!("targets below {symbols}, the number of symbols, or negative ones"),
+                        "number the symbols from 0; a negative target does not count",
+                    ),
+                }
+            }
+            // The tokens themselves: see `Dataset::check`.
+            (Self::Tokens(_), Targets::Next) => Ok(()),
             (_, targets) => refuse(
                 targets.name().into(),
                 self.name().into(),
@@ -162,6 +188,6 @@ mod tests {
             let error = task.check("train", &targets).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        assert_eq!((numbers(2, 3).len(), numbers(0, 3).len()), (3, 0));
+        assert_eq!((numbers(2, 3).len(9), numbers(0, 3).len(9)), (3, 0));
     }
 }

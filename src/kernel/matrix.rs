@@ -116,7 +116,7 @@ impl Geometry {
                 height,
                 width,
             }),
-            Shape::Features(_) | Shape::Sequence { .. } => None,
+            Shape::Features(_) | Shape::Sequence { .. } | Shape::Tokens { .. } => None,
         }
     }
 

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::source::{
-    FEATURES, INDEX, NUMERIC, PIXELS, POOL, ROWS, STEP, Shader, Skeleton, Snippet, THREEFRY, UNARY,
+    FEATURES, INDEX, NUMERIC, PIXELS, POOL, ROWS, STEP, STEPS, Shader, Skeleton, Snippet, THREEFRY,
+    UNARY,
 };
 
 /// One line of the table.
@@ -57,6 +58,9 @@ shaders! {
     "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
     "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC] on PIXELS;
     "data/gather_pixels_floats": "the batch as pixels of channels, from samples of floats", [STEP, INDEX, NUMERIC] on PIXELS;
+    "data/gather_steps_bytes": "the batch as sequences, from samples of bytes", [STEP, INDEX, NUMERIC] on STEPS;
+    "data/gather_steps_floats": "the batch as sequences, from samples of floats", [STEP, INDEX, NUMERIC] on STEPS;
+    "data/gather_tokens": "the batch as lists of tokens, windows of streams", [STEP, INDEX];
     "layer/relu": "y = max(x, 0) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;
@@ -71,6 +75,7 @@ shaders! {
     "layer/gelu": "y = x P(x), exact or by tanh, and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/tanh": "y = tanh(x) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;
+    "layer/embedding": "rows of a table for tokens, and the table's gradient", [STEP, INDEX, NUMERIC];
     "layer/conv2d_parts": "the weight gradient of a convolution from the parts of its sum", [INDEX];
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;

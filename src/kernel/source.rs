@@ -58,11 +58,12 @@ macro_rules! skeleton {
 skeleton!(ROWS, "loss/rows");
 skeleton!(FEATURES, "data/features");
 skeleton!(PIXELS, "data/pixels");
+skeleton!(STEPS, "data/steps");
 skeleton!(UNARY, "layer/unary");
 skeleton!(POOL, "layer/pool");
 
 /// All skeletons.
-pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS, &UNARY, &POOL];
+pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS, &STEPS, &UNARY, &POOL];
 
 /// A shader: one file, with the snippets that it uses. An own layer makes one from its own WGSL.
 #[derive(Debug, Clone)]

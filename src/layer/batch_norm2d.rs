@@ -89,6 +89,7 @@ impl BatchNorm2d {
             lr_mult: self.lr_mult.weight,
             decay_mult: self.decay_mult.weight,
             storage: Storage::Rows,
+            zero_row: None,
             tied: None,
         };
         let bias = ParameterSpec {

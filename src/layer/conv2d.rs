@@ -128,6 +128,7 @@ impl Conv2d {
             lr_mult: self.lr_mult.weight,
             decay_mult: self.decay_mult.weight,
             storage: Storage::Taps,
+            zero_row: None,
             tied: None,
         };
         let bias = ParameterSpec {

@@ -38,7 +38,7 @@ impl Layer for Flatten {
         let fusion = match input {
             Shape::Picture { .. } => Fusion::GATE,
             // Nothing is computed.
-            Shape::Features(_) => Fusion::NOTHING,
+            Shape::Features(_) | Shape::Tokens { .. } => Fusion::NOTHING,
             Shape::Sequence { .. } => {
                 return Err(Misfit {
                     problem: format!(

@@ -35,6 +35,10 @@ pub struct Linear {
     /// How the bias starts: like torch.nn.Linear's with `init = "torch"`, at 0 else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias_init: Option<Init>,
+    /// The full name (`0.weight`) of a parameter in front that the weights are: of an embedding, whose
+    /// rows are then also what outputs are measured against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie: Option<String>,
     /// Multipliers of the learning rate.
     #[serde(default)]
     pub lr_mult: Multipliers,
@@ -56,6 +60,7 @@ impl Linear {
             bias: true,
             init: Init::Torch,
             bias_init: None,
+            tie: None,
             lr_mult: Multipliers::default(),
             decay_mult: Multipliers::default(),
         }
@@ -72,7 +77,8 @@ impl Linear {
             lr_mult: self.lr_mult.weight,
             decay_mult: self.decay_mult.weight,
             storage: Storage::Rows,
-            tied: None,
+            zero_row: None,
+            tied: self.tie.clone(),
         };
         let bias = ParameterSpec {
             name: "bias".into(),
@@ -80,6 +86,7 @@ impl Linear {
             init: self.bias_init.unwrap_or(self.init.of_bias()),
             lr_mult: self.lr_mult.bias,
             decay_mult: self.decay_mult.bias,
+            tied: None,
             ..weight.clone()
         };
         std::iter::once(weight)
@@ -96,6 +103,7 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
         "bias",
         "init",
         "bias_init",
+        "tie",
         "lr_mult",
         "decay_mult",
     ],
@@ -141,7 +149,11 @@ impl Layer for Linear {
     fn describe(&self, input: &Shape) -> String {
         let inputs = input.features();
         let bias = if self.bias { "" } else { ", no bias" };
-        format!("linear({inputs}, {}{bias})", self.out_features)
+        let tied = self
+            .tie
+            .as_ref()
+            .map_or_else(String::new, |name| format!(", tied to {name}"));
+        format!("linear({inputs}, {}{bias}{tied})", self.out_features)
     }
 
     fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {

@@ -10,6 +10,7 @@ mod batch_norm2d;
 pub mod chain;
 mod conv2d;
 mod dropout;
+mod embedding;
 mod flatten;
 mod gelu;
 mod global_avg_pool;
@@ -36,6 +37,7 @@ pub use avg_pool2d::AvgPool2d;
 pub use batch_norm2d::BatchNorm2d;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use gelu::{Approximate, Gelu};
 pub use global_avg_pool::GlobalAvgPool;
@@ -248,4 +250,5 @@ pub static LAYERS: &[Entry<dyn Layer>] = &[
     avg_pool2d::ENTRY,
     global_avg_pool::ENTRY,
     conv2d::ENTRY,
+    embedding::ENTRY,
 ];

@@ -76,6 +76,8 @@ pub struct Fit {
     /// Whether the layer takes pictures as rows in PyTorch's order, too: as the first layer of a
     /// network it gets them so.
     pub takes_rows: bool,
+    /// Whether the layer takes tokens.
+    pub takes_tokens: bool,
     /// What it does together with a relu beside it.
     pub fusion: Fusion,
     /// The layers inside it, in the order of their names and numbers.
@@ -93,6 +95,7 @@ impl Fit {
             counters: Vec::new(),
             least_samples: 1,
             takes_rows: false,
+            takes_tokens: false,
             fusion: Fusion::NOTHING,
             branches: Vec::new(),
         }
@@ -148,6 +151,14 @@ impl Node {
     /// A layer that does not fit, or whose output or parameters no adapter could hold.
     pub fn fit(layer: &dyn Layer, input: &Shape) -> Result<Self, Misfit> {
         let fit = layer.fit(input)?;
+        if let (Shape::Tokens { steps, symbols }, false) = (input, fit.takes_tokens) {
+            return Err(Misfit {
+                problem: format!(
+                    "takes numbers, but its input are {steps} tokens of {symbols} symbols"
+                ),
+                help: "put { embedding = 64 } in front of it".into(),
+            });
+        }
         check_size("its output", &fit.output.dims(), LARGEST_VALUE)?;
         for spec in &fit.parameters {
             let name = format!("its parameter {}", spec.name);

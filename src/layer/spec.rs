@@ -32,6 +32,8 @@ pub struct ParameterSpec {
     pub decay_mult: f64,
     /// How it is stored.
     pub storage: Storage,
+    /// A row that starts at 0 (of an embedding that of what fills up).
+    pub zero_row: Option<usize>,
     /// The full name (`0.weight`) of a parameter in front that this one is: tied weights are one
     /// stretch under two names, and their gradients are added. It starts, and has multipliers, as
     /// that one; files hold it once.
@@ -59,7 +61,7 @@ impl ParameterSpec {
                 .map(|i| (key.normals(i as u32, 0)[0] * std) as f32)
                 .collect()
         };
-        match self.init {
+        let mut values = match self.init {
             Init::Torch => uniform(libm::sqrt(1.0 / fan_in)),
             Init::KaimingUniform => uniform(libm::sqrt(6.0 / fan_in)),
             Init::KaimingNormal => normal(libm::sqrt(2.0 / fan_in)),
@@ -67,7 +69,12 @@ impl ParameterSpec {
             Init::XavierNormal => normal(libm::sqrt(2.0 / both)),
             Init::Normal(std) => normal(std),
             Init::Constant(value) => vec![value as f32; n],
+        };
+        if let Some(row) = self.zero_row {
+            let width = n / self.shape[0].max(1);
+            values[row * width..(row + 1) * width].fill(0.0);
         }
+        values
     }
 }
 

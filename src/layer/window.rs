@@ -103,7 +103,7 @@ pub(super) fn picture(shape: &Shape) -> [usize; 3] {
             height,
             width,
         } => [channels, height, width],
-        Shape::Features(_) | Shape::Sequence { .. } => [0; 3],
+        Shape::Features(_) | Shape::Sequence { .. } | Shape::Tokens { .. } => [0; 3],
     }
 }
 

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Invalid, Loss, LossReference, LossSite, dispatch, first_largest, takes_classes,
+    Entry, Invalid, Loss, LossReference, LossSite, counting, dispatch, first_largest, takes_classes,
 };
-use crate::data::Task;
+use crate::data::{IGNORED, Task};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::Graph;
+use crate::shape::Shape;
 
 pub(super) const ENTRY: Entry<dyn Loss> = Entry {
     name: "cross_entropy",
@@ -52,7 +53,7 @@ impl Loss for CrossEntropy {
         toml::Table::try_from(self).unwrap_or_default()
     }
 
-    fn takes(&self, output: &[usize], task: &Task) -> Result<()> {
+    fn takes(&self, output: &Shape, task: &Task) -> Result<()> {
         takes_classes(self.name(), output, task)
     }
 
@@ -83,7 +84,12 @@ impl Loss for CrossEntropy {
             dx: Vec::new(),
         };
         let s = self.label_smoothing;
+        let count = counting(labels);
         for (row, label) in x.chunks_exact(classes).zip(labels) {
+            if *label == IGNORED {
+                reference.ignore(row);
+                continue;
+            }
             let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let total: f64 = row.iter().map(|x| (x - largest).exp()).sum();
             let mut loss = 0.0;
@@ -92,7 +98,7 @@ impl Loss for CrossEntropy {
                 let one_hot = if j == *label as usize { 1.0 } else { 0.0 };
                 let t = (1.0 - s) * one_hot + s / classes as f64;
                 loss -= t * log_p;
-                reference.dx.push((log_p.exp() - t) / labels.len() as f64);
+                reference.dx.push((log_p.exp() - t) / count);
             }
             reference.losses.push(loss);
             reference.chosen.push(first_largest(row));

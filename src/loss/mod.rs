@@ -10,12 +10,13 @@ pub use mse::Mse;
 
 use dyn_clone::DynClone;
 
-use crate::data::Task;
+use crate::data::{IGNORED, Task};
 use crate::error::{Error, Result};
 use crate::kernel::builder::{Call, MAX_ITERATIONS, grid};
 use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Value, shaders};
 use crate::onnx::Graph;
+use crate::shape::Shape;
 
 /// Rows that one workgroup of a loss kernel owns, and whose sums share a place in the results.
 pub const BLOCK: usize = 64;
@@ -23,7 +24,7 @@ pub const BLOCK: usize = 64;
 /// What a loss's dispatch is given.
 #[derive(Debug, Clone, Copy)]
 pub struct LossSite {
-    /// The network's output, a row for each sample.
+    /// The network's output, a row for each sample or each position of its sequence.
     pub x: Value,
     /// The labels of the whole data set.
     pub labels: Bound,
@@ -35,6 +36,8 @@ pub struct LossSite {
     pub results: Bound,
     /// Places (pairs of floats) between the results of two steps; the first is the optimizer's.
     pub results_stride: usize,
+    /// Rows of one sample.
+    pub positions: usize,
 }
 
 /// What the f64 reference of a loss gives.
@@ -46,6 +49,21 @@ pub struct LossReference {
     pub chosen: Vec<usize>,
     /// Gradient of the mean loss by the network's output.
     pub dx: Vec<f64>,
+}
+
+impl LossReference {
+    /// A row that does not count.
+    fn ignore(&mut self, row: &[f64]) {
+        self.losses.push(0.0);
+        self.chosen.push(first_largest(row));
+        self.dx.extend(row.iter().map(|_| 0.0));
+    }
+}
+
+/// Number of targets that count; 1 where none does.
+fn counting(labels: &[u32]) -> f64 {
+    let count = labels.iter().filter(|label| **label != IGNORED).count();
+    count.max(1) as f64
 }
 
 /// A loss function over the last layer's output and the labels.
@@ -69,7 +87,7 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Error::Argument`] with what it takes.
-    fn takes(&self, output: &[usize], task: &Task) -> Result<()>;
+    fn takes(&self, output: &Shape, task: &Task) -> Result<()>;
 
     /// Appends the loss kernel; gives the gradient by the network's output.
     ///
@@ -85,22 +103,27 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]);
 
     /// Losses, choices and gradient in f64 from the definition; used by the proofs only. `x` has a
-    /// row of `classes` outputs for each of `labels`.
+    /// row of `classes` outputs for each of `labels`; the mean is over those that are not
+    /// [`IGNORED`](crate::data::IGNORED).
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
 }
 
 dyn_clone::clone_trait_object!(Loss);
 
 /// What a loss over classes takes: a number for each.
-fn takes_classes(loss: &str, output: &[usize], task: &Task) -> Result<()> {
-    if matches!(task, Task::Classes(names) if output == [names.len()]) {
-        return Ok(());
+fn takes_classes(loss: &str, output: &Shape, task: &Task) -> Result<()> {
+    match (task, output) {
+        (Task::Classes(names), Shape::Features(n)) if names.len() == *n => return Ok(()),
+        (Task::Tokens(names), Shape::Sequence { features, .. }) if names.len() == *features => {
+            return Ok(());
+        }
+        _ => {}
     }
     let outputs = task.outputs();
     Err(Error::Argument {
         what: "loss.kind".into(),
         found: format!(
-            "{loss}, for an output of the shape {output:?} and a data set of {outputs} {}",
+            "{loss}, for an output of the shape {output} and a data set of {outputs} {}",
             task.name()
         ),
         expected: "classes, and an output for each of them".into(),
@@ -133,7 +156,7 @@ fn dispatch(
 ) -> Result<Value> {
     let matrix = site.x.matrix;
     check_row(matrix.cols)?;
-    let dx = b.value("dx", matrix.cols);
+    let dx = b.like("dx", site.x);
     let call = Call::new(b.label("loss and gradient"), grid(matrix.rows, BLOCK)?)
         .matrix(matrix)
         .value("x", site.x)
@@ -144,6 +167,7 @@ fn dispatch(
         .place("results", site.results)
         .u32("results_first", 1)
         .u32("results_stride", site.results_stride)
+        .u32("positions", site.positions)
         .flops(10 * matrix.rows * matrix.cols);
     b.dispatch(&shaders::named(shader), "loss", more(call));
     Ok(dx)

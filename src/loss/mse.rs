@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Loss, LossReference, LossSite, dispatch, first_largest, takes_classes};
-use crate::data::Task;
+use super::{
+    Entry, Loss, LossReference, LossSite, counting, dispatch, first_largest, takes_classes,
+};
+use crate::data::{IGNORED, Task};
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::Graph;
+use crate::shape::Shape;
 
 pub(super) const ENTRY: Entry<dyn Loss> = Entry {
     name: "mse",
@@ -33,7 +36,7 @@ impl Loss for Mse {
         toml::Table::new()
     }
 
-    fn takes(&self, output: &[usize], task: &Task) -> Result<()> {
+    fn takes(&self, output: &Shape, task: &Task) -> Result<()> {
         takes_classes(self.name(), output, task)
     }
 
@@ -61,14 +64,17 @@ impl Loss for Mse {
             chosen: Vec::new(),
             dx: Vec::new(),
         };
+        let count = counting(labels);
         for (row, label) in x.chunks_exact(classes).zip(labels) {
+            if *label == IGNORED {
+                reference.ignore(row);
+                continue;
+            }
             let mut loss = 0.0;
             for (j, x) in row.iter().enumerate() {
                 let t = if j == *label as usize { 1.0 } else { 0.0 };
                 loss += (x - t).powi(2) / classes as f64;
-                reference
-                    .dx
-                    .push(2.0 * (x - t) / (classes * labels.len()) as f64);
+                reference.dx.push(2.0 * (x - t) / (classes as f64 * count));
             }
             reference.losses.push(loss);
             reference.chosen.push(first_largest(row));

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Network;
 use crate::args::Args;
-use crate::data::{Normalization, Normalize, Storage};
+use crate::data::{Normalization, Normalize, Storage, Task};
 use crate::error::{Error, Result};
 use crate::layer::Layers;
 use crate::loss::{LOSSES, Loss};
+use crate::shape::Shape;
 
 /// The key of the metadata.
 pub(super) const KEY: &str = "wavetrain";
@@ -28,10 +29,13 @@ const MOST_NUMBERS: usize = 4096;
 /// A network's layers, what goes in, and what its outputs mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// Shape of one sample: `[channels, height, width]` or `[features]`.
+    /// Shape of one sample: `[channels, height, width]`, `[features]`, `[steps, features]`; of tokens
+    /// `[steps]`.
     pub input: Vec<usize>,
-    /// Whether samples are bytes (pixels) or floats.
+    /// Whether samples are bytes (pixels), floats or tokens.
     pub values: Storage,
+    /// Number of symbols that tokens are of; 0 for other samples.
+    pub symbols: usize,
     /// How values become the network's input.
     pub normalize: Normalize,
     /// The same in numbers.
@@ -42,6 +46,8 @@ pub struct Description {
     pub loss: toml::Table,
     /// Names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
+    /// Whether there is an output for each at each position of a sequence.
+    pub positions: bool,
     /// The table `[data]` of the training, without paths.
     pub data: toml::Table,
 }
@@ -55,13 +61,33 @@ struct Written {
     layers: toml::Value,
     loss: toml::Table,
     classes: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    positions: bool,
     data: toml::Table,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Input {
     shape: Vec<usize>,
     values: Storage,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    symbols: usize,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// x = (value - mean) * scale in f32; one mean and scale for each channel, or all of them beside.
@@ -95,6 +121,7 @@ impl Description {
             input: Input {
                 shape: self.input.clone(),
                 values: self.values,
+                symbols: self.symbols,
             },
             normalization: WrittenNormalization {
                 kind: self.normalize,
@@ -106,6 +133,7 @@ impl Description {
             layers: self.layers.clone(),
             loss: self.loss.clone(),
             classes: self.classes.clone(),
+            positions: self.positions,
             data: self.data.clone(),
         };
         let text = serde_json::to_string(&written)
@@ -176,10 +204,10 @@ impl Description {
         let shape = &written.input.shape;
         let elements = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
         let most = 1 << 28;
-        if !matches!(shape.len(), 1 | 3) || !elements.is_some_and(|n| (1..=most).contains(&n)) {
+        if !matches!(shape.len(), 1..=3) || !elements.is_some_and(|n| (1..=most).contains(&n)) {
             let problem = format!(
-                "{form} has the input shape {shape:?}, expected [features] or [channels, height, \
-                 width], each at least 1"
+                "{form} has the input shape {shape:?}, expected [features], [steps, features] or \
+                 [channels, height, width], each at least 1"
             );
             return Err(wrong(file, problem));
         }
@@ -191,13 +219,31 @@ impl Description {
         Ok(Self {
             input: written.input.shape,
             values: written.input.values,
+            symbols: written.input.symbols,
             normalize: written.normalization.kind,
             normalization,
             layers: written.layers,
             loss: written.loss,
             classes: written.classes,
+            positions: written.positions,
             data: written.data,
         })
+    }
+
+    /// What a sample is; nothing for dimensions that make none.
+    #[must_use]
+    pub fn shape(&self) -> Option<Shape> {
+        self.values.shape(&self.input, self.symbols)
+    }
+
+    /// What it learned.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        let names = self.classes.clone();
+        match self.positions {
+            true => Task::Tokens(names),
+            false => Task::Classes(names),
+        }
     }
 
     /// The network that is described.
@@ -213,8 +259,8 @@ impl Description {
                 format!("its layers cannot be made: {}", error.message()),
             )
         })?;
-        let network = Network::new(&layers.0, &self.input)?;
-        network.check_classes(self.classes.len())?;
+        let network = Network::of(&layers.0, &self.input, self.shape())?;
+        network.check_output(&self.task())?;
         Ok(network)
     }
 

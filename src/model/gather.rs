@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::builder::grid;
 use crate::kernel::plan::Key;
-use crate::kernel::{Builder, Call, Mode, Plan, Value, shaders};
+use crate::kernel::{Builder, Call, Element, Mode, Plan, Value, shaders};
 use crate::shape::Shape;
 
 /// What the batch is kept as in a plan of [`gather_plan`].
@@ -37,10 +37,13 @@ pub(super) fn gather(
     b.set_label("data");
     let shape = network.input();
     let elements = shape.elements();
-    let x = match network.nodes() {
+    let mut x = match network.nodes() {
         [first, ..] if first.fit.takes_rows => b.value("x", elements),
         _ => b.shaped("x", &shape),
     };
+    if let Shape::Tokens { .. } = shape {
+        x.element = Element::U32;
+    }
     let augmented = request.mode != Mode::Evaluate && !request.augment.is_off();
     let what = if augmented {
         "gather, augment"
@@ -50,8 +53,6 @@ pub(super) fn gather(
     let call = Call::new(b.label(what), grid(x.matrix.rows * x.matrix.quads(), 64)?)
         .place("samples", shared.samples)
         .place("indices", shared.indices)
-        .place("mean", shared.mean)
-        .place("scale", shared.scale)
         .value("x", x)
         .matrix(x.matrix)
         .work(
@@ -59,6 +60,11 @@ pub(super) fn gather(
             5 * request.batch * elements,
         )
         .flops(2 * request.batch * elements);
+    if let Shape::Tokens { .. } = shape {
+        b.dispatch(&shaders::named("data/gather_tokens"), "gather", call);
+        return Ok(x);
+    }
+    let call = call.place("mean", shared.mean).place("scale", shared.scale);
     match shape {
         Shape::Picture {
             channels,
@@ -84,6 +90,11 @@ pub(super) fn gather(
 /// A gathering that changes nothing.
 fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
     let storage = request.storage.name();
+    if let Shape::Sequence { steps, .. } = x.shape {
+        let name = format!("data/gather_steps_{storage}");
+        b.dispatch(&shaders::named(&name), "gather", call.u32("steps", steps));
+        return;
+    }
     match x.geometry() {
         Some(geometry) => {
             let call = call

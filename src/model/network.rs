@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Samples, Task};
 use crate::error::{Error, Result};
 use crate::layer::{Chain, Inventory, Layer, NamedParameter, Node, StateKind, StateSpec, Unfit};
 use crate::loss::Loss;
@@ -48,10 +49,29 @@ impl Network {
     /// # Errors
     /// [`Error::Shape`] names the first layer that does not fit, and both shapes.
     pub fn new(layers: &[Box<dyn Layer>], input: &[usize]) -> Result<Self> {
-        let input = Shape::of(input).ok_or_else(|| Error::Argument {
+        Self::of(layers, input, Shape::of(input))
+    }
+
+    /// The same for the samples of a data set.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn of_samples(layers: &[Box<dyn Layer>], samples: &Samples) -> Result<Self> {
+        Self::of(layers, samples.shape(), samples.sample_shape())
+    }
+
+    /// The same for samples of dimensions `dims`, where these make a shape.
+    pub(super) fn of(
+        layers: &[Box<dyn Layer>],
+        dims: &[usize],
+        shape: Option<Shape>,
+    ) -> Result<Self> {
+        let input = shape.ok_or_else(|| Error::Argument {
             what: "the shape of a sample".into(),
-            found: format!("{input:?}"),
-            expected: "[features], [steps, features] or [channels, height, width]".into(),
+            found: format!("{dims:?}"),
+            expected:
+                "[features], [steps, features] or [channels, height, width], of tokens [steps]"
+                    .into(),
             help: "give samples one of these shapes".into(),
         })?;
         let wrong = |position: usize, problem: String, help: String| Error::Shape {
@@ -81,13 +101,21 @@ impl Network {
         })
     }
 
-    /// Refuses an output that is not one number for each of `classes` classes.
+    /// Refuses an output that is not one number for each of the task's outputs, for tokens at each
+    /// position.
     ///
     /// # Errors
     /// [`Error::Shape`] names the last layer.
-    pub fn check_classes(&self, classes: usize) -> Result<()> {
-        let output = self.output();
-        if output == Shape::Features(classes) {
+    pub fn check_output(&self, task: &Task) -> Result<()> {
+        let (output, classes) = (self.output(), task.outputs());
+        let expected = match (task, self.input) {
+            (Task::Tokens(_), input) => Shape::Sequence {
+                steps: input.positions(),
+                features: classes,
+            },
+            _ => Shape::Features(classes),
+        };
+        if output == expected {
             return Ok(());
         }
         Err(Error::Shape {
@@ -98,7 +126,8 @@ impl Network {
                 .map_or("none", |node| node.layer.name())
                 .to_owned(),
             problem: format!(
-                "the last layer's output has the shape {output}, but the data has {classes} classes: [{classes}] is expected"
+                "the last layer's output has the shape {output}, but the data has {classes} {}: {expected} is expected",
+                task.name()
             ),
             help: format!("end with {{ linear = {classes} }}"),
         })
@@ -144,10 +173,19 @@ impl Network {
         all.filter(|state| state.kind != StateKind::Carried)
     }
 
-    /// Number of classes.
+    /// Numbers of the output for a sample, or for each of its positions.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.output().elements()
+        match self.output() {
+            Shape::Sequence { features, .. } => features,
+            output => output.elements(),
+        }
+    }
+
+    /// Positions of the output: one row of numbers for each.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        self.output().positions()
     }
 
     /// Length of the flat buffers in floats, padding included: a multiple of 64.

@@ -19,6 +19,8 @@ pub struct PlanRequest {
     pub accumulate: usize,
     /// Most batches of one chunk.
     pub slots: usize,
+    /// Targets of one sample: the positions of the network's output.
+    pub positions: usize,
     /// How samples lie on the device.
     pub storage: Storage,
     /// Number of samples that lie on the device at a time.
@@ -44,7 +46,7 @@ impl PlanRequest {
     /// The first place of the gradient's norm in the results of a step's last batch.
     #[must_use]
     pub fn norm_first(&self) -> usize {
-        1 + self.batch.div_ceil(BLOCK)
+        1 + (self.batch * self.positions).div_ceil(BLOCK)
     }
 
     /// The place of the norm and the factor in the results of a step, where gradients are clipped.
@@ -88,11 +90,17 @@ impl Shared {
         let results = 8 * request.slots * request.results_stride();
         Self {
             samples: b.shared(Key::Samples, sample_bytes as u64),
-            labels: b.shared(Key::Targets, 4 * request.samples as u64),
+            labels: b.shared(
+                Key::Targets,
+                4 * (request.samples * request.positions) as u64,
+            ),
             indices: b.shared(Key::Indices(request.user()), 4 * listed as u64),
             mean: b.shared(Key::Mean, table),
             scale: b.shared(Key::Scale, table),
-            rows: b.shared(Key::Rows(request.user()), 8 * listed as u64),
+            rows: b.shared(
+                Key::Rows(request.user()),
+                8 * (listed * request.positions) as u64,
+            ),
             results: b.shared(Key::Results(request.user()), results as u64),
         }
     }
@@ -105,6 +113,7 @@ impl Shared {
             rows: self.rows,
             results: self.results,
             results_stride: request.results_stride(),
+            positions: request.positions,
         }
     }
 }

@@ -27,6 +27,7 @@ enum Line {
     Step(StepRecord),
     Eval(Evaluation),
     CycleEnd(LowPoint),
+    Text(TextRecord),
     /// A kind of line that a later version writes.
     #[serde(other, skip_serializing)]
     Other,
@@ -101,6 +102,14 @@ impl MetricsFile {
         self.append([Line::CycleEnd(*point)].into_iter())
     }
 
+    /// Appends a text that the network made.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn text(&mut self, record: TextRecord) -> Result<()> {
+        self.append([Line::Text(record)].into_iter())
+    }
+
     fn append(&mut self, lines: impl Iterator<Item = Line>) -> Result<()> {
         self.lines.clear();
         for line in lines {
@@ -119,6 +128,11 @@ impl Observer for MetricsFile {
             Event::Steps(steps) => self.steps(steps)?,
             Event::Evaluated(evaluation) => self.evaluation(evaluation)?,
             Event::LowPoint { point, .. } => self.low_point(point)?,
+            Event::Text { step, prompt, text } => self.text(TextRecord {
+                step: *step,
+                prompt: (*prompt).to_owned(),
+                text: (*text).to_owned(),
+            })?,
             _ => {}
         }
         Ok(Flow::Continue)
@@ -134,6 +148,19 @@ pub struct Metrics {
     pub evaluations: Vec<Evaluation>,
     /// The low points of cycles, where they were looked at, in the order of the file.
     pub low_points: Vec<LowPoint>,
+    /// The texts that the network made, in the order of the file.
+    pub texts: Vec<TextRecord>,
+}
+
+/// A text that a network made after an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRecord {
+    /// Number of steps done.
+    pub step: u64,
+    /// How it began.
+    pub prompt: String,
+    /// How the network went on.
+    pub text: String,
 }
 
 impl Metrics {
@@ -158,6 +185,7 @@ impl Metrics {
                 Ok(Line::Step(step)) => metrics.steps.push(step),
                 Ok(Line::Eval(evaluation)) => metrics.evaluations.push(evaluation),
                 Ok(Line::CycleEnd(point)) => metrics.low_points.push(point),
+                Ok(Line::Text(text)) => metrics.texts.push(text),
                 Ok(Line::Other) => {}
                 Err(_) if text.last() != Some(&b'\n') => break,
                 Err(error) => return Err(broken(path, number, &error)),

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::train::event::{Augmented, Ended, Evaluation, Mistake, Summary};
+use crate::train::event::{Augmented, Ended, Evaluation, Mistake, Summary, SymbolRecord};
 
 use super::folder::{RunFolder, SUMMARY};
 
@@ -26,6 +26,9 @@ pub struct StoredSummary {
     pub confusion: Vec<Vec<u64>>,
     /// The worst mistakes on the test set, by falling loss.
     pub mistakes: Vec<StoredMistake>,
+    /// The symbols that were predicted worst on the test set, by falling loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<SymbolRecord>,
     /// Training samples with variants, where pictures are changed while they train.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub augmented: Vec<StoredAugmented>,
@@ -84,6 +87,7 @@ impl StoredSummary {
             evaluations: summary.evaluations.clone(),
             confusion: summary.confusion.clone(),
             mistakes: summary.mistakes.iter().map(mistake).collect(),
+            symbols: summary.symbols.clone(),
             augmented: summary.augmented.iter().map(augmented).collect(),
         }
     }

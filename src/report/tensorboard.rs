@@ -21,7 +21,8 @@ const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 /// Writes [`TENSORBOARD`] into a run's folder, chunk by chunk: an observer. The tags are
 /// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, `train/grad_norm`, where gradients are
 /// clipped `train/clip_factor`, and `validation/`
-/// and `test/` with `loss` and `accuracy`; the step of an evaluation is the number of steps done.
+/// and `test/` with `loss` and `accuracy`, for tokens with `perplexity` and `bits`, for whole sequences
+/// with `sequences`; the step of an evaluation is the number of steps done.
 #[derive(Debug)]
 pub struct TensorBoard {
     folder: RunFolder,
@@ -94,7 +95,16 @@ fn of_evaluation(evaluation: &Evaluation) -> Record {
         Split::Validation => "validation",
         Split::Test => "test",
     };
-    let values = [("loss", evaluation.loss), ("accuracy", evaluation.accuracy)];
+    let mut values = vec![("loss", evaluation.loss), ("accuracy", evaluation.accuracy)];
+    let more = [
+        ("perplexity", evaluation.perplexity),
+        ("bits", evaluation.bits),
+        ("sequences", evaluation.sequences),
+    ];
+    values.extend(
+        more.iter()
+            .filter_map(|(name, value)| Some((*name, (*value)?))),
+    );
     Record::new(evaluation.step, scalars(split, &values))
 }
 

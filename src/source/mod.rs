@@ -10,11 +10,14 @@ pub mod glyphs;
 mod idx;
 mod image_folder;
 mod mnist;
+mod numbers;
 mod portions;
 mod request;
 mod safetensors;
+mod sums;
+mod text;
 
-pub use request::{Options, Request, folder, path};
+pub use request::{Options, Request, Tokens, folder, path};
 
 use crate::data::{Dataset, Watcher};
 use crate::error::Result;
@@ -67,6 +70,9 @@ pub static SOURCES: &[Entry] = &[
     cifar10::ENTRY,
     image_folder::ENTRY,
     safetensors::ENTRY,
+    text::ENTRY,
+    numbers::ENTRY,
+    sums::ENTRY,
 ];
 
 /// The source of that name.

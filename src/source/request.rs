@@ -35,6 +35,15 @@ pub struct Options {
     /// say which pictures do; above 0, below 1.
     #[serde(deserialize_with = "test_share")]
     pub test_share: f64,
+    /// `data.tokens`: what the tokens of a text are.
+    #[serde(deserialize_with = "choice")]
+    pub tokens: Tokens,
+    /// `data.context`: tokens of a sample of a text; at least 1.
+    #[serde(deserialize_with = "whole::<_, _, 1, LONGEST_CONTEXT>")]
+    pub context: usize,
+    /// `data.stateful`: whether a batch goes on where the one before it ends, so that recurrent layers
+    /// carry their states on.
+    pub stateful: bool,
     /// `data.train`: the file with the training samples, below `data.dir` where that is given.
     #[serde(
         deserialize_with = "file",
@@ -57,11 +66,28 @@ impl Default for Options {
             size: None,
             resize: Resize::None,
             test_share: 0.2,
+            tokens: Tokens::Chars,
+            context: 64,
+            stateful: false,
             train: None,
             test: None,
         }
     }
 }
+
+/// `data.tokens`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename = "kind of tokens")]
+pub enum Tokens {
+    /// Characters: the sorted set of those of the whole text.
+    #[default]
+    Chars,
+    /// The 256 bytes.
+    Bytes,
+}
+
+/// Far above any context that a network is trained on.
+const LONGEST_CONTEXT: u64 = 1 << 20;
 
 fn test_share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let expected = "a share of the pictures: above 0, below 1";

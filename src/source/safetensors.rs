@@ -1,12 +1,14 @@
 //! `safetensors`: own arrays, a file for training and one for the test, as
 //! `safetensors.torch.save_file({"x": x, "y": y}, file)` writes them.
 //!
-//! `x` holds the samples, u8 or f32, [N, C, H, W] or [N, D]; `y` their classes, whole numbers of any
-//! type, [N]. Names of the classes may stand in the file's metadata, under the key `classes`, as a
+//! `x` holds the samples, u8 or f32, [N, C, H, W] or [N, D]; or sequences: f32, [N, T, C], or whole
+//! numbers of more than 8 bits, [N, T], which are tokens (u8 with `data.tokens = "bytes"`). `y` holds
+//! their classes, whole numbers of any type, [N]; or for a sequence one for each position, [N, T],
+//! negative where none counts. Names of the classes may stand in the file's metadata, under the key `classes`, as a
 //! JSON array of strings.
 
-use super::{Entry, Request};
-use crate::data::{Dataset, Samples, Storage, Task};
+use super::{Entry, Request, Tokens};
+use crate::data::{Dataset, IGNORED, MOST_SYMBOLS, Samples, Targets, Task};
 use crate::error::{Error, Result};
 use ::safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::path::{Path, PathBuf};
@@ -14,11 +16,11 @@ use std::path::{Path, PathBuf};
 /// The table's line.
 pub(super) const ENTRY: Entry = Entry {
     name: "safetensors",
-    summary: "own arrays x (u8 or f32) and y (classes) from a file for training and one for the test",
+    summary: "own arrays x and y (classes) from a file for training and one for the test",
     shape: &[],
     classes: &[],
     sizes: None,
-    keys: &["train", "test"],
+    keys: &["train", "test", "tokens"],
     load: |request, _| load(request),
 };
 
@@ -30,30 +32,31 @@ const MOST_HEADER: u64 = 16 << 20;
 const MOST_CLASSES: u32 = 1 << 16;
 
 const HELP: &str = "write it with safetensors.torch.save_file({\"x\": x, \"y\": y}, file): x u8 or \
-    f32, [N, C, H, W] or [N, D]; y whole numbers, [N]";
+    f32, [N, C, H, W], [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T]";
 
 fn load(request: &Request) -> Result<Dataset> {
     let options = &request.options;
     let dir = request.dir.as_deref();
     let train_file = file("train", options.train.as_deref(), NAMES[0], dir)?;
     let test_file = file("test", options.test.as_deref(), NAMES[1], dir)?;
-    let train = read(&train_file)?;
-    let test = read(&test_file)?;
+    let bytes = options.tokens == Tokens::Bytes;
+    let mut train = read(&train_file, bytes)?;
+    let mut test = read(&test_file, bytes)?;
     fitting(&train, &train_file, &test, &test_file)?;
-    let names = train.names.or(test.names);
+    let names = train.names.take().or(test.names.take());
     let classes = match names {
         Some(names) => names,
         None => {
-            let largest = train.samples.labels().iter().max().copied().unwrap_or(0);
+            let counting = train.targets.iter().filter(|target| **target != IGNORED);
+            let largest = counting.max().copied().unwrap_or(0);
             (0..=largest).map(|class| class.to_string()).collect()
         }
     };
-    for (file, samples) in [(&train_file, &train.samples), (&test_file, &test.samples)] {
-        let labels = samples.labels().iter();
-        let outside = labels
-            .zip(0_usize..)
-            .find(|(label, _)| **label as usize >= classes.len());
-        if let Some((label, sample)) = outside {
+    for (file, arrays) in [(&train_file, &train), (&test_file, &test)] {
+        let outside = |label: &u32| *label != IGNORED && *label as usize >= classes.len();
+        let outside = arrays.targets.iter().position(outside);
+        if let Some(at) = outside {
+            let (label, sample) = (arrays.targets[at], at / arrays.positions.unwrap_or(1));
             return Err(Error::data(
                 file,
                 format!(
@@ -65,8 +68,13 @@ fn load(request: &Request) -> Result<Dataset> {
             ));
         }
     }
-    let task = Task::Classes(classes);
-    Dataset::of(ENTRY.name, train.samples, test.samples, task)
+    let symbols = train.symbols().max(test.symbols());
+    let task = match train.positions {
+        Some(_) => Task::Tokens(classes),
+        None => Task::Classes(classes),
+    };
+    let (train, test) = (train.samples(symbols)?, test.samples(symbols)?);
+    Dataset::of(ENTRY.name, train, test, task)
 }
 
 /// The path of one of the two files.
@@ -90,18 +98,77 @@ fn file(key: &str, named: Option<&Path>, usual: &str, dir: Option<&Path>) -> Res
 /// What one file holds.
 #[derive(Debug, PartialEq)]
 struct Arrays {
-    samples: Samples,
+    /// Shape of a sample.
+    shape: Vec<usize>,
+    values: Values,
+    /// The classes, [`IGNORED`] where none counts.
+    targets: Vec<u32>,
+    /// Positions of a sample, where each has a class.
+    positions: Option<usize>,
     names: Option<Vec<String>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Values {
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+    Tokens(Vec<u32>),
+}
+
+impl Arrays {
+    /// Number of symbols that its tokens show; 0 where it has none.
+    fn symbols(&self) -> usize {
+        match &self.values {
+            Values::Tokens(tokens) => 1 + tokens.iter().max().copied().unwrap_or(0) as usize,
+            _ => 0,
+        }
+    }
+
+    /// The samples, where tokens are of `symbols` symbols.
+    fn samples(self, symbols: usize) -> Result<Samples> {
+        let targets = match self.positions {
+            Some(steps) => Targets::Positions {
+                steps,
+                values: self.targets,
+            },
+            None => Targets::Classes(self.targets),
+        };
+        match (self.values, &self.shape[..], targets) {
+            (Values::Tokens(tokens), [steps], targets) => {
+                Samples::from_tokens([*steps, symbols], tokens, targets)
+            }
+            (Values::Floats(values), [steps, features], targets) => {
+                Samples::from_sequences([*steps, *features], values, targets)
+            }
+            (Values::Floats(values), shape, Targets::Classes(labels)) => {
+                Samples::from_floats(shape, values, labels)
+            }
+            (Values::Bytes(values), shape, Targets::Classes(labels)) => {
+                Samples::from_bytes(shape, values, labels)
+            }
+            (_, shape, targets) => Err(Error::Argument {
+                what: "x".into(),
+                found: format!("samples of the shape {shape:?} with {}", targets.name()),
+                expected: "sequences where each position has a class".into(),
+                help: HELP.into(),
+            }),
+        }
+    }
 }
 
 /// Both files must hold samples of one kind.
 fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -> Result<()> {
     let kind = |arrays: &Arrays| {
-        let name = match arrays.samples.storage() {
-            Storage::Bytes => "u8",
-            Storage::Floats => "f32",
+        let name = match arrays.values {
+            Values::Bytes(_) => "u8",
+            Values::Floats(_) => "f32",
+            Values::Tokens(_) => "tokens",
         };
-        format!("{name} of shape {:?}", arrays.samples.shape())
+        let classes = match arrays.positions {
+            Some(_) => ", with a class for each position",
+            None => "",
+        };
+        format!("{name} of shape {:?}{classes}", arrays.shape)
     };
     let (a, b) = (kind(train), kind(test));
     if a != b {
@@ -127,16 +194,16 @@ fn fitting(train: &Arrays, train_file: &Path, test: &Arrays, test_file: &Path) -
     }
 }
 
-fn read(path: &Path) -> Result<Arrays> {
+fn read(path: &Path, byte_tokens: bool) -> Result<Arrays> {
     let bytes = std::fs::read(path).map_err(|error| {
         let help = "check the name, and the permissions of the file and its folder";
         Error::data(path, format!("cannot be read: {error}"), help)
     })?;
-    decode(bytes).map_err(|problem| Error::data(path, problem, HELP))
+    decode(bytes, byte_tokens).map_err(|problem| Error::data(path, problem, HELP))
 }
 
 /// Decodes a whole file; what is wrong with it is a sentence.
-fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
+fn decode(bytes: Vec<u8>, byte_tokens: bool) -> Result<Arrays, String> {
     let length = bytes.len() as u64;
     let Some(header) = bytes.first_chunk::<8>() else {
         return Err(format!(
@@ -155,36 +222,71 @@ fn decode(bytes: Vec<u8>) -> Result<Arrays, String> {
     let names = names(&metadata)?;
     let (x, y) = (tensor(&tensors, "x")?, tensor(&tensors, "y")?);
     let shape = match x.shape() {
-        shape @ ([_, _] | [_, _, _, _]) if !shape.contains(&0) => shape.to_vec(),
+        shape @ ([_, _] | [_, _, _] | [_, _, _, _]) if !shape.contains(&0) => shape.to_vec(),
         shape => {
             return Err(format!(
-                "x has the shape {shape:?}; expected [N, C, H, W] or [N, D], each at least 1 (a \
-                 grey picture has one channel)"
+                "x has the shape {shape:?}; expected [N, C, H, W], [N, D], [N, T, C] or, for tokens, \
+                 [N, T], each at least 1 (a grey picture has one channel)"
             ));
         }
     };
-    let labels = labels(&y, shape[0])?;
+    let sequence = match (x.dtype(), &shape[1..]) {
+        (Dtype::F32, [steps, _]) => Some(*steps),
+        (Dtype::U8, [steps]) if byte_tokens => Some(*steps),
+        (Dtype::U8 | Dtype::F32, _) => None,
+        (_, [steps]) => Some(*steps),
+        _ => None,
+    };
+    let (targets, positions) = labels(&y, shape[0], sequence)?;
     // The offsets count from the end of the header, and the file was checked to hold them.
     let start = 8 + header + metadata.info("x").map_or(0, |info| info.data_offsets.0);
-    let samples = match x.dtype() {
-        Dtype::U8 => {
+    let values = match x.dtype() {
+        Dtype::U8 if shape.len() == 3 => {
+            return Err(format!(
+                "x has the type U8 and the shape {shape:?}; expected sequences of F32"
+            ));
+        }
+        Dtype::U8 if !byte_tokens || shape.len() != 2 => {
             let count = x.data().len();
             // The file's own memory becomes the samples'.
             let mut bytes = bytes;
             bytes.drain(..start);
             bytes.truncate(count);
-            Samples::from_bytes(&shape[1..], bytes, labels)
+            Values::Bytes(bytes)
         }
-        Dtype::F32 => {
-            let values = floats(x.data(), &shape)?;
-            Samples::from_floats(&shape[1..], values, labels)
+        Dtype::F32 => Values::Floats(floats(x.data(), &shape)?),
+        other if shape.len() != 2 => {
+            return Err(format!(
+                "x has the type {other:?} and the shape {shape:?}; expected U8 or F32, or tokens, [N, T]"
+            ));
         }
-        other => {
-            return Err(format!("x has the type {other:?}; expected U8 or F32"));
-        }
+        _ => Values::Tokens(tokens(&x)?),
     };
-    let samples = samples.map_err(|error| error.to_string())?;
-    Ok(Arrays { samples, names })
+    Ok(Arrays {
+        shape: shape[1..].to_vec(),
+        values,
+        targets,
+        positions,
+        names,
+    })
+}
+
+/// The tokens in `x`.
+fn tokens(x: &TensorView<'_>) -> Result<Vec<u32>, String> {
+    if matches!(x.dtype(), Dtype::F64) {
+        return Err("x has the type F64; expected U8, F32, or whole numbers for tokens".into());
+    }
+    let numbers = numbers(x, "x")?;
+    let outside = |token: &f64| *token < 0.0 || *token >= MOST_SYMBOLS as f64;
+    match numbers.iter().position(outside) {
+        None => Ok(numbers.into_iter().map(|token| token as u32).collect()),
+        Some(at) => Err(format!(
+            "x is {} at position {} of sample {}; expected tokens from 0, below {MOST_SYMBOLS}",
+            numbers[at],
+            at % x.shape()[1],
+            at / x.shape()[1]
+        )),
+    }
 }
 
 fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<TensorView<'a>, String> {
@@ -221,24 +323,39 @@ fn floats(data: &[u8], shape: &[usize]) -> Result<Vec<f32>, String> {
     }
 }
 
-/// The classes in `y`.
-fn labels(y: &TensorView<'_>, count: usize) -> Result<Vec<u32>, String> {
+/// The classes in `y`, for samples that may be sequences of some positions; and the number of these
+/// where each has a class.
+fn labels(
+    y: &TensorView<'_>,
+    count: usize,
+    sequence: Option<usize>,
+) -> Result<(Vec<u32>, Option<usize>), String> {
     let shape = y.shape();
-    if matches!(y.dtype(), Dtype::F32 | Dtype::F64) && shape.len() == 2 {
+    let positions = sequence.filter(|steps| *shape == [count, *steps]);
+    if positions.is_none() && matches!(y.dtype(), Dtype::F32 | Dtype::F64) && shape.len() == 2 {
         return Err(format!(
             "y has the shape {shape:?}, as values for a regression have; those are not supported \
              yet, expected classes: whole numbers, [N]"
         ));
     }
-    if shape != [count] {
+    if positions.is_none() && shape != [count] {
+        let or = sequence.map_or_else(String::new, |steps| {
+            format!(", or [{count}, {steps}], one for each position")
+        });
         return Err(format!(
-            "y has the shape {shape:?}; expected [{count}], one class for each sample of x"
+            "y has the shape {shape:?}; expected [{count}], one class for each sample of x{or}"
         ));
     }
-    let numbers = numbers(y)?;
+    let numbers = numbers(y, "y")?;
+    let most = if positions.is_some() {
+        MOST_SYMBOLS as u32
+    } else {
+        MOST_CLASSES
+    };
+    let ignored = |y: f64| positions.is_some() && y < 0.0;
     let wrong = numbers
         .iter()
-        .position(|y| *y < 0.0 || *y >= f64::from(MOST_CLASSES));
+        .position(|y| !ignored(*y) && (*y < 0.0 || *y >= f64::from(most)));
     let broken = numbers.iter().position(|y| y.fract() != 0.0);
     if let Some(sample) = broken {
         return Err(format!(
@@ -251,15 +368,16 @@ fn labels(y: &TensorView<'_>, count: usize) -> Result<Vec<u32>, String> {
         return Err(format!(
             "y is {} for sample {sample}; expected classes from 0 to {}",
             numbers[sample],
-            MOST_CLASSES - 1
+            most - 1
         ));
     }
-    Ok(numbers.into_iter().map(|y| y as u32).collect())
+    let class = |y: f64| if ignored(y) { IGNORED } else { y as u32 };
+    Ok((numbers.into_iter().map(class).collect(), positions))
 }
 
 /// The numbers of a tensor of any type that holds whole numbers. Those of 64 bits that f64 cannot
 /// hold are far above every class, before and after rounding.
-fn numbers(y: &TensorView<'_>) -> Result<Vec<f64>, String> {
+fn numbers(y: &TensorView<'_>, name: &str) -> Result<Vec<f64>, String> {
     fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         let (words, _) = data.as_chunks::<N>();
         words.iter().map(|&word| number(word)).collect()
@@ -278,7 +396,7 @@ fn numbers(y: &TensorView<'_>) -> Result<Vec<f64>, String> {
         Dtype::F64 => each(data, f64::from_le_bytes),
         other => {
             return Err(format!(
-                "y has the type {other:?}; expected whole numbers (U8, I32, I64, F32 ...)"
+                "{name} has the type {other:?}; expected whole numbers (U8, I32, I64, F32 ...)"
             ));
         }
     })
@@ -323,19 +441,19 @@ mod tests {
     fn hostile_headers_are_refused() {
         let huge = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
         assert!(
-            decode(huge)
+            decode(huge, false)
                 .unwrap_err()
                 .contains("claims 18446744073709551615 bytes")
         );
         assert!(
-            decode(vec![1; 7])
+            decode(vec![1; 7], false)
                 .unwrap_err()
                 .contains("has 7 bytes, too few")
         );
         let x = |shape: &str, offsets: &str| {
             let header =
                 format!(r#"{{"x":{{"dtype":"U8","shape":{shape},"data_offsets":{offsets}}}}}"#);
-            decode(raw(&header, &[0; 8])).unwrap_err()
+            decode(raw(&header, &[0; 8]), false).unwrap_err()
         };
         for (shape, offsets) in [
             ("[2,4]", "[0,9]"),
@@ -353,9 +471,13 @@ mod tests {
             );
         }
         assert!(x("[2,4]", "[0,8]").contains("has no tensor y"));
-        assert!(decode(raw("{}", &[])).unwrap_err().contains("found none"));
         assert!(
-            decode(raw("[", &[]))
+            decode(raw("{}", &[]), false)
+                .unwrap_err()
+                .contains("found none")
+        );
+        assert!(
+            decode(raw("[", &[]), false)
                 .unwrap_err()
                 .contains("no valid safetensors")
         );
@@ -367,7 +489,7 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 0..200),
             kind in 0_usize..3,
             sizes in prop::collection::vec(0_u64..4, 0..5),
-            dtype in prop::sample::select(vec!["U8", "F32", "I64", "F4", "BOOL", "F64"]),
+            dtype in prop::sample::select(vec!["U8", "F32", "I64", "U16", "F4", "BOOL", "F64"]),
         ) {
             let (half, length) = (bytes.len() / 2, bytes.len());
             let header = format!(
@@ -380,9 +502,14 @@ mod tests {
                 1 => raw(&String::from_utf8_lossy(&bytes), &bytes),
                 _ => raw(&header, &bytes),
             };
-            if let Ok(arrays) = decode(file) {
-                let bytes = arrays.samples.sample_bytes() * arrays.samples.labels().len();
-                prop_assert_eq!(arrays.samples.read_all().unwrap().len(), bytes);
+            for byte_tokens in [false, true] {
+                if let Ok(arrays) = decode(file.clone(), byte_tokens) {
+                    let symbols = arrays.symbols();
+                    if let Ok(samples) = arrays.samples(symbols) {
+                        let bytes = samples.sample_bytes() * samples.len();
+                        prop_assert_eq!(samples.read_all().unwrap().len(), bytes);
+                    }
+                }
             }
         }
     }

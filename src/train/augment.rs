@@ -168,7 +168,7 @@ impl Shades {
                 low: 0.0,
                 high: 255.0,
             },
-            Storage::Floats => {
+            Storage::Floats | Storage::Tokens => {
                 let all = || originals.iter().flatten().copied();
                 Self {
                     low: all().fold(f32::INFINITY, f32::min),

@@ -63,8 +63,8 @@ struct Slots {
     epoch: u64,
     /// Slots of its batches, one after the other.
     batches: usize,
-    /// Samples of all its batches.
-    samples: usize,
+    /// Targets of all its batches that count.
+    targets: usize,
 }
 
 /// A chunk whose results are not read yet.
@@ -157,7 +157,7 @@ impl Steps {
                 step,
                 epoch: update.epoch,
                 batches: submission.slots.len() - before,
-                samples: update.samples(),
+                targets: update.targets(),
             });
         }
         send_places(workshop, &self.request, &self.shape, &submission.slots)?;
@@ -215,14 +215,14 @@ impl Steps {
             let Some(last) = batches.chunks_exact(stride).last() else {
                 continue;
             };
-            let samples = step.samples as f64;
+            let targets = step.targets.max(1) as f64;
             records.push(StepRecord {
                 step: step.step,
                 epoch: step.epoch,
                 lr: f64::from(last[0][0]),
                 momentum: f64::from(last[0][1]),
-                loss: total.loss / samples,
-                accuracy: total.right / samples,
+                loss: total.loss / targets,
+                accuracy: total.right / targets,
                 grad_norm: gradient_norm::norm(&last[norm_first..norm_end]),
                 clip_factor: clip_place.map(|place| clip_norm::factor(last[place])),
             });

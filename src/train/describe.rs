@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{Config, Overrides, Tables};
-use crate::data::{Dataset, Normalization};
+use crate::data::{Dataset, Normalization, Task};
 use crate::error::Result;
 use crate::model::{Description, Model, Weights};
 
@@ -32,11 +32,13 @@ impl Described {
         let description = Description {
             input: dataset.train.shape().to_vec(),
             values: dataset.train.storage(),
+            symbols: dataset.train.symbols(),
             normalize: config.data.normalize,
             normalization: normalization.clone(),
             layers: config.layers_value(),
             loss: config.loss_table(),
-            classes: dataset.classes().to_vec(),
+            classes: dataset.task.names().to_vec(),
+            positions: matches!(dataset.task, Task::Tokens(_)),
             data,
         };
         let (text, beside) = description.write()?;

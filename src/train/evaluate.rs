@@ -2,8 +2,8 @@
 
 use super::chunk::{Sums, sums};
 use super::feed::{Batch, Residence, Submission};
-use super::record::Mistake;
-use crate::data::{Samples, Storage};
+use super::record::{Mistake, SymbolRecord};
+use crate::data::{IGNORED, Samples, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::{Key, Role};
@@ -17,19 +17,20 @@ const MISTAKES: usize = 24;
 
 /// Batches whose sums are added up before those of all are.
 pub(super) const EVALUATION_SLOTS: usize = 16;
-/// Samples of one batch of an evaluation, at least.
-const EVALUATION_BATCH: usize = 256;
+/// Rows of the output of one batch of an evaluation, at least.
+const EVALUATION_ROWS: usize = 256;
 
-/// Samples of a batch of the engine's own evaluations where `data.batch` is `batch`.
+/// Samples of a batch of the engine's own evaluations where `data.batch` is `batch` and a sample has
+/// `positions` rows of the network's output.
 #[must_use]
-pub fn evaluation_batch(batch: usize) -> usize {
-    batch.max(EVALUATION_BATCH)
+pub fn evaluation_batch(batch: usize, positions: usize) -> usize {
+    batch.max(EVALUATION_ROWS.div_ceil(positions.max(1)))
 }
 
-/// What an evaluation knows of one sample.
+/// What an evaluation knows of one sample, or of one position of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// The sample's loss.
+    /// The loss.
     pub loss: f64,
     /// The class that the network chose.
     pub chosen: usize,
@@ -85,8 +86,9 @@ impl Pass {
         &self.request
     }
 
-    /// Runs through samples in their order; gives the sums and what came out for each. Their
-    /// outputs, a row of one number for each class, are added to `outputs` where they are wanted.
+    /// Runs through samples in their order; gives the sums and what came out for each, of sequences
+    /// for each position. Their outputs, a row of one number for each class, are added to `outputs`
+    /// where they are wanted.
     pub(super) fn run(
         &self,
         workshop: &mut Workshop,
@@ -142,11 +144,15 @@ impl Pass {
         let user = request.user();
         let mut wanted = vec![
             (Key::Results(user), 8 * (slots * stride) as u64),
-            (Key::Rows(user), 8 * submission.listed() as u64),
+            (
+                Key::Rows(user),
+                8 * (submission.listed() * request.positions) as u64,
+            ),
         ];
         let row = Matrix::new(1, self.classes).stride;
         if outputs.is_some() {
-            wanted.push((OUTPUTS, 4 * (samples.len() * row) as u64));
+            let rows = samples.len() * request.positions;
+            wanted.push((OUTPUTS, 4 * (rows * row) as u64));
         }
         let ticket = workshop.submit_and_read(recorder, &wanted)?;
         let bytes = workshop.take(ticket)?;
@@ -158,10 +164,13 @@ impl Pass {
                 outputs.extend_from_slice(&row[..self.classes]);
             }
         }
-        let batches = results.chunks_exact(stride).zip(rows.chunks(request.batch));
+        let batches = results.chunks_exact(stride);
+        let batches = batches.zip(rows.chunks(request.batch * request.positions));
         let batches = batches.zip(&submission.slots);
         let batches = batches.map(|((result, rows), slot)| {
-            let rows = rows[..slot.count as usize].iter().copied();
+            let rows = rows[..slot.count as usize * request.positions]
+                .iter()
+                .copied();
             (sums(&result[1..]), rows.map(Outcome::from_row).collect())
         });
         Ok(batches.collect())
@@ -186,6 +195,52 @@ fn fitting(
         }
         request.batch = request.batch.div_ceil(2);
     }
+}
+
+/// Number of targets that count.
+pub(super) fn counted(targets: &[u32]) -> usize {
+    targets.iter().filter(|target| **target != IGNORED).count()
+}
+
+/// Share of the sequences of `positions` targets in which all that count are classified rightly;
+/// nothing where there are no sequences.
+pub(super) fn whole_sequences(
+    outcomes: &[Outcome],
+    targets: &[u32],
+    positions: Option<usize>,
+) -> Option<f64> {
+    let positions = positions.filter(|_| !targets.is_empty())?;
+    let right = |(outcome, target): (&Outcome, &u32)| {
+        *target == IGNORED || outcome.chosen == *target as usize
+    };
+    let pairs = outcomes.chunks(positions).zip(targets.chunks(positions));
+    let whole = pairs.filter(|(outcomes, targets)| outcomes.iter().zip(*targets).all(right));
+    Some(whole.count() as f64 / (targets.len() / positions) as f64)
+}
+
+/// The symbols that are predicted worst, by falling mean loss.
+pub(super) fn symbols(outcomes: &[Outcome], targets: &[u32], symbols: usize) -> Vec<SymbolRecord> {
+    let nothing = |symbol| SymbolRecord {
+        symbol,
+        count: 0,
+        right: 0,
+        loss: 0.0,
+    };
+    let mut all: Vec<SymbolRecord> = (0..symbols).map(nothing).collect();
+    for (outcome, target) in outcomes.iter().zip(targets) {
+        // Targets that do not count are no symbol.
+        if let Some(record) = all.get_mut(*target as usize) {
+            record.count += 1;
+            record.right += u64::from(outcome.chosen == record.symbol);
+            record.loss += outcome.loss;
+        }
+    }
+    all.retain(|record| record.count > 0);
+    all.iter_mut()
+        .for_each(|record| record.loss /= record.count as f64);
+    all.sort_by(|a, b| b.loss.total_cmp(&a.loss));
+    all.truncate(MISTAKES);
+    all
 }
 
 /// Rows: true class; columns: chosen class.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ensemble::Ensemble;
-use super::evaluate::{Outcome, Pass, Streams};
+use super::evaluate::{Outcome, Pass, Streams, counted, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
 use crate::config;
-use crate::data::{self, Augment, Dataset, Samples};
+use crate::data::{self, Augment, Dataset, Samples, Task};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
@@ -35,14 +35,18 @@ pub struct Evaluator {
 /// What came out for some samples.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outputs {
-    /// The network's outputs, a row of one number for each class for each sample.
+    /// The network's outputs, a row of one number for each class for each sample, of sequences for each
+    /// position.
     pub rows: Vec<f32>,
-    /// Loss and chosen class of each sample.
+    /// Loss and chosen class of each row.
     pub outcomes: Vec<Outcome>,
-    /// Mean loss.
+    /// Mean loss over the targets that count.
     pub loss: f64,
-    /// Share of the samples that was classified rightly.
+    /// Share of them that was classified rightly.
     pub accuracy: f64,
+    /// Share of the sequences in which all targets that count were classified rightly; nothing where
+    /// samples are no sequences of targets.
+    pub sequences: Option<f64>,
 }
 
 /// How right a network is on a part of the data.
@@ -54,8 +58,17 @@ pub struct Measured {
     pub samples: usize,
     /// Mean loss.
     pub loss: f64,
-    /// Share classified rightly, 0 to 1.
+    /// Share classified rightly, 0 to 1; of sequences over their positions.
     pub accuracy: f64,
+    /// Share of whole sequences classified rightly, where samples are such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<f64>,
+    /// exp of the loss, where it is a mean over tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+    /// The loss in bits per token, where it is a mean over tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<f64>,
 }
 
 /// How right several networks are together on a part of the data.
@@ -74,7 +87,7 @@ type Part<'a> = (Split, &'a Samples, Vec<u32>);
 
 /// The parts that a training under `data` evaluates and that are not empty.
 fn parts<'a>(dataset: &'a Dataset, data: &config::Data) -> Result<Vec<Part<'a>>> {
-    let split = data::Split::new(dataset.train.len(), data.validation, data.seed)?;
+    let split = data::Split::new(dataset.train.extent(), data.validation, data.seed)?;
     let all: Vec<u32> = (0..dataset.test.len() as u32).collect();
     let mut parts = vec![
         (Split::Validation, &dataset.train, split.validation),
@@ -99,6 +112,7 @@ impl Evaluator {
             batch,
             accumulate: 1,
             slots: 1,
+            positions: network.positions(),
             storage: model.description.values,
             samples: batch,
             augment: Augment::default(),
@@ -163,9 +177,11 @@ impl Evaluator {
             self.pass
                 .run(workshop, &residence, indices, streams, Some(rows))?;
         outputs.outcomes = outcomes;
-        let count = indices.len() as f64;
+        let targets = samples.targets_of(indices, 0);
+        let count = counted(&targets) as f64;
         outputs.loss = total.loss / count;
         outputs.accuracy = total.right / count;
+        outputs.sequences = whole_sequences(&outputs.outcomes, &targets, samples.sequences());
         Ok(outputs)
     }
 
@@ -175,6 +191,7 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::run`].
     pub fn evaluate(&mut self, dataset: &Dataset, data: &config::Data) -> Result<Vec<Measured>> {
+        let tokens = matches!(dataset.task, Task::Tokens(_));
         let measured = parts(dataset, data)?
             .into_iter()
             .map(|(split, samples, part)| {
@@ -184,6 +201,9 @@ impl Evaluator {
                     samples: part.len(),
                     loss: outputs.loss,
                     accuracy: outputs.accuracy,
+                    sequences: outputs.sequences,
+                    perplexity: tokens.then(|| outputs.loss.exp()),
+                    bits: tokens.then(|| outputs.loss / std::f64::consts::LN_2),
                 })
             });
         measured.collect()
@@ -217,7 +237,7 @@ impl Evaluator {
             .iter()
             .zip(&all)
             .map(|((split, samples, part), ensemble)| {
-                let labels: Vec<u32> = part.iter().map(|i| samples.labels()[*i as usize]).collect();
+                let labels = samples.targets_of(part, 0);
                 Together {
                     split: *split,
                     samples: part.len(),

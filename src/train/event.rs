@@ -6,6 +6,7 @@
 use super::checkpoint::Checkpoint;
 pub use super::record::{
     Augmented, Change, Ended, Evaluation, LowPoint, Mistake, RunInfo, Split, StepRecord, Summary,
+    SymbolRecord,
 };
 pub use crate::gpu::AdapterSummary;
 pub use crate::model::LayerRow;
@@ -32,6 +33,11 @@ pub trait Observer {
 
     /// Whether it keeps the checkpoints that it is shown; where nobody does, none are taken.
     fn keeps_checkpoints(&self) -> bool {
+        false
+    }
+
+    /// Whether it shows texts that the network makes; where nobody does, none are made.
+    fn shows_texts(&self) -> bool {
         false
     }
 }
@@ -62,6 +68,16 @@ pub enum Event<'a> {
     Steps(&'a [StepRecord]),
     /// An evaluation is done.
     Evaluated(&'a Evaluation),
+    /// What the network makes of a text after an evaluation. Only where it learns to go on with texts,
+    /// and somebody shows it.
+    Text {
+        /// Number of steps done.
+        step: u64,
+        /// How it began.
+        prompt: &'a str,
+        /// How the network went on.
+        text: &'a str,
+    },
     /// The evaluation is the best so far (of the validation set where there is one, or else of the
     /// test set), and the weights are those that it is of.
     Best(&'a Evaluation, &'a Weights),

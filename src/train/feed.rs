@@ -4,7 +4,7 @@
 use super::record::Split;
 use super::ring::{self, StepUniform};
 use crate::config;
-use crate::data::{self, Dataset, Samples, Targets, Task, batch_at, epoch_order};
+use crate::data::{self, Dataset, Epochs, IGNORED, Samples, Task, batch_at};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
@@ -18,18 +18,24 @@ pub(super) struct Batch<'a> {
     pub(super) step: u64,
     /// Positions in the list of all samples: the training set, then the test set.
     pub(super) samples: &'a [u32],
+    /// How many tokens later than their position says windows of a stream begin.
+    pub(super) phase: u32,
+    /// Whether it goes on where the batch before it ends.
+    pub(super) goes_on: bool,
     /// The place of the first of them among all samples of the step.
     pub(super) first: usize,
-    /// Number of all samples of the step: what its loss is the mean over.
+    /// Number of all targets of the step that count: what its loss is the mean over.
     pub(super) whole: usize,
 }
 
 impl<'a> Batch<'a> {
-    /// A batch that is all of its step.
+    /// A batch that is all of its step, whose loss is the mean over its samples.
     pub(super) fn alone(step: u64, samples: &'a [u32]) -> Self {
         Self {
             step,
             samples,
+            phase: 0,
+            goes_on: false,
             first: 0,
             whole: samples.len(),
         }
@@ -45,12 +51,16 @@ pub(super) struct Update<'a> {
     pub(super) epoch: u64,
     samples: &'a [u32],
     batch: usize,
+    phase: u32,
+    /// Whether its first batch goes on where the one before it ends, and whether the others do.
+    goes_on: [bool; 2],
+    targets: usize,
 }
 
 impl<'a> Update<'a> {
-    /// Number of its samples.
-    pub(super) fn samples(self) -> usize {
-        self.samples.len()
+    /// Number of its targets that count.
+    pub(super) fn targets(self) -> usize {
+        self.targets
     }
 
     /// Its batches: whole ones, but for the last of an epoch.
@@ -59,8 +69,10 @@ impl<'a> Update<'a> {
         batches.map(move |(at, samples)| Batch {
             step: self.step,
             samples,
+            phase: self.phase,
+            goes_on: self.goes_on[usize::from(at > 0)],
             first: at * self.batch,
-            whole: self.samples.len(),
+            whole: self.targets,
         })
     }
 }
@@ -68,41 +80,71 @@ impl<'a> Update<'a> {
 /// The order of the training samples: a function of the step, so that nothing is replayed to resume.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The training part, in the file's order.
-    samples: Vec<u32>,
-    shuffle: bool,
-    seed: u64,
+    epochs: Epochs,
+    /// Targets of the training samples that count.
+    counts: Counts,
     batch: usize,
     /// Batches of a step, at most.
     accumulate: usize,
     drop_last: bool,
     /// The epoch whose order is at hand.
     epoch: Option<u64>,
-    order: Vec<u32>,
+    order: data::Order,
+}
+
+/// How many targets of a sample count.
+#[derive(Debug)]
+enum Counts {
+    /// As many of each.
+    Same(usize),
+    /// So many of each.
+    Each(Vec<u32>),
+}
+
+impl Counts {
+    fn new(samples: &Samples) -> Self {
+        let positions = samples.positions();
+        let data::Targets::Positions { values, .. } = samples.targets() else {
+            return Self::Same(positions);
+        };
+        let count = |of: &[u32]| of.iter().filter(|target| **target != IGNORED).count() as u32;
+        let counts: Vec<u32> = values.chunks(positions).map(count).collect();
+        match counts.iter().all(|count| *count as usize == positions) {
+            true => Self::Same(positions),
+            false => Self::Each(counts),
+        }
+    }
+
+    /// Those of some samples together.
+    fn of(&self, samples: &[u32]) -> usize {
+        match self {
+            Self::Same(count) => samples.len() * count,
+            Self::Each(counts) => samples.iter().map(|at| counts[*at as usize] as usize).sum(),
+        }
+    }
 }
 
 impl Order {
-    fn new(samples: Vec<u32>, data: &config::Data, accumulate: usize) -> Self {
+    fn new(samples: Vec<u32>, train: &Samples, data: &config::Data, accumulate: usize) -> Self {
         Self {
-            samples,
-            shuffle: data.shuffle,
-            seed: data.seed,
+            epochs: data.epochs(samples, train.extent()),
+            counts: Counts::new(train),
             batch: data.batch,
             accumulate,
             drop_last: data.drop_last,
             epoch: None,
-            order: Vec::new(),
+            order: data::Order::default(),
         }
     }
 
     /// The seed that the orders are drawn from.
     pub(super) fn seed(&self) -> u64 {
-        self.seed
+        self.epochs.seed()
     }
 
     /// Draws the orders from another seed.
     pub(super) fn set_seed(&mut self, seed: u64) {
-        self.seed = seed;
+        self.epochs.set_seed(seed);
         self.epoch = None;
     }
 
@@ -113,7 +155,7 @@ impl Order {
 
     /// Steps of an epoch.
     pub(super) fn steps_per_epoch(&self) -> u64 {
-        data::steps_per_epoch(self.samples.len(), self.whole(), self.drop_last)
+        data::steps_per_epoch(self.epochs.len(), self.whole(), self.drop_last)
     }
 
     /// Batches that `steps` steps from the first on take.
@@ -121,7 +163,7 @@ impl Order {
         let (per_epoch, k) = (self.steps_per_epoch().max(1), self.accumulate as u64);
         let epoch = match self.drop_last {
             true => per_epoch * k,
-            false => data::steps_per_epoch(self.samples.len(), self.batch, false),
+            false => data::steps_per_epoch(self.epochs.len(), self.batch, false),
         };
         (steps / per_epoch)
             .saturating_mul(epoch)
@@ -130,24 +172,21 @@ impl Order {
 
     /// The samples of `step`: as many as a step has, or what is left at the end of an epoch.
     pub(super) fn update(&mut self, step: u64) -> Update<'_> {
-        let at = batch_at(step, self.samples.len(), self.whole(), self.drop_last);
-        let Some(data::Batch { epoch, start, len }) = at else {
-            return Update {
-                step,
-                epoch: 0,
-                samples: &[],
-                batch: self.batch,
-            };
-        };
+        let at = batch_at(step, self.epochs.len(), self.whole(), self.drop_last);
+        let (epoch, start, len) = at.map_or((0, 0, 0), |at| (at.epoch, at.start, at.len));
         if self.epoch != Some(epoch) {
-            self.order = epoch_order(&self.samples, self.shuffle, self.seed, epoch);
+            self.order = self.epochs.order(epoch);
             self.epoch = Some(epoch);
         }
+        let samples = &self.order.samples[start..start + len];
         Update {
             step,
             epoch,
-            samples: &self.order[start..start + len],
+            samples,
             batch: self.batch,
+            phase: self.order.phase,
+            goes_on: [start > 0, true].map(|on| on && self.epochs.go_on()),
+            targets: self.counts.of(samples),
         }
     }
 }
@@ -179,7 +218,9 @@ impl Submission {
         self.indices.resize(start + self.batch, 0);
         let count = batch.samples.len();
         self.slots.push(StepUniform {
-            inv_count: (1.0 / batch.whole as f64) as f32,
+            inv_count: (1.0 / batch.whole.max(1) as f64) as f32,
+            phase: batch.phase,
+            carry: u32::from(batch.goes_on),
             count: count as u32,
             start: start as u32,
             slot: slot as u32,
@@ -213,54 +254,59 @@ impl Residence<'_> {
         request: &PlanRequest,
         submission: &Submission,
     ) -> Result<()> {
-        let mut list = &submission.indices;
-        let counted: Vec<u32>;
-        if let Self::Host(sets) = self {
-            let (bytes, labels) = gathered(sets, submission)?;
-            workshop.write(&Key::Samples, &bytes)?;
-            workshop.write(&Key::Targets, bytemuck::cast_slice(&labels))?;
-            counted = (0..list.len() as u32).collect();
-            list = &counted;
-        }
         let indices = Key::Indices(request.user());
-        workshop.write(&indices, bytemuck::cast_slice(list))?;
-        workshop.write_ring(&ring::bytes(&submission.slots));
+        let Self::Host(sets) = self else {
+            workshop.write(&indices, bytemuck::cast_slice(&submission.indices))?;
+            workshop.write_ring(&ring::bytes(&submission.slots));
+            return Ok(());
+        };
+        let (bytes, targets) = gathered(sets, submission)?;
+        workshop.write(&Key::Samples, &bytes)?;
+        workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))?;
+        let counted: Vec<u32> = (0..submission.indices.len() as u32).collect();
+        workshop.write(&indices, bytemuck::cast_slice(&counted))?;
+        // Windows were read from where they begin.
+        let slots = submission.slots.iter();
+        let slots: Vec<_> = slots
+            .map(|slot| StepUniform { phase: 0, ..*slot })
+            .collect();
+        workshop.write_ring(&ring::bytes(&slots));
         Ok(())
     }
 }
 
-/// The bytes and the labels of a submission's samples, each at its place in the list; `sets` lie one
+/// The bytes and the targets of a submission's samples, each at its place in the list; `sets` lie one
 /// behind the other.
 fn gathered(sets: &[&Samples], submission: &Submission) -> Result<(Vec<u8>, Vec<u32>)> {
     let width = sets.first().map_or(0, |set| set.sample_bytes());
-    let mut labels = vec![0; submission.indices.len()];
+    let positions = sets.first().map_or(1, |set| set.positions());
+    let mut targets = vec![0; submission.indices.len() * positions];
     let mut bytes = vec![0; submission.indices.len() * width];
     for slot in &submission.slots {
         let places = slot.start as usize..(slot.start + slot.count) as usize;
         let list = &submission.indices[places.clone()];
         let mut bytes = &mut bytes[places.start * width..places.end * width];
-        let mut labels = &mut labels[places];
+        let mut targets = &mut targets[places.start * positions..places.end * positions];
         // Neighbours of one set are read together.
         for run in list.chunk_by(|a, b| place(sets, *a).0 == place(sets, *b).0) {
             let (into, rest) = bytes.split_at_mut(run.len() * width);
-            let (classes, others) = labels.split_at_mut(run.len());
-            (bytes, labels) = (rest, others);
+            let (own, others) = targets.split_at_mut(run.len() * positions);
+            (bytes, targets) = (rest, others);
             let (set, _) = place(sets, run[0]);
             let within: Vec<u32> = run.iter().map(|at| place(sets, *at).1).collect();
-            sets[set].inputs().read(&within, into)?;
-            for (class, at) in classes.iter_mut().zip(within) {
-                *class = sets[set].labels()[at as usize];
-            }
+            let phase = slot.phase as usize;
+            sets[set].read_shifted(&within, phase, into)?;
+            own.copy_from_slice(&sets[set].targets_of(&within, phase));
         }
     }
-    Ok((bytes, labels))
+    Ok((bytes, targets))
 }
 
 /// The set that a position in the list of all samples belongs to, and the place in it.
 fn place(sets: &[&Samples], at: u32) -> (usize, u32) {
     let mut rest = at;
     for (position, set) in sets.iter().enumerate() {
-        match rest.checked_sub(set.len() as u32) {
+        match rest.checked_sub(set.places() as u32) {
             Some(behind) if position + 1 < sets.len() => rest = behind,
             _ => return (position, rest),
         }
@@ -274,12 +320,22 @@ fn place(sets: &[&Samples], at: u32) -> (usize, u32) {
 pub(super) struct Feed {
     /// The training set, where it does not lie on the device.
     train: Option<Samples>,
-    /// What is to be learned about the training set.
-    targets: Targets,
+    /// What is to be learned about the samples at the places of those that are evaluated.
+    parts: Vec<Part>,
     test: Samples,
     task: Task,
     pub(super) order: Order,
-    parts: Vec<(Split, Vec<u32>)>,
+    labels: Vec<u32>,
+}
+
+/// A part of the data that is evaluated.
+#[derive(Debug)]
+struct Part {
+    split: Split,
+    /// Its samples, as positions in the list of all samples.
+    samples: Vec<u32>,
+    /// Their targets, one after the other.
+    targets: Vec<u32>,
 }
 
 impl Feed {
@@ -297,8 +353,8 @@ impl Feed {
         }
         Ok(Self {
             parts: parts_to_evaluate(&split, &dataset),
-            order: Order::new(split.train, data, accumulate),
-            targets: dataset.train.targets().clone(),
+            order: Order::new(split.train, &dataset.train, data, accumulate),
+            labels: dataset.train.labels().to_vec(),
             train: (!resident).then_some(dataset.train),
             test: dataset.test,
             task: dataset.task,
@@ -318,6 +374,11 @@ impl Feed {
         &self.test
     }
 
+    /// Targets of a sample that are one answer.
+    pub(super) fn whole_sequences(&self) -> Option<usize> {
+        self.test.sequences()
+    }
+
     /// What is learned.
     pub(super) fn task(&self) -> &Task {
         &self.task
@@ -325,29 +386,38 @@ impl Feed {
 
     /// The parts that are evaluated.
     pub(super) fn splits(&self) -> Vec<Split> {
-        self.parts.iter().map(|(split, _)| *split).collect()
+        self.parts.iter().map(|part| part.split).collect()
     }
 
     /// The samples of a part that is evaluated; none of another one.
     pub(super) fn part(&self, split: Split) -> &[u32] {
-        let part = self.parts.iter().find(|(name, _)| *name == split);
-        part.map_or(&[], |(_, samples)| samples)
+        let part = self.parts.iter().find(|part| part.split == split);
+        part.map_or(&[], |part| &part.samples)
     }
 
-    /// The class of a sample by its position in the list of all samples.
+    /// The targets of its samples, one after the other.
+    pub(super) fn targets(&self, split: Split) -> &[u32] {
+        let part = self.parts.iter().find(|part| part.split == split);
+        part.map_or(&[], |part| &part.targets)
+    }
+
+    /// The class of a training sample.
     pub(super) fn label(&self, at: u32) -> u32 {
-        let at = at as usize;
-        match at.checked_sub(self.targets.len()) {
-            None => self.targets.classes()[at],
-            Some(at) => self.test.labels()[at],
-        }
+        self.labels.get(at as usize).copied().unwrap_or(0)
     }
 }
 
 /// Puts sets on the device, one behind the other, block after block.
 fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
-    let labels: Vec<u32> = sets.iter().flat_map(|set| set.labels()).copied().collect();
-    workshop.write(&Key::Targets, bytemuck::cast_slice(&labels))?;
+    if sets.iter().all(|set| set.inputs().stream().is_some()) {
+        return upload_streams(workshop, sets);
+    }
+    let all = |set: &&Samples| {
+        let all: Vec<u32> = (0..set.len() as u32).collect();
+        set.targets_of(&all, 0)
+    };
+    let targets: Vec<u32> = sets.iter().flat_map(all).collect();
+    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))?;
     let mut at = 0;
     // Writes begin at multiples of four bytes; a set may end within one.
     let mut rest = Vec::new();
@@ -364,21 +434,45 @@ fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
     workshop.write_at(&Key::Samples, at, &rest)
 }
 
-/// The parts of the data that are evaluated, as positions in the list of all samples.
-fn parts_to_evaluate(split: &data::Split, dataset: &Dataset) -> Vec<(Split, Vec<u32>)> {
-    let train = dataset.train.len() as u32;
-    let test = train + dataset.test.len() as u32;
+/// Puts streams of tokens on the device, each padded to whole windows; the targets are the same, one
+/// token later.
+fn upload_streams(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
+    let (mut tokens, mut targets) = (Vec::new(), Vec::new());
+    for set in sets {
+        let stream = set.inputs().stream().unwrap_or_default();
+        let end = tokens.len() + set.places() * set.positions();
+        tokens.extend_from_slice(&stream[..stream.len() - 1]);
+        targets.extend_from_slice(&stream[1..]);
+        tokens.resize(end, 0);
+        targets.resize(end, 0);
+    }
+    workshop.write(&Key::Samples, bytemuck::cast_slice(&tokens))?;
+    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))
+}
+
+/// The parts of the data that are evaluated.
+fn parts_to_evaluate(split: &data::Split, dataset: &Dataset) -> Vec<Part> {
+    let train = dataset.train.places() as u32;
+    let test: Vec<u32> = (0..dataset.test.len() as u32).collect();
     let mut parts = Vec::new();
     if !split.validation.is_empty() {
-        parts.push((Split::Validation, split.validation.clone()));
+        parts.push(Part {
+            split: Split::Validation,
+            samples: split.validation.clone(),
+            targets: dataset.train.targets_of(&split.validation, 0),
+        });
     }
-    parts.push((Split::Test, (train..test).collect()));
+    parts.push(Part {
+        split: Split::Test,
+        targets: dataset.test.targets_of(&test, 0),
+        samples: test.iter().map(|at| train + at).collect(),
+    });
     parts
 }
 
 /// Whether all samples fit into one binding of the device.
 pub(super) fn is_resident(gpu: &Gpu, dataset: &Dataset) -> bool {
-    let bytes = |samples: &Samples| samples.len() * samples.sample_bytes();
+    let bytes = |samples: &Samples| samples.places() * samples.sample_bytes();
     let bytes = bytes(&dataset.train) + bytes(&dataset.test);
     let most = gpu.max_binding_bytes().min(gpu.max_buffer_bytes());
     let fits = bytes as u64 + 64 <= most;

@@ -57,8 +57,11 @@ pub struct RunInfo {
     pub sample_shape: Vec<usize>,
     /// Number of samples: training, validation, test.
     pub samples: [usize; 3],
-    /// Names of the classes.
+    /// Names of the classes, or of the symbols.
     pub classes: Vec<String>,
+    /// Targets of a sample: more than one where each position of a sequence has its own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub positions: usize,
     /// The model, layer by layer.
     pub layers: Vec<LayerRow>,
     /// How pictures are changed while they train, in a few words; empty where they are not.
@@ -177,8 +180,39 @@ pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Share classified rightly, 0 to 1.
+    /// Share classified rightly, 0 to 1; of sequences over their positions.
     pub accuracy: f64,
+    /// Share of the sequences in which every position is classified rightly, where samples are such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<f64>,
+    /// exp of the loss, where it is a mean over tokens.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "given_null_is_nan"
+    )]
+    pub perplexity: Option<f64>,
+    /// The loss in bits per token, where it is a mean over tokens.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "given_null_is_nan"
+    )]
+    pub bits: Option<f64>,
+}
+
+/// How well a symbol was predicted over the test set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SymbolRecord {
+    /// Its number.
+    pub symbol: usize,
+    /// How often it was the target.
+    pub count: u64,
+    /// How often it was chosen then.
+    pub right: u64,
+    /// The mean loss then.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub loss: f64,
 }
 
 /// Accuracies at the low point of a cycle, 0 to 1: of the validation set where there is one, or else
@@ -278,6 +312,9 @@ pub struct Summary {
     pub confusion: Vec<Vec<u64>>,
     /// The worst mistakes on the test set, by falling loss (at most 24).
     pub mistakes: Vec<Mistake>,
+    /// The symbols that were predicted worst on the test set, by falling loss (at most 24).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<SymbolRecord>,
     /// Training samples with variants, where pictures are changed while they train.
     pub augmented: Vec<Augmented>,
 }

@@ -37,6 +37,14 @@ pub struct StepUniform {
     pub carry: u32,
     /// The optimizer's own words.
     pub optimizer: [f32; 4],
+    /// How many tokens later than their index says the windows of the batch begin.
+    pub phase: u32,
+    /// Unused, and so are the next two.
+    pub spare_0: u32,
+    /// Unused.
+    pub spare_1: u32,
+    /// Unused.
+    pub spare_2: u32,
 }
 
 impl StepUniform {
@@ -58,6 +66,10 @@ impl StepUniform {
             first_sample: 0,
             carry: 0,
             optimizer: [0.0; 4],
+            phase: 0,
+            spare_0: 0,
+            spare_1: 0,
+            spare_2: 0,
         }
     }
 }

@@ -341,6 +341,12 @@ impl<'a, 'b> Run<'a, 'b> {
                 self.state.best_weights = self.cadence.is_on().then_some(weights);
             }
         }
+        if self.observers.iter().any(|observer| observer.shows_texts())
+            && let Some([prompt, text]) = &self.trainer.text()?
+        {
+            let step = self.trainer.done();
+            self.emit(&Event::Text { step, prompt, text })?;
+        }
         Ok(())
     }
 
@@ -396,6 +402,7 @@ impl<'a, 'b> Run<'a, 'b> {
             evaluations: self.state.evaluations.clone(),
             confusion,
             mistakes,
+            symbols: self.trainer.symbols(&outcomes),
             augmented: self.trainer.augmented()?,
         })
     }

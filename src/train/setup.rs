@@ -41,13 +41,14 @@ impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
         config.augment.check(dataset.train.shape())?;
-        let network = Network::new(&config.layers, dataset.train.shape())?;
-        network.check_classes(dataset.task.outputs())?;
-        config.loss.takes(&network.output().dims(), &dataset.task)?;
-        let count = dataset.train.len();
+        let network = Network::of_samples(&config.layers, &dataset.train)?;
+        network.check_output(&dataset.task)?;
+        config.loss.takes(&network.output(), &dataset.task)?;
         let data = &config.data;
-        let split = data::Split::new(count, data.validation, data.seed)?;
-        check_last_batch(&network, split.train.len(), data)?;
+        let extent = dataset.train.extent();
+        let split = data::Split::new(extent, data.validation, data.seed)?;
+        let per_epoch = data.samples_per_epoch(extent)?;
+        check_last_batch(&network, per_epoch, data)?;
         let accumulate = config.train.accumulate;
         let most = match config.train.chunk {
             Chunk::Auto => AUTO_SLOTS,
@@ -55,22 +56,23 @@ impl Layout {
         };
         // Whole steps, and no more than a ring holds.
         let slots = most.min(MOST_SLOTS).max(accumulate) / accumulate * accumulate;
-        let evaluation_batch = evaluation_batch(data.batch);
+        let evaluation_batch = evaluation_batch(data.batch, network.positions());
         let listed = (slots * data.batch).max(EVALUATION_SLOTS * evaluation_batch);
         let train = PlanRequest {
             mode: Mode::Train,
             batch: data.batch,
             accumulate,
             slots,
+            positions: network.positions(),
             storage: dataset.train.storage(),
             samples: match is_resident(gpu, dataset) {
-                true => count + dataset.test.len(),
+                true => dataset.train.places() + dataset.test.places(),
                 false => listed,
             },
             augment: config.augment,
             clip_norm: config.clip_norm,
         };
-        data.steps_per_epoch(split.train.len(), accumulate)?;
+        data.steps_per_epoch(per_epoch, accumulate)?;
         Ok(Self {
             training: Training {
                 network,
@@ -149,7 +151,8 @@ pub(super) fn run_info(
             layout.split.validation.len(),
             dataset.test.len(),
         ],
-        classes: dataset.classes().to_vec(),
+        classes: dataset.task.names().to_vec(),
+        positions: dataset.train.positions(),
         layers: layout.training.network.rows(),
         augment: config.augment.describe(),
         schedule: settled.schedule.describe(),

@@ -123,7 +123,7 @@ unknown key model.layers[1].linear.biass; layer linear does not take it
   |                                     ^^^^^
   |
   = help: did you mean `bias`?
-          layer linear takes `out_features`, `bias`, `init`, `bias_init`, `lr_mult` and `decay_mult`"
+          layer linear takes `out_features`, `bias`, `init`, `bias_init`, `tie`, `lr_mult` and `decay_mult`"
     );
 }
 

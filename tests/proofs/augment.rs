@@ -165,6 +165,7 @@ impl Batch<'_> {
             batch: self.rows,
             accumulate: 1,
             slots: 2,
+            positions: 1,
             storage: self.storage,
             samples: SAMPLES,
             augment: *self.augment,

@@ -6,7 +6,7 @@ use wavetrain::kernel::Mode;
 use wavetrain::kernel::Plan;
 use wavetrain::kernel::plan::{Bound, Key, Op, Use};
 use wavetrain::kernel::program::Phases;
-use wavetrain::layer::{Flatten, Layer, Linear, Relu};
+use wavetrain::layer::{Embedding, Flatten, Layer, Linear, Relu};
 use wavetrain::loss::Mse;
 use wavetrain::model::{Network, PlanRequest, evaluation_plan};
 use wavetrain::shape::Shape;
@@ -26,6 +26,8 @@ struct Form {
 
 /// Samples that lie on the device.
 pub(crate) const SAMPLES: usize = 11;
+/// Symbols of made-up tokens.
+const SYMBOLS: usize = 97;
 
 /// The plan of the gathering alone: a list of features where the network flattens first, pixels
 /// of channels else.
@@ -34,14 +36,21 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
     if form.pixels {
         layers.insert(0, Box::new(Relu {}));
     }
-    let network = Network::new(&layers, shape).unwrap();
+    if let [_, _] = shape {
+        layers = vec![Box::new(Linear::new(2))];
+    }
+    if form.storage == Storage::Tokens {
+        layers = vec![Box::new(Embedding::new(4)), Box::new(Linear::new(2))];
+    }
+    let network = Network::of_samples(&layers, &samples(shape, form.storage)).unwrap();
     let request = PlanRequest {
         mode: Mode::Evaluate,
         batch: rows,
         accumulate: 1,
         slots: 2,
+        positions: network.positions(),
         storage: form.storage,
-        samples: SAMPLES,
+        samples: SAMPLES + usize::from(form.storage == Storage::Tokens),
         augment: Augment::default(),
         clip_norm: None,
     };
@@ -70,6 +79,12 @@ pub(crate) fn samples(shape: &[usize], storage: Storage) -> Samples {
             Samples::from_bytes(shape, bytes.collect(), labels).unwrap()
         }
         Storage::Floats => Samples::from_floats(shape, values(6, n, -3.0, 3.0), labels).unwrap(),
+        Storage::Tokens => {
+            // One more than whole windows have: a phase may reach it.
+            let tokens = values(5, n + elements, 0.0, SYMBOLS as f32).into_iter();
+            let tokens = tokens.map(|v| v as u32).collect();
+            Samples::windows([elements, SYMBOLS], tokens).unwrap()
+        }
     }
 }
 
@@ -92,7 +107,7 @@ fn check(
     };
     let indices: Vec<u32> = (0..2 * rows).map(|i| (i * 5 % SAMPLES) as u32).collect();
     let mut b = stage.builder(Mode::Evaluate, rows);
-    let x = match form.pixels {
+    let x = match form.pixels || shape.len() == 2 {
         true => b.shaped("x", &Shape::of(shape).unwrap()),
         false => b.value("x", elements),
     };
@@ -124,10 +139,13 @@ fn check(
 
 /// Checks the batch in both forms of storage and both layouts; the first failure.
 pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
-    let shapes: [&[usize]; 7] = [
+    let shapes: [&[usize]; 10] = [
         &[1],
         &[3],
         &[17],
+        &[1, 3],
+        &[5, 1],
+        &[3, 17],
         &[1, 3, 11],
         &[3, 5, 7],
         &[6, 2, 3],
@@ -141,7 +159,59 @@ pub(crate) fn prove(stage: &mut Stage) -> Result<(), String> {
             }
         }
     }
+    for steps in [1, 3, 17, 64, 65] {
+        for batch in [(1, 1), (3, 3), (17, 17), (33, 20)] {
+            check_tokens(stage, steps, batch)
+                .map_err(|problem| format!("{steps} tokens {batch:?}: {problem}"))?;
+        }
+    }
     Ok(())
+}
+
+/// Windows of a stream, which begin at a phase.
+fn check_tokens(
+    stage: &mut Stage,
+    steps: usize,
+    (rows, count): (usize, usize),
+) -> Result<(), String> {
+    let form = Form {
+        storage: Storage::Tokens,
+        pixels: false,
+    };
+    let mut plan = gather_plan(stage, &[steps], rows, form);
+    if count < rows {
+        fold(&mut plan);
+    }
+    let program = stage.realize(&mut plan);
+    let samples = samples(&[steps], Storage::Tokens);
+    let phase = steps / 2;
+    let indices: Vec<u32> = (0..2 * rows).map(|i| (i * 5 % SAMPLES) as u32).collect();
+    let matrix = stage.builder(Mode::Evaluate, rows).value("x", steps).matrix;
+    let stream = samples.inputs().stream().unwrap();
+    stage.write(&Key::Samples, &stream[..stream.len() - 1]);
+    stage.write(&Key::Indices(Use::Evaluation), &indices);
+    // Padding is zero; what is written is poisoned.
+    let mut poison = vec![0; matrix.floats()];
+    for row in 0..rows {
+        poison[row * matrix.stride..][..steps].fill(u32::MAX);
+    }
+    stage.write(&Key::Kept("x"), &poison);
+    let uniform = StepUniform {
+        start: rows as u32,
+        phase: phase as u32,
+        ..step(count)
+    };
+    stage.run(&program, Phases::Forward, &[uniform]);
+    let mut wanted = vec![0; matrix.floats()];
+    for (row, index) in indices[rows..rows + count].iter().enumerate() {
+        let first = *index as usize * steps + phase;
+        wanted[row * matrix.stride..][..steps].copy_from_slice(&stream[first..first + steps]);
+    }
+    let found: Vec<u32> = stage.read(&Key::Kept("x"), matrix.floats());
+    match (0..found.len()).find(|at| found[*at] != wanted[*at]) {
+        None => Ok(()),
+        Some(at) => Err(format!("place {at}: {}, not {}", found[at], wanted[at])),
+    }
 }
 
 #[test]

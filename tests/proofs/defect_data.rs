@@ -70,6 +70,40 @@ pub(crate) static DATA: &[Defect] = &[
     ),
     Defect::new("data/augment", "d < dims.cols", "d + 1u < dims.cols"),
     Defect::new("data/augment", "step.first_sample + sample", "sample"),
+    Defect::new("data/gather_tokens", "+ step.phase", ""),
+    Defect::new("data/gather_tokens", "t < dims.cols", "t <= dims.cols"),
+    Defect::new(
+        "data/gather_tokens",
+        "row < step.count",
+        "row <= step.count",
+    ),
+    Defect::new("data/gather_tokens", "[step.start + row]", "[row]"),
+    Defect::new(
+        "data/gather_steps_bytes",
+        "8u * (at % 4u)",
+        "8u * (at % 3u)",
+    ),
+    Defect::new(
+        "data/gather_steps_bytes",
+        "row % dims.steps * dims.cols",
+        "row * dims.cols",
+    ),
+    Defect::new("data/gather_steps_bytes", "- mean[d]", "- mean[j]"),
+    Defect::new(
+        "data/gather_steps_floats",
+        "sample < step.count",
+        "sample <= step.count",
+    ),
+    Defect::new(
+        "data/gather_steps_floats",
+        "* dims.steps * dims.cols;",
+        "* dims.cols;",
+    ),
+    Defect::new(
+        "data/gather_steps_floats",
+        "bitcast<f32>(samples[at])",
+        "f32(samples[at])",
+    ),
     Defect::new("data/gather_bytes", "8u * (at % 4u)", "8u * (at % 3u)"),
     Defect::new("data/gather_bytes", "if at % 4u == 0u", "if at % 2u == 0u"),
     Defect::new(

@@ -216,14 +216,18 @@ pub(crate) static DEFECTS: &[Defect] = &[
     ),
     Defect::new(
         "loss/cross_entropy",
-        "labels[indices[step.start + row]]",
-        "labels[indices[row]]",
+        "indices[step.start + row / dims.positions]",
+        "indices[row / dims.positions]",
     ),
     Defect::new(
         "loss/cross_entropy",
-        "rows[step.start + row] = result",
-        "rows[row] = result",
+        "rows[step.start * dims.positions + row]",
+        "rows[row]",
     ),
+    Defect::new("loss/cross_entropy", "+ step.phase", ""),
+    Defect::new("loss/cross_entropy", "+ row % dims.positions", ""),
+    Defect::new("loss/cross_entropy", "if counts ||", "if true ||"),
+    Defect::new("loss/mse", "if !counts {", "if false {"),
     Defect::new(
         "loss/cross_entropy",
         "step.slot * dims.results_stride",

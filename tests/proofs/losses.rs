@@ -1,11 +1,13 @@
 //! The second proof for losses: loss and chosen class of each row, the sums of each block of rows,
 //! and the gradient; partial batches, large logits, and logits that are no numbers.
 
+use wavetrain::data::IGNORED;
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key, Use};
 use wavetrain::kernel::program::Phases;
 use wavetrain::loss::{BLOCK, Loss, LossSite};
+use wavetrain::shape::Shape;
 use wavetrain::train::StepUniform;
 
 use super::compare::{POISON, poisoned, wide, within, without_padding};
@@ -24,8 +26,14 @@ const SAMPLES: usize = 1009;
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     /// Samples in the plan.
+    samples: usize,
+    /// Rows of a sample.
+    positions: usize,
+    /// How many places later than their index says the targets of samples begin.
+    phase: usize,
+    /// Rows in the plan.
     rows: usize,
-    /// Samples of the batch.
+    /// Rows of the batch.
     count: usize,
     classes: usize,
     /// The logits.
@@ -40,6 +48,9 @@ impl Case {
     fn new(rows: usize, classes: usize) -> Self {
         let label = |r: usize| ((r * r + 3) % classes) as u32;
         Self {
+            samples: rows,
+            positions: 1,
+            phase: 0,
             rows,
             count: rows,
             classes,
@@ -59,24 +70,47 @@ impl Case {
         }
     }
 
+    /// Sequences of `positions` targets, every third ignored.
+    fn sequences(samples: usize, positions: usize, classes: usize) -> Self {
+        let mut case = Self::new(samples * positions, classes);
+        case.labels
+            .iter_mut()
+            .step_by(3)
+            .for_each(|label| *label = IGNORED);
+        Self {
+            samples,
+            positions,
+            phase: samples % 3 * (positions - 1) / 2,
+            ..case
+        }
+    }
+
+    /// Targets of the batch that count.
+    fn counting(&self) -> usize {
+        let labels = self.labels[..self.count].iter();
+        labels.filter(|label| **label != IGNORED).count().max(1)
+    }
+
     /// Where the step's batch starts in the chunk's list of samples.
     fn start(&self) -> usize {
-        SLOT * self.rows
+        SLOT * self.samples
     }
 
     /// The samples of the whole chunk.
     fn indices(&self) -> Vec<u32> {
-        let samples = CHUNK * self.rows;
+        let samples = CHUNK * self.samples;
         (0..samples).map(|i| (i * 7 % SAMPLES) as u32).collect()
     }
 
     /// The labels of the data set: the batch's samples have the rows' labels, all others none of
     /// theirs.
     fn data_labels(&self) -> Vec<u32> {
-        let mut labels = vec![self.classes as u32; SAMPLES];
+        let mut labels = vec![self.classes as u32; (SAMPLES + 1) * self.positions];
         let indices = self.indices();
-        for (label, index) in self.labels.iter().zip(&indices[self.start()..]) {
-            labels[*index as usize] = *label;
+        let own = self.labels.chunks(self.positions);
+        for (own, index) in own.zip(&indices[self.start()..]) {
+            let first = *index as usize * self.positions + self.phase;
+            labels[first..first + own.len()].copy_from_slice(own);
         }
         labels
     }
@@ -96,18 +130,27 @@ struct Found {
 }
 
 fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String> {
-    let mut b = stage.builder(Mode::Train, case.rows);
-    let x = b.value("x", case.classes);
+    let mut b = stage.builder(Mode::Train, case.samples);
+    let shape = match case.positions {
+        1 => Shape::Features(case.classes),
+        steps => Shape::Sequence {
+            steps,
+            features: case.classes,
+        },
+    };
+    let x = b.shaped("x", &shape);
     b.keep(x, Key::Kept("x"));
-    let listed = CHUNK * case.rows;
+    let listed = CHUNK * case.samples;
+    let rows = CHUNK * case.rows;
     let results = CHUNK * case.stride();
     let site = LossSite {
         x,
-        labels: b.shared(Key::Targets, 4 * SAMPLES as u64),
+        labels: b.shared(Key::Targets, 4 * ((SAMPLES + 1) * case.positions) as u64),
         indices: b.shared(Key::Indices(Use::Training), 4 * listed as u64),
-        rows: b.shared(Key::Rows(Use::Training), 8 * listed as u64),
+        rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),
         results: b.shared(Key::Results(Use::Training), 8 * results as u64),
         results_stride: case.stride(),
+        positions: case.positions,
     };
     b.set_phase(Phase::Forward);
     let dx = loss.forward(&mut b, &site).unwrap();
@@ -121,13 +164,15 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     stage.write(&Key::Kept("dx"), &poisoned(dx.matrix));
     stage.write(&Key::Targets, &case.data_labels());
     stage.write(&Key::Indices(Use::Training), &case.indices());
-    stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; listed]);
+    stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; rows]);
     stage.write(&Key::Results(Use::Training), &vec![[POISON; 2]; results]);
     // The run's first slots belong to other steps; only the slot at hand is run.
     let uniform = StepUniform {
         start: case.start() as u32,
         slot: SLOT as u32,
-        ..step(case.count)
+        phase: case.phase as u32,
+        inv_count: (1.0 / case.counting() as f64) as f32,
+        ..step(case.count / case.positions)
     };
     stage.run(&program, Phases::Forward, &[uniform]);
     Ok(Found {
@@ -136,7 +181,7 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
             dx.matrix,
             &stage.read_matrix(&Key::Kept("dx"), dx.matrix),
         )?,
-        rows: stage.read(&Key::Rows(Use::Training), listed),
+        rows: stage.read(&Key::Rows(Use::Training), rows),
         results: stage.read(&Key::Results(Use::Training), results),
     })
 }
@@ -201,7 +246,14 @@ fn mse_error(x: &[f64], label: usize, count: usize) -> RowError {
     }
 }
 
-fn row_error(loss: &dyn Loss, x: &[f64], label: usize, count: usize) -> RowError {
+fn row_error(loss: &dyn Loss, x: &[f64], label: u32, count: usize) -> RowError {
+    if label == IGNORED {
+        return RowError {
+            loss: 0.0,
+            dx: vec![0.0; x.len()],
+        };
+    }
+    let label = label as usize;
     match loss.name() {
         "cross_entropy" => {
             let s = loss.arguments()["label_smoothing"].as_float().unwrap();
@@ -231,14 +283,15 @@ pub(crate) fn check(
 }
 
 fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
-    let (classes, count, start) = (case.classes, case.count, case.start());
+    let (classes, count) = (case.classes, case.count);
+    let start = case.start() * case.positions;
     let labels = case.labels[..count].to_vec();
     let x = wide(&case.x[..count * classes]);
     let reference = loss.reference(&x, classes, &labels);
     let errors: Vec<RowError> = x
         .chunks(classes)
         .zip(&labels)
-        .map(|(x, label)| row_error(loss, x, *label as usize, count))
+        .map(|(x, label)| row_error(loss, x, *label, case.counting()))
         .collect();
     let batch = &found.rows[start..start + count];
     let row_losses: Vec<f32> = batch.iter().map(|row| row[0]).collect();
@@ -336,6 +389,18 @@ pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
                 check(stage, &what, &*loss, &partial)?;
             }
         }
+        for (samples, positions) in [(1, 7), (3, 5), (5, 33), (17, 9), (2, 65)] {
+            for classes in [2, 17, 65] {
+                let case = Case::sequences(samples, positions, classes);
+                let partial = Case {
+                    count: samples.div_ceil(2) * positions,
+                    fold: true,
+                    ..case.clone()
+                };
+                check(stage, &what, &*loss, &case)?;
+                check(stage, &what, &*loss, &partial)?;
+            }
+        }
         check(stage, &what, &*loss, &ties())?;
         check(stage, &what, &*loss, &large())?;
         not_finite(stage, &what, &*loss)?;
@@ -412,6 +477,7 @@ fn rows_of_many_classes_are_right_or_refused() {
                 rows: b.shared(Key::Rows(Use::Training), 8),
                 results: b.shared(Key::Results(Use::Training), 8),
                 results_stride: 2,
+                positions: 1,
             };
             let refused = loss.forward(&mut b, &site).unwrap_err().to_string();
             assert!(refused.contains("34249 classes"), "{refused}");

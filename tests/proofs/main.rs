@@ -25,6 +25,7 @@ mod defect_products;
 mod defect_table;
 mod defects;
 mod drivers;
+mod embedding;
 mod functions;
 mod golden;
 mod gradient_norm;

@@ -100,6 +100,7 @@ fn changed(stage: &mut Stage, augment: Augment, pixels: bool, batch: usize) -> V
         batch,
         accumulate: SAMPLES / batch,
         slots: SAMPLES / batch,
+        positions: 1,
         storage: Storage::Bytes,
         samples: data.len(),
         augment,

@@ -204,9 +204,9 @@ pub(crate) static PROOFS: &[Proof] = &[
     },
 ];
 
-/// Layers whose statistics run over the batch or over neighbours: `norms` proves them in the same
-/// three ways, with bounds of their own.
-pub(crate) const PROVED_BY_NORMS: &[&str] = &["batch_norm2d", "local_response_norm"];
+/// Layers that other files prove in the same three ways, with bounds of their own: those whose
+/// statistics run over the batch or over neighbours (`norms`), and that of tokens (`embedding`).
+pub(crate) const PROVED_BY_NORMS: &[&str] = &["batch_norm2d", "local_response_norm", "embedding"];
 
 impl Proof {
     pub(crate) fn layer(&self) -> Box<dyn Layer> {

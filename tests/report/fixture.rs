@@ -61,6 +61,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
         sample_shape: vec![1, 28, 28],
         samples: [20_000, 0, 4_000],
         classes: (0..classes).map(|class| class.to_string()).collect(),
+        positions: 1,
         layers: vec![
             layer(0, "flatten", &[784], 0),
             layer(1, "linear(784, 256)", &[256], 200_960),
@@ -157,6 +158,9 @@ pub(crate) fn run(classes: usize, steps: u64, half_cycle: u64) -> Run {
         epoch: step / info.steps_per_epoch,
         loss: single(level(step) * 1.1 * worse),
         accuracy: single(1.0 - (level(step) * 0.25 * worse).min(1.0 - chance)),
+        sequences: None,
+        perplexity: None,
+        bits: None,
     };
     let ends = (1..=steps).filter(|step| step % info.steps_per_epoch == 0 || *step == steps);
     let evaluations: Vec<Evaluation> = ends.map(|s| evaluation(s, Split::Test, 1.0)).collect();
@@ -204,6 +208,7 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
         evaluations: last.into_iter().collect(),
         confusion,
         mistakes,
+        symbols: Vec::new(),
         augmented: augmented(noise),
     }
 }

@@ -87,6 +87,9 @@ fn steps_and_evaluations_become_scalars() {
         epoch: 1,
         loss: f64::NAN,
         accuracy: 0.75,
+        sequences: None,
+        perplexity: None,
+        bits: None,
     };
     writer.on(&Event::Evaluated(&evaluation)).unwrap();
 

@@ -103,6 +103,11 @@ impl Run {
         }
     }
 
+    /// Whether each position of a sequence has a target, as in a text.
+    pub(super) fn is_text(&self) -> bool {
+        self.info.positions > 1
+    }
+
     /// The name of a class, or its number where it has none.
     pub(super) fn class(&self, label: usize) -> String {
         let name = self.info.classes.get(label);

@@ -10,6 +10,7 @@ mod data;
 mod low_points;
 mod overview;
 mod tables;
+mod texts;
 
 use std::path::{Path, PathBuf};
 
@@ -83,7 +84,21 @@ fn render(run: &Run) -> String {
         "grad_norm" => charts.norm_figures(),
         "cycles" => overview::cycles(run),
         "window" => charts.window.to_string(),
-        "confusion" => confusion::confusion(run),
+        "accuracy_of" if run.is_text() => {
+            "Share of positions whose symbol was predicted correctly".into()
+        }
+        "accuracy_of" => "Share of samples classified correctly".into(),
+        "answers_short" if run.is_text() => "Texts".into(),
+        "answers_short" => "Confusion".into(),
+        "answers_title" if run.is_text() => "What the network wrote".into(),
+        "answers_title" => "Confusion matrix".into(),
+        "answers" if run.is_text() => texts::texts(run),
+        "answers" => confusion::confusion(run),
+        "mistakes_short" if run.is_text() => "Symbols".into(),
+        "mistakes_short" => "Mistakes".into(),
+        "mistakes_title" if run.is_text() => "Symbols predicted worst".into(),
+        "mistakes_title" => "Worst mistakes".into(),
+        "mistakes" if run.is_text() => texts::symbols(run),
         "mistakes" => tables::mistakes(run),
         "low_points" => low_points::section(run),
         "augmented" => augmented::section(run),

@@ -19,7 +19,14 @@ pub(super) fn heading(run: &Run) -> String {
         (Ending::Diverged(None), _) => format!("{data}: diverged"),
         (Ending::Unfinished, _) => format!("{data}: not finished, {steps} so far"),
         (Ending::Interrupted, _) => format!("{data}: interrupted after {steps}"),
-        (_, Some(test)) => format!("{data}: {} on the test set", percent(test.accuracy)),
+        (_, Some(test)) => {
+            let figure = match (test.sequences, test.perplexity) {
+                (Some(share), _) => format!("{} of the sequences right", percent(share)),
+                (None, Some(perplexity)) => format!("perplexity {}", loss(perplexity)),
+                (None, None) => percent(test.accuracy),
+            };
+            format!("{data}: {figure} on the test set")
+        }
         (_, None) => format!("{data}: {steps}"),
     }
 }
@@ -38,6 +45,10 @@ pub(super) fn lead(run: &Run) -> String {
     if let Some(test) = run.last(Split::Test) {
         let samples = count(info.samples[2] as u64);
         let share = percent(test.accuracy);
+        let samples = match run.is_text() {
+            true => format!("the symbols of {samples}"),
+            false => samples,
+        };
         let _ = if test.step == run.steps() {
             write!(
                 text,
@@ -127,7 +138,7 @@ pub(super) fn tiles(run: &Run, last_loss: Option<f64>) -> String {
             run.info.samples[1],
         ),
     ];
-    let tiles = accuracies.into_iter().flatten();
+    let tiles = accuracies.into_iter().flatten().chain(tokens(run));
     let mut html = String::new();
     for (name, value, note) in tiles.chain(final_loss(run, last_loss)).chain(lengths(run)) {
         let [value, note] = [value, note].map(|text| escape(&text));
@@ -139,10 +150,29 @@ pub(super) fn tiles(run: &Run, last_loss: Option<f64>) -> String {
     html
 }
 
+/// What there is to say of tokens besides.
+fn tokens(run: &Run) -> Vec<Tile> {
+    let Some(test) = run.last(Split::Test) else {
+        return Vec::new();
+    };
+    let mut tiles = Vec::new();
+    if let (Some(perplexity), Some(bits)) = (test.perplexity, test.bits) {
+        let note = format!("{} bits a symbol", loss(bits));
+        tiles.push(("Test perplexity", loss(perplexity), note));
+    }
+    if let Some(share) = test.sequences {
+        let note = "of the test set, right as a whole".into();
+        tiles.push(("Whole sequences", percent(share), note));
+    }
+    tiles
+}
+
 fn accuracy(run: &Run, split: Split, name: &'static str, samples: usize) -> Option<Tile> {
     let last = run.last(split)?;
     let wrong = ((1.0 - last.accuracy) * samples as f64).round();
-    let note = if last.step == run.steps() {
+    let note = if run.is_text() {
+        "of the symbols".into()
+    } else if last.step == run.steps() {
         format!("{} of {} wrong", count(wrong as u64), count(samples as u64))
     } else {
         format!("after {}", things(last.step, "step"))

@@ -32,7 +32,14 @@ impl Terminal<'_> {
             "{}: {train} training, {validation}{test} test samples of {}, {}",
             info.data,
             shape(&info.sample_shape, "x"),
-            things(info.classes.len() as u64, "class"),
+            things(
+                info.classes.len() as u64,
+                if info.positions > 1 {
+                    "symbol"
+                } else {
+                    "class"
+                }
+            ),
         );
         text.push_str(&self.line("data", &what));
         if !info.augment.is_empty() {

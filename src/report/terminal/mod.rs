@@ -170,6 +170,16 @@ impl<'w> Terminal<'w> {
         self.say(&line);
     }
 
+    /// A text that the network made, on one line.
+    fn text(&mut self, prompt: &str, text: &str) {
+        let escaped = |text: &str| text.escape_debug().collect::<String>();
+        let line = self.line("text", &format!("{}|{}", escaped(prompt), escaped(text)));
+        self.say(&line);
+        if let Some(run) = &mut self.run {
+            run.since = (self.clock)();
+        }
+    }
+
     fn low_point(&mut self, point: &LowPoint) {
         if let Some(run) = &mut self.run {
             run.since = (self.clock)();
@@ -225,7 +235,14 @@ impl<'w> Terminal<'w> {
             self.paint(ink, &format!("{:<10}", summary.ended.name()))
         ));
         for e in &summary.evaluations {
-            let result = format!("accuracy {}, loss {}", percent(e.accuracy), loss(e.loss));
+            let mut result = format!("accuracy {}, loss {}", percent(e.accuracy), loss(e.loss));
+            if let (Some(perplexity), Some(bits)) = (e.perplexity, e.bits) {
+                let [perplexity, bits] = [perplexity, bits].map(loss);
+                result.push_str(&format!(", perplexity {perplexity}, {bits} bits"));
+            }
+            if let Some(share) = e.sequences {
+                result.push_str(&format!(", whole sequences {}", percent(share)));
+            }
             text.push_str(&self.line(state::split(e.split), &result));
         }
         if let Some(folder) = &self.options.folder {
@@ -252,6 +269,10 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 impl Observer for Terminal<'_> {
+    fn shows_texts(&self) -> bool {
+        true
+    }
+
     fn on(&mut self, event: &Event<'_>) -> Result<Flow> {
         match event {
             Event::Started(info) => self.started(info),
@@ -262,6 +283,7 @@ impl Observer for Terminal<'_> {
             }
             Event::Steps(steps) => self.steps(steps),
             Event::Evaluated(evaluation) => self.evaluated(evaluation),
+            Event::Text { prompt, text, .. } => self.text(prompt, text),
             Event::LowPoint { point, .. } => self.low_point(point),
             Event::EarlyStop { step, best } => self.early_stop(*step, *best),
             Event::Finished(summary) => self.finished(summary),

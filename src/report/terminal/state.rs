@@ -168,6 +168,16 @@ impl State {
         let name = split(e.split);
         let last = self.last.as_ref();
         let lr = last.map_or_else(String::new, |step| format!("  lr {}", lr(step.lr)));
+        if let (Some(perplexity), Some(bits)) = (e.perplexity, e.bits) {
+            let whole = e.sequences.map_or_else(String::new, |share| {
+                format!("  whole sequences {}", percent(share))
+            });
+            let [loss, perplexity, bits] = [e.loss, perplexity, bits].map(loss);
+            return format!(
+                "{when}  {name} loss {loss}  perplexity {perplexity}  bits {bits}  accuracy {}{whole}{lr}\n",
+                percent(e.accuracy)
+            );
+        }
         format!(
             "{when}  {name} accuracy {}  {name} loss {}{lr}\n",
             percent(e.accuracy),

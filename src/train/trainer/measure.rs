@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use super::Trainer;
-use crate::data::Judge;
+use crate::data::{Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
-use crate::train::evaluate::{Outcome, Streams, confusion, mistakes};
+use crate::train::evaluate::{
+    Outcome, Streams, confusion, counted, mistakes, symbols, whole_sequences,
+};
+use crate::train::generate::Sampling;
 use crate::train::low_point::Low;
 use crate::train::members::Members;
-use crate::train::record::{Evaluation, LowPoint, Mistake, Split};
+use crate::train::record::{Evaluation, LowPoint, Mistake, Split, SymbolRecord};
+use crate::train::texts;
 
 impl Trainer {
     /// Evaluates all parts that are evaluated: validation (where there is one) and test.
@@ -47,13 +51,19 @@ impl Trainer {
         let (total, outcomes) = self
             .evaluation
             .run(workshop, &residence, samples, streams, outputs)?;
-        let count = samples.len() as f64;
+        let targets = self.feed.targets(split);
+        let count = counted(targets) as f64;
+        let loss = total.loss / count;
+        let tokens = matches!(self.feed.task(), Task::Tokens(_));
         let evaluation = Evaluation {
             split,
             step: self.done,
             epoch: self.done / self.steps_per_epoch(),
-            loss: total.loss / count,
+            loss,
             accuracy: total.right / count,
+            sequences: whole_sequences(&outcomes, targets, self.feed.whole_sequences()),
+            perplexity: tokens.then(|| loss.exp()),
+            bits: tokens.then(|| loss / std::f64::consts::LN_2),
         };
         Ok((evaluation, outcomes))
     }
@@ -65,11 +75,46 @@ impl Trainer {
 
     /// Over the test set, rows: true class; columns: chosen class.
     pub(in crate::train) fn confusion(&self, outcomes: &[Outcome]) -> Vec<Vec<u64>> {
-        confusion(
-            outcomes,
-            self.feed.test().labels(),
-            self.feed.task().classes().len(),
-        )
+        match self.feed.task() {
+            Task::Classes(names) => confusion(outcomes, self.feed.test().labels(), names.len()),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
+    /// another one.
+    pub(in crate::train) fn symbols(&self, outcomes: &[Outcome]) -> Vec<SymbolRecord> {
+        match self.feed.task() {
+            Task::Tokens(names) => symbols(outcomes, self.feed.targets(Split::Test), names.len()),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How the network, as it is, goes on with a text: the prompt and what follows. Nothing where it
+    /// does not learn that.
+    pub(in crate::train) fn text(&mut self) -> Result<Option<[String; 2]>> {
+        let samples = self.feed.test();
+        if samples.storage() != Storage::Tokens || samples.symbols() != self.network().classes() {
+            return Ok(None);
+        }
+        let (prompt, length) = texts::prompt(samples, self.network().classes())?;
+        let weights = self.weights()?;
+        let mut generator = match self.generator.take() {
+            Some(generator) => generator,
+            None => texts::generator(self.workshop.gpu(), &weights)?,
+        };
+        generator.set_weights(&weights, Path::new("weights"))?;
+        let sampling = Sampling {
+            seed: self.seed,
+            ..Sampling::default()
+        };
+        let texts = generator.generate(&prompt, (1, length), &sampling, &mut |_| Ok(()))?;
+        let vocabulary = generator.vocabulary();
+        let both = [prompt.clone(), [&prompt[..], &texts[0]].concat()];
+        let [start, whole] = both.map(|tokens| vocabulary.text(&tokens));
+        let text = whole.strip_prefix(&start).unwrap_or(&whole).to_owned();
+        self.generator = Some(generator);
+        Ok(Some([start, text]))
     }
 
     /// The test samples that the network gets most wrong, by falling loss.
@@ -115,9 +160,8 @@ impl Trainer {
         if wanted.snapshot {
             let (classes, loss) = (self.network().classes(), self.loss());
             members.ensemble.add(&outputs, classes, loss);
-            let samples = self.feed.part(split).iter();
-            let labels: Vec<u32> = samples.map(|at| self.feed.label(*at)).collect();
-            point.ensemble = Some(members.ensemble.accuracy(&labels));
+            let accuracy = members.ensemble.accuracy(self.feed.targets(split));
+            point.ensemble = Some(accuracy);
         }
         let mut average = None;
         if wanted.average {

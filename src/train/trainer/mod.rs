@@ -14,11 +14,12 @@ use super::chunk::{InFlight, Rates, Steps};
 use super::describe::Described;
 use super::evaluate::{EVALUATION_SLOTS, Pass};
 use super::feed::Feed;
+use super::generate::Generator;
 use super::low_point::Statistics;
 use super::record::{Augmented, RunInfo, StepRecord};
 use super::setup::{self, Layout, Pace};
 use crate::config::{Config, Settled};
-use crate::data::{Dataset, Normalization};
+use crate::data::{Dataset, Extent, Normalization};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Plan;
@@ -58,6 +59,10 @@ pub struct Trainer {
     about: toml::Table,
     described: Described,
     settled: Settled,
+    /// What goes on with texts, once it was asked to.
+    generator: Option<Generator>,
+    /// How many training samples there are, those of the validation set included.
+    extent: Extent,
 }
 
 impl Trainer {
@@ -76,7 +81,7 @@ impl Trainer {
     /// As [`Config::settle`] and [`Trainer::settled`].
     pub fn new(gpu: impl Into<Arc<Gpu>>, config: Config, dataset: Dataset) -> Result<Self> {
         dataset.check()?;
-        let settled = config.settle(dataset.train.len(), None)?;
+        let settled = config.settle(dataset.train.extent(), None)?;
         Self::settled(gpu, settled, dataset)
     }
 
@@ -107,6 +112,7 @@ impl Trainer {
             true => Statistics::new(&mut workshop, (network, loss), &layout.train)?,
             false => None,
         };
+        let extent = dataset.train.extent();
         let fed = (&config.data, layout.train.accumulate);
         let feed = Feed::new(&workshop, dataset, layout.split, fed)?;
         let multipliers = network.multipliers();
@@ -137,6 +143,8 @@ impl Trainer {
             about,
             described,
             settled,
+            generator: None,
+            extent,
         };
         trainer.set_weights(&weights, Path::new("initial weights"))?;
         Ok(trainer)

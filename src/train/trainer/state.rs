@@ -210,11 +210,7 @@ impl Trainer {
     /// # Errors
     /// As [`Config::settle`](crate::config::Config::settle).
     pub fn adopt(&mut self, bounds: &Bounds) -> Result<()> {
-        let [train, validation, _] = self.info.samples;
-        let settled = self
-            .settled
-            .config
-            .settle(train + validation, Some(bounds))?;
+        let settled = self.settled.config.settle(self.extent, Some(bounds))?;
         self.info.config = setup::config_text(&settled, &self.about);
         self.set_schedule(settled.schedule.clone());
         self.settled = settled;

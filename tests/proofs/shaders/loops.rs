@@ -47,11 +47,14 @@ pub(crate) fn stated(name: &str) -> usize {
         "bench/multiply_add" => 1,
         // The four lanes of a quad.
         "data/gather_pixels_bytes" | "data/gather_pixels_floats" | "layer/dropout" => 1,
+        "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 1,
+        // Samples, quads and their lanes.
+        "layer/embedding" => 3,
         // The four lanes of a quad: of features and of pixels; forward and backward.
         "data/augment" | "layer/flatten" => 2,
         // Largest value with its lanes, powers, gradient; idle rows; the tree of sums.
         "loss/cross_entropy" => 6,
-        // Quads with their lanes; idle rows; the tree of sums.
+        // Quads with their lanes; idle or ignored rows; the tree of sums.
         "loss/mse" => 4,
         // The parts, for what they are and for their sum.
         "optim/clip_norm" => 2,
@@ -88,6 +91,9 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         "bench/multiply_add" => dim("iterations"),
         "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
         "layer/dropout" | "layer/flatten" => 4,
+        "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 4,
+        // src/layer/embedding.rs bounds its own.
+        "layer/embedding" => 60_000,
         "loss/cross_entropy" => 7 * quads() + 6,
         "loss/mse" => 5 * quads() + 6,
         "optim/clip_norm" => 2 * dim("parts"),

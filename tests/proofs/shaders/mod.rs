@@ -118,7 +118,7 @@ macro_rules! twin {
 #[test]
 fn the_step_uniform_is_the_same_in_rust_and_wgsl() {
     let mut twin = twin!(StepUniform: lr, momentum, inv_count, count, start, slot, step_low,
-        step_high, key_dropout, key_augment, key_user, first_sample, carry, optimizer);
+        step_high, key_dropout, key_augment, key_user, first_sample, carry, optimizer, phase, spare_0, spare_1, spare_2);
     twin.sort_by_key(|(_, offset, _)| *offset);
     let mut readers = 0;
     for entry in SHADERS {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wavetrain::args::{Args, Entry};
 use wavetrain::config::Config;
 use wavetrain::config::presets::PRESETS;
-use wavetrain::data::Storage;
+use wavetrain::data::{Storage, Task};
 use wavetrain::gpu::{Class, Gpu};
 use wavetrain::kernel::{Mode, Plan};
 use wavetrain::layer::{LAYERS, Layer};
@@ -105,7 +105,8 @@ impl Preset {
         let batch = config.data.batch;
         let network = Network::new(&config.layers, &self.shape)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        network.check_classes(self.classes).unwrap();
+        let names = (0..self.classes).map(|class| class.to_string()).collect();
+        network.check_output(&Task::Classes(names)).unwrap();
         let training = Training {
             network,
             loss: config.loss,
@@ -118,6 +119,7 @@ impl Preset {
                     batch,
                     accumulate: 1,
                     slots: 32,
+                    positions: training.network.positions(),
                     storage: self.storage,
                     samples: 1000,
                     augment: config.augment,

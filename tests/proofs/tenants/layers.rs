@@ -26,6 +26,7 @@ pub(crate) fn parameter(name: &str, shape: &[usize]) -> ParameterSpec {
         lr_mult: 1.0,
         decay_mult: 1.0,
         storage: Storage::Rows,
+        zero_row: None,
         tied: None,
     }
 }
