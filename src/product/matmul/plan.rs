@@ -25,6 +25,7 @@ pub struct Product {
     /// bias (nt), gate (nn) or db (tn), where there is one.
     extra: Option<Bound>,
     relu: bool,
+    add: bool,
 }
 
 impl Product {
@@ -42,6 +43,7 @@ impl Product {
             c: None,
             extra: None,
             relu: false,
+            add: false,
         }
     }
 
@@ -101,6 +103,13 @@ impl Product {
         self
     }
 
+    /// Adds to what the result holds.
+    #[must_use]
+    pub fn add(mut self, add: bool) -> Self {
+        self.add = add;
+        self
+    }
+
     /// Name and flag of the binding that only this form has.
     fn extra_binding(&self) -> (&'static str, u32) {
         match self.form {
@@ -116,7 +125,7 @@ impl Product {
         // db is a sum over k like C; bias, gate and relu belong to the whole sum.
         let with_extra = self.extra.is_some() && (last || self.form == Form::Tn);
         let mut bits = 0;
-        if !first {
+        if !first || self.add {
             bits |= flags::ADD;
         }
         if with_extra {
