@@ -176,8 +176,116 @@ def embedding() -> None:
     write("layers/embedding.json", layer="embedding", cases=cases)
 
 
+def written(module: nn.RNNBase) -> str:
+    """The arguments of a recurrent module as wavetrain writes them."""
+    arguments = {
+        "hidden_size": module.hidden_size,
+        "num_layers": module.num_layers,
+        "bidirectional": str(module.bidirectional).lower(),
+        "bias": str(module.bias).lower(),
+    }
+    if isinstance(module, nn.RNN):
+        arguments["nonlinearity"] = f'"{module.nonlinearity}"'
+    return "\n".join(f"{key} = {value}" for key, value in arguments.items())
+
+
+def small(module: nn.RNNBase, generator: torch.Generator) -> None:
+    """Parameters of which those that multiply h are so small that no error grows with the steps."""
+    for name, parameter in module.named_parameters():
+        deviation = 0.5 / module.hidden_size if name.startswith("weight_hh") else 0.5
+        parameter.data = dyadic(generator, *parameter.shape, deviation=deviation, unit=1024)
+
+
+def recurrent_case(module: nn.RNNBase, x: torch.Tensor, generator: torch.Generator) -> dict:
+    """As `case`, of every step's output."""
+    module = module.double()
+    small(module, generator)
+    x = x.clone().requires_grad_()
+    y, _ = module(x)
+    dy = dyadic(generator, *y.shape)
+    y.backward(dy)
+    return {
+        "arguments": written(module),
+        "x": tensor(x),
+        "parameters": {name: tensor(p) for name, p in module.named_parameters()},
+        "y": tensor(y),
+        "dy": tensor(dy),
+        "dx": tensor(x.grad),
+        "gradients": {name: tensor(p.grad) for name, p in module.named_parameters()},
+    }
+
+
+def windows(module: nn.RNNBase, generator: torch.Generator) -> dict:
+    """Three windows of a sequence: each begins with the states, detached, that the last one left."""
+    module = module.double()
+    small(module, generator)
+    is_lstm = isinstance(module, nn.LSTM)
+    directions = 2 if module.bidirectional else 1
+    zeros = torch.zeros(module.num_layers * directions, 3, module.hidden_size, dtype=torch.float64)
+    states = [zeros.clone() for _ in range(2 if is_lstm else 1)]
+    passes = []
+    for _ in range(3):
+        x = dyadic(generator, 3, 4, module.input_size).requires_grad_()
+        module.zero_grad()
+        y, after = module(x, tuple(states) if is_lstm else states[0])
+        dy = dyadic(generator, *y.shape)
+        y.backward(dy)
+        names = [
+            f"{state}_l{layer}{'_reverse' if direction else ''}"
+            for state in "hc"[: len(states)]
+            for layer in range(module.num_layers)
+            for direction in range(directions)
+        ]
+        passes.append(
+            {
+                "states": dict(zip(names, (tensor(s) for state in states for s in state))),
+                "x": tensor(x),
+                "y": tensor(y),
+                "dy": tensor(dy),
+                "dx": tensor(x.grad),
+                "gradients": {name: tensor(p.grad) for name, p in module.named_parameters()},
+            }
+        )
+        states = [s.detach() for s in (after if is_lstm else [after])]
+    return {
+        "arguments": written(module),
+        "parameters": {name: tensor(p) for name, p in module.named_parameters()},
+        "windows": passes,
+    }
+
+
+def recurrent() -> None:
+    for name, kind in [("lstm", nn.LSTM), ("gru", nn.GRU), ("rnn", nn.RNN)]:
+        generator = torch.Generator().manual_seed(5)
+        forms = [
+            # batch, steps, features, hidden_size, more
+            (1, 1, 1, 1, {}),
+            (3, 4, 3, 5, {}),
+            (2, 7, 5, 3, {"bias": False}),
+            (2, 5, 3, 4, {"bidirectional": True}),
+            (2, 4, 3, 3, {"num_layers": 2, "bidirectional": True}),
+            (2, 3, 2, 6, {"num_layers": 3}),
+        ]
+        if name == "rnn":
+            forms += [(3, 4, 3, 5, {"nonlinearity": "relu"})]
+        cases = [
+            recurrent_case(
+                kind(features, hidden, batch_first=True, **more),
+                dyadic(generator, batch, steps, features),
+                generator,
+            )
+            for batch, steps, features, hidden, more in forms
+        ]
+        two = [
+            windows(kind(2, 5, batch_first=True), generator),
+            windows(kind(2, 3, num_layers=2, bidirectional=True, batch_first=True), generator),
+        ]
+        write(f"layers/{name}.json", layer=name, cases=cases, windows=two)
+
+
 if __name__ == "__main__":
     embedding()
+    recurrent()
     convolutions()
     poolings()
     linear()

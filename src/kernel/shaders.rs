@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::source::{
-    FEATURES, INDEX, NUMERIC, PIXELS, POOL, ROWS, STEP, STEPS, Shader, Skeleton, Snippet, THREEFRY,
-    UNARY,
+    FEATURES, INDEX, NUMERIC, PIXELS, POOL, RECURRENT, ROWS, STEP, STEPS, Shader, Skeleton,
+    Snippet, THREEFRY, UNARY,
 };
 
 /// One line of the table.
@@ -77,6 +77,11 @@ shaders! {
     "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/embedding": "rows of a table for tokens, and the table's gradient", [STEP, INDEX, NUMERIC];
     "layer/conv2d_parts": "the weight gradient of a convolution from the parts of its sum", [INDEX];
+    "layer/lstm": "the steps of an LSTM, forward and backward", [STEP, INDEX, NUMERIC] on RECURRENT;
+    "layer/gru": "the steps of a GRU, forward and backward", [NUMERIC] on RECURRENT;
+    "layer/rnn": "the steps of a plain recurrent layer, forward and backward", [NUMERIC] on RECURRENT;
+    "layer/carried": "states that go on from batch to batch", [STEP, INDEX];
+    "layer/directions": "two directions side by side, and back", [INDEX];
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
     "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;

@@ -61,9 +61,22 @@ skeleton!(PIXELS, "data/pixels");
 skeleton!(STEPS, "data/steps");
 skeleton!(UNARY, "layer/unary");
 skeleton!(POOL, "layer/pool");
+skeleton!(RECURRENT, "layer/recurrent");
+skeleton!(RECURRENT_LANES, "layer/recurrent_lanes");
+skeleton!(RECURRENT_LANES_BACK, "layer/recurrent_lanes_back");
 
 /// All skeletons.
-pub static SKELETONS: &[&Skeleton] = &[&ROWS, &FEATURES, &PIXELS, &STEPS, &UNARY, &POOL];
+pub static SKELETONS: &[&Skeleton] = &[
+    &ROWS,
+    &FEATURES,
+    &PIXELS,
+    &STEPS,
+    &UNARY,
+    &POOL,
+    &RECURRENT,
+    &RECURRENT_LANES,
+    &RECURRENT_LANES_BACK,
+];
 
 /// A shader: one file, with the snippets that it uses. An own layer makes one from its own WGSL.
 #[derive(Debug, Clone)]

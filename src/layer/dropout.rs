@@ -38,20 +38,41 @@ impl Dropout {
         1.0 / (1.0 - self.p)
     }
 
-    fn call(self, at: &Site<'_>, x: Value, call: Call) -> Call {
+    fn call(self, draw: usize, x: Value, call: Call) -> Call {
         let [height, width] = x.geometry().map_or([1, 1], |g| [g.height, g.width]);
         call.channels(x)
             .u32("height", height)
             .u32("width", width)
             .f32("p", self.p)
             .f32("scale", self.scale())
-            .u32("draw", at.node.id)
+            .u32("draw", draw)
     }
 
-    /// The factor of each element.
-    fn mask(self, pass: &Pass<'_>) -> Vec<f64> {
+    /// Appends y for a layer that drops inside: its random words are drawn by the number `draw`.
+    pub(super) fn forward_as(self, b: &mut Builder, x: Value, draw: usize) -> Result<Value> {
+        Ok(unary::forward(b, "layer/dropout", x, |call| self.call(draw, x, call))?.y)
+    }
+
+    /// Appends the gradient by x for that of y of [`Dropout::forward_as`].
+    pub(super) fn backward_as(self, b: &mut Builder, dy: Value, draw: usize) -> Result<Value> {
+        let back = Back {
+            x: dy,
+            y: dy,
+            saved: &[],
+            branches: &[],
+            dy,
+            wants_dx: true,
+            gate: false,
+        };
+        let call = |call| self.call(draw, dy, call);
+        let dx = unary::backward(b, "layer/dropout", &back, Saved::Nothing, call)?;
+        Ok(dx.unwrap_or(dy))
+    }
+
+    /// The factor of each element of a value of `n`, drawn by the number `draw`.
+    pub(super) fn factors(self, pass: &Pass<'_>, n: usize, draw: usize) -> Vec<f64> {
         let factor = |element: usize| {
-            let word = pass.key.words(element as u32, pass.node.id as u32)[0];
+            let word = pass.key.words(element as u32, draw as u32)[0];
             // The comparison that the shader makes, in f32.
             if uniform(word) < self.p as f32 {
                 0.0
@@ -60,7 +81,7 @@ impl Dropout {
             }
         };
         let active = pass.training && self.p > 0.0;
-        (0..pass.x.len())
+        (0..n)
             .map(|element| if active { factor(element) } else { 1.0 })
             .collect()
     }
@@ -109,7 +130,7 @@ impl Layer for Dropout {
         if b.mode() == Mode::Evaluate || self.p == 0.0 {
             return Ok(x.into());
         }
-        unary::forward(b, "layer/dropout", x, |call| self.call(at, x, call))
+        unary::forward(b, "layer/dropout", x, |call| self.call(at.node.id, x, call))
     }
 
     fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
@@ -117,7 +138,7 @@ impl Layer for Dropout {
             return Ok(Some(back.dy));
         }
         unary::backward(b, "layer/dropout", back, Saved::Nothing, |call| {
-            self.call(at, back.dy, call)
+            self.call(at.node.id, back.dy, call)
         })
     }
 
@@ -132,12 +153,12 @@ impl Layer for Dropout {
 
 impl Reference for Dropout {
     fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
-        let mask = self.mask(pass);
+        let mask = self.factors(pass, pass.x.len(), pass.node.id);
         pass.x.iter().zip(mask).map(|(x, m)| x * m).collect()
     }
 
     fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
-        let mask = self.mask(pass);
+        let mask = self.factors(pass, pass.x.len(), pass.node.id);
         ReferenceGradients {
             dx: dy.iter().zip(mask).map(|(dy, m)| dy * m).collect(),
             parameters: Vec::new(),

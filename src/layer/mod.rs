@@ -14,15 +14,19 @@ mod embedding;
 mod flatten;
 mod gelu;
 mod global_avg_pool;
+mod gru;
 mod init;
 mod leaky_relu;
 mod linear;
 mod local_response_norm;
+mod lstm;
 mod max_pool2d;
 mod node;
 mod pool;
+mod recurrent;
 mod relu;
 mod residual;
+mod rnn;
 mod scale;
 mod sigmoid;
 mod silu;
@@ -41,14 +45,18 @@ pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use gelu::{Approximate, Gelu};
 pub use global_avg_pool::GlobalAvgPool;
+pub use gru::Gru;
 pub use init::{Init, Multipliers};
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use local_response_norm::LocalResponseNorm;
+pub use lstm::Lstm;
 pub use max_pool2d::MaxPool2d;
 pub use node::{Branch, Chain, Fit, Fused, Inventory, NamedParameter, Node, Site, Unfit};
+pub use recurrent::Recurrent;
 pub use relu::Relu;
 pub use residual::{Layers, Residual};
+pub use rnn::{Nonlinearity, Rnn};
 pub use scale::Scale;
 pub use sigmoid::Sigmoid;
 pub use silu::Silu;
@@ -203,6 +211,12 @@ pub trait Layer: DynClone + std::fmt::Debug + Send + Sync + 'static {
     /// If the layer cannot take such an input.
     fn fit(&self, input: &Shape) -> Result<Fit, Misfit>;
 
+    /// Has the layer carry its states on from batch to batch, where it has any (recurrent layers): it
+    /// is asked for before it is fitted. Its [`Fit`] then has them as [`StateKind::Carried`]; a training
+    /// step goes on from them where `step.carry` is 1, from zero where it is 0, and leaves those of its
+    /// last step.
+    fn carry(&mut self) {}
+
     /// Appends the forward pass.
     ///
     /// # Errors
@@ -251,4 +265,7 @@ pub static LAYERS: &[Entry<dyn Layer>] = &[
     global_avg_pool::ENTRY,
     conv2d::ENTRY,
     embedding::ENTRY,
+    lstm::ENTRY,
+    gru::ENTRY,
+    rnn::ENTRY,
 ];

@@ -142,6 +142,11 @@ impl Layer for Residual {
         .with([body, shortcut]))
     }
 
+    fn carry(&mut self) {
+        let branches = self.body.0.iter_mut().chain(&mut self.shortcut.0);
+        branches.for_each(|layer| layer.carry());
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let label = b.label("");
         let branches: Vec<Trace> = at

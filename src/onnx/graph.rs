@@ -16,6 +16,10 @@ pub enum Attribute {
     Int(usize),
     /// Whole numbers.
     Ints(Vec<usize>),
+    /// A word.
+    Text(String),
+    /// Words.
+    Texts(Vec<String>),
 }
 
 /// Where a layer stands.
@@ -68,9 +72,17 @@ impl Graph {
     /// then `shape`.
     pub fn shape(&mut self, name: &str, shape: &[usize]) -> String {
         let sizes = shape.iter().map(|size| *size as i64);
-        let all: Vec<i64> = std::iter::once(-1).chain(sizes).collect();
-        let raw = all.iter().flat_map(|value| value.to_le_bytes());
-        self.constant(name, &[all.len()], INT64, raw.collect())
+        self.whole(name, std::iter::once(-1).chain(sizes))
+    }
+
+    /// Adds a list of positions, as [`Graph::node`]'s `Gather` wants it.
+    pub fn indices(&mut self, name: &str, positions: &[usize]) -> String {
+        self.whole(name, positions.iter().map(|position| *position as i64))
+    }
+
+    fn whole(&mut self, name: &str, values: impl Iterator<Item = i64>) -> String {
+        let raw: Vec<u8> = values.flat_map(i64::to_le_bytes).collect();
+        self.constant(name, &[raw.len() / 8], INT64, raw)
     }
 
     fn constant(&mut self, name: &str, shape: &[usize], kind: i32, raw: Vec<u8>) -> String {
@@ -168,6 +180,14 @@ fn attribute((name, value): &(&str, Attribute)) -> AttributeProto {
         Attribute::Ints(numbers) => {
             proto.ints = numbers.iter().map(|number| *number as i64).collect();
             proto.r#type = 7;
+        }
+        Attribute::Text(text) => {
+            proto.s = Some(text.clone().into_bytes());
+            proto.r#type = 3;
+        }
+        Attribute::Texts(texts) => {
+            proto.strings = texts.iter().map(|text| text.clone().into_bytes()).collect();
+            proto.r#type = 8;
         }
     }
     proto

@@ -80,9 +80,13 @@ pub struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
-    /// 1 for `f`, 2 for `i`, 7 for `ints`.
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
+    /// 1 for `f`, 2 for `i`, 3 for `s`, 7 for `ints`, 8 for `strings`.
     #[prost(int32, tag = "20")]
     pub r#type: i32,
 }

@@ -3,10 +3,12 @@
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Dispatch, Key, Op};
 use wavetrain::kernel::program::Phases;
-use wavetrain::kernel::{Mode, Plan, Value, Word};
+use wavetrain::kernel::{Matrix, Mode, Plan, Value, Word};
 use wavetrain::layer::{Back, Layer};
+use wavetrain::train::StepUniform;
 
 use super::alone::Alone;
+use super::compare::without_padding;
 use super::layout::{load, load_parameter, poisoned, poisoned_parameter, store};
 use super::stage::{Stage, fold, step, values};
 
@@ -28,6 +30,8 @@ pub(crate) struct Case {
     pub(crate) fold: bool,
     /// Where sums over k are split into two dispatches (a multiple of 4).
     pub(crate) split: Option<usize>,
+    /// Whether the step goes on from the states that the layer carries.
+    pub(crate) carry: bool,
 }
 
 impl Case {
@@ -41,6 +45,7 @@ impl Case {
             gate: false,
             fold: false,
             split: None,
+            carry: false,
         }
     }
 }
@@ -62,6 +67,8 @@ pub(crate) struct Given {
     pub(crate) x: Vec<f32>,
     pub(crate) dy: Vec<f32>,
     pub(crate) parameters: Vec<Vec<f32>>,
+    /// The states that the layer carries, sample by sample.
+    pub(crate) carried: Vec<Vec<f32>>,
 }
 
 impl Given {
@@ -77,15 +84,24 @@ impl Given {
         }
         let mut dy = values(2, case.rows * outputs, -1.0, 1.0);
         dy[case.count * outputs..].fill(0.0);
-        let parameters = alone
-            .parameters()
-            .into_iter()
-            .enumerate()
-            .map(|(i, spec)| values(10 + i as u64, spec.shape.iter().product(), -1.0, 1.0));
+        let parameters = alone.parameters().into_iter().enumerate().map(|(i, spec)| {
+            // So small that an error of h does not grow from step to step.
+            let recurrent = spec.name.starts_with("weight_hh");
+            let most = if recurrent {
+                1.0 / spec.shape[1] as f32
+            } else {
+                1.0
+            };
+            values(10 + i as u64, spec.shape.iter().product(), -most, most)
+        });
+        let carried = alone.states().iter().enumerate();
+        let carried =
+            carried.map(|(i, spec)| values(40 + i as u64, case.rows * spec.len, -1.0, 1.0));
         Self {
             x,
             dy,
             parameters: parameters.collect(),
+            carried: carried.collect(),
         }
     }
 }
@@ -95,6 +111,8 @@ pub(crate) struct Found {
     pub(crate) y: Vec<f32>,
     pub(crate) dx: Vec<f32>,
     pub(crate) gradients: Vec<Vec<f32>>,
+    /// The states that the layer carries, after the step.
+    pub(crate) carried: Vec<Vec<f32>>,
 }
 
 /// The values of a plan of one layer. A layer that computes nothing hands x on as y, and dy as dx.
@@ -222,11 +240,26 @@ pub(crate) fn run(
     }
     stage.write(&Key::Parameters, &parameters);
     stage.write(&Key::Gradients, &gradients);
+    let carries = alone.states().iter().zip(&given.carried);
+    let carries: Vec<(Key, Matrix, &Vec<f32>)> = carries
+        .filter(|_| case.mode == Mode::Train)
+        .map(|(spec, values)| {
+            let key = Key::Carried(case.mode.user(), spec.name.clone());
+            (key, Matrix::new(case.rows, spec.len), values)
+        })
+        .collect();
+    for (key, matrix, values) in &carries {
+        stage.write(key, &matrix.store(values));
+    }
     let phases = match case.mode {
         Mode::Train => Phases::Gradients,
         Mode::Evaluate | Mode::Statistics => Phases::Forward,
     };
-    stage.run(&program, phases, &[step(case.count)]);
+    let step = StepUniform {
+        carry: u32::from(case.carry),
+        ..step(case.count)
+    };
+    stage.run(&program, phases, &[step]);
     let read = |what: &str, value: &Value, name: &'static str| {
         let stored = stage.read_matrix(&Key::Kept(name), value.matrix);
         load(what, value, case.rows, &stored)
@@ -235,7 +268,15 @@ pub(crate) fn run(
         y: read("y", &at.y, y_name)?,
         dx: Vec::new(),
         gradients: Vec::new(),
+        carried: Vec::new(),
     };
+    for (key, matrix, _) in &carries {
+        let stored = stage.read_matrix(key, *matrix);
+        let what = key.to_string();
+        found
+            .carried
+            .push(without_padding(&what, *matrix, &stored)?);
+    }
     if case.mode == Mode::Train {
         found.dx = read("dx", &at.dx, dx_name)?;
         let flat: Vec<f32> = stage.read(&Key::Gradients, gradients.len());

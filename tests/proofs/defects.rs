@@ -8,12 +8,13 @@ use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 use super::defect_data::DATA;
 use super::defect_optim::OPTIM;
 use super::defect_products::PRODUCTS;
+use super::defect_steps::STEPS;
 use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
 use super::table::PROVED_BY_NORMS;
 use super::{
     accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses,
-    optimizers, table,
+    optimizers, recurrent, table,
 };
 
 /// The proof of the shaders that a defect is planted in.
@@ -21,8 +22,17 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
     let (family, name) = defect.shader.split_once('/').unwrap_or(("", defect.shader));
     match family {
         "layer" if name == "conv2d_parts" => prove_convolution(stage),
+        "layer" if name == "carried" => recurrent::prove_carried(stage),
+        "layer" if name == "directions" => prove_layer(stage, "rnn"),
+        "layer" if recurrent::NAMES.contains(&name) => {
+            prove_layer(stage, name).and_then(|()| recurrent::prove_carried(stage))
+        }
+        _ if defect.shader.ends_with("_steps_lanes") || defect.shader.ends_with("_back_lanes") => {
+            let name = defect.shader.split('_').next().unwrap_or_default();
+            prove_layer(stage, name)
+        }
         _ if defect.shader.starts_with("conv2d_") => prove_convolution(stage),
-        "layer" => table::Proof::of(name).try_for_each(|proof| kernels::prove(stage, proof)),
+        "layer" => prove_layer(stage, name),
         "loss" => losses::prove(stage, name),
         "optim" if name == "accumulate" => accumulate::prove(stage),
         "optim" if name == "gradient_norm" => gradient_norm::prove(stage),
@@ -37,7 +47,11 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
 }
 
 fn prove_convolution(stage: &mut Stage) -> Result<(), String> {
-    table::Proof::of("conv2d").try_for_each(|proof| kernels::prove(stage, proof))
+    prove_layer(stage, "conv2d")
+}
+
+fn prove_layer(stage: &mut Stage, name: &str) -> Result<(), String> {
+    table::Proof::of(name).try_for_each(|proof| kernels::prove(stage, proof))
 }
 
 /// `Ok` where the proof finds the defect.
@@ -92,11 +106,16 @@ fn the_proofs_find_defects_in_products() {
 }
 
 #[test]
+fn the_proofs_find_defects_in_recurrent_layers() {
+    find_all(STEPS.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
 fn every_shader_has_a_planted_defect() {
     // Those of the normalisations are in norms/defects.rs.
     let here = |name: &str| !PROVED_BY_NORMS.iter().any(|norm| name.ends_with(norm));
     for entry in SHADERS.iter().filter(|entry| here(entry.name)) {
-        let all = DEFECTS.iter().chain(DATA).chain(OPTIM);
+        let all = DEFECTS.iter().chain(DATA).chain(OPTIM).chain(STEPS);
         let of_shader = all.filter(|defect| defect.shader == entry.name);
         let text = entry.shader().text;
         let own = of_shader
@@ -105,7 +124,7 @@ fn every_shader_has_a_planted_defect() {
         assert!(own > 0, "shader {} has no line in DEFECTS", entry.name);
     }
     for skeleton in SKELETONS {
-        let mut all = DEFECTS.iter().chain(DATA);
+        let mut all = DEFECTS.iter().chain(DATA).chain(STEPS);
         let inside = all.any(|defect| skeleton.text.contains(defect.from));
         assert!(inside, "skeleton {} has no line in DEFECTS", skeleton.name);
     }

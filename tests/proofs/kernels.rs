@@ -6,6 +6,7 @@ use wavetrain::layer::{LAYERS, Linear};
 
 use super::alone::takes;
 use super::case::{Case, Given};
+use super::recurrent;
 use super::stage::Stage;
 use super::table::{Bounds, PROOFS, PROVED_BY_NORMS, Proof};
 use super::verdict::{check, check_given};
@@ -21,8 +22,15 @@ fn cases(proof: &Proof) -> Vec<Case> {
     let pictures = [[1, 1, 1], [2, 3, 5], [4, 5, 3], [7, 4, 9]].map(|shape| shape.to_vec());
     let sequences = [vec![3, 5]];
     let layer = proof.layer();
+    let sequences = match proof.bounds {
+        Bounds::Steps => &[][..],
+        _ => &sequences,
+    };
+    if matches!(proof.bounds, Bounds::Steps) {
+        cases = recurrent::cases();
+    }
     for rows in SIZES {
-        let shapes = lists.iter().chain(&pictures).chain(&sequences);
+        let shapes = lists.iter().chain(&pictures).chain(sequences);
         let taken = shapes.filter(|shape| takes(&*layer, shape));
         cases.extend(taken.map(|shape| Case::new(rows, shape)));
     }

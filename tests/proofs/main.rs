@@ -22,6 +22,7 @@ mod data;
 mod defect_data;
 mod defect_optim;
 mod defect_products;
+mod defect_steps;
 mod defect_table;
 mod defects;
 mod drivers;
@@ -38,6 +39,7 @@ mod nets;
 mod norms;
 mod optimizers;
 mod places;
+mod recurrent;
 mod reference;
 #[path = "../support/rounded.rs"]
 mod rounded;

@@ -63,6 +63,7 @@ fn layers_mean_what_pytorchs_do() {
                 x: golden.get("x").floats(),
                 dy: golden.get("dy").floats(),
                 parameters: parameters.collect(),
+                carried: Vec::new(),
             };
             let wanted = Wanted::new(&*layer, &case, &given);
             equal(entry.name, &wanted.y, &golden.get("y").data());

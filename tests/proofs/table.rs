@@ -20,6 +20,9 @@ pub(crate) enum Bounds {
     /// Several such products one after the other, added up: the error of each passes through the
     /// sums behind it.
     Chain,
+    /// Steps of a recurrent layer: its formulas, followed by running error analysis through all of them
+    /// (`recurrent/bounds.rs`).
+    Steps,
     /// Element by element: y from x, and dx from x, y and dy.
     Elements {
         y: fn(Num) -> Num,
@@ -201,6 +204,86 @@ pub(crate) static PROOFS: &[Proof] = &[
         name: "global_avg_pool",
         arguments: "",
         bounds: Bounds::Products,
+    },
+    Proof {
+        name: "lstm",
+        arguments: "hidden_size = 5",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "lstm",
+        arguments: "hidden_size = 33\nbias = false",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "lstm",
+        arguments: "hidden_size = 3\nnum_layers = 2\nbidirectional = true",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "lstm",
+        arguments: "hidden_size = 1",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "lstm",
+        arguments: "hidden_size = 6\nnum_layers = 3\ndropout = 0.3",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "gru",
+        arguments: "hidden_size = 5",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "gru",
+        arguments: "hidden_size = 33\nbias = false",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "gru",
+        arguments: "hidden_size = 3\nnum_layers = 2\nbidirectional = true",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "gru",
+        arguments: "hidden_size = 1",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "gru",
+        arguments: "hidden_size = 6\nnum_layers = 3\ndropout = 0.3",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 5",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 33\nbias = false",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 3\nnum_layers = 2\nbidirectional = true",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 1",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 6\nnum_layers = 3\ndropout = 0.3",
+        bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "rnn",
+        arguments: "hidden_size = 7\nnonlinearity = \"relu\"",
+        bounds: Bounds::Steps,
     },
 ];
 

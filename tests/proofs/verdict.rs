@@ -7,6 +7,7 @@ use wavetrain::rng::{Key, Stream};
 use super::alone::Alone;
 use super::case::{Case, Found, Given, run};
 use super::compare::{magnitudes, wide, within};
+use super::recurrent;
 use super::rounded::{Num, sum_error};
 use super::stage::{RUN_SEED, RUN_STEP, Stage};
 use super::table::Bounds;
@@ -65,10 +66,29 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn new(layer: &dyn Layer, case: &Case, given: &Given) -> Self {
+        let alone = Alone::new(layer, &case.input);
+        let states = alone.states().iter().zip(&given.carried);
+        let states: Vec<Vec<f64>> = states
+            .map(|(spec, values)| {
+                // Samples beyond the batch begin at zero.
+                let active = if case.carry { case.count * spec.len } else { 0 };
+                let mut values = wide(values);
+                values[active..].fill(0.0);
+                values
+            })
+            .collect();
+        Self::with(layer, case, given, &states)
+    }
+
+    /// The same from given states.
+    pub(crate) fn with(layer: &dyn Layer, case: &Case, given: &Given, states: &[Vec<f64>]) -> Self {
         let (x, dy) = (wide(&given.x), wide(&given.dy));
         let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| wide(p)).collect();
         let alone = Alone::new(layer, &case.input);
-        let pass = pass(&alone, case, &x, &parameters);
+        let pass = Pass {
+            states,
+            ..pass(&alone, case, &x, &parameters)
+        };
         let mut y = layer.reference().forward(&pass);
         if case.relu {
             y.iter_mut().for_each(|y| *y = y.max(0.0));
@@ -95,10 +115,21 @@ fn pass<'a>(alone: &'a Alone, case: &Case, x: &'a [f64], parameters: &'a [Vec<f6
 }
 
 /// The bound of each element.
-struct Limits {
-    y: Vec<f64>,
-    dx: Vec<f64>,
-    gradients: Vec<Vec<f64>>,
+pub(crate) struct Limits {
+    pub(crate) y: Vec<f64>,
+    pub(crate) dx: Vec<f64>,
+    pub(crate) gradients: Vec<Vec<f64>>,
+}
+
+/// The bounds of a case.
+pub(crate) fn limits_of(
+    layer: &dyn Layer,
+    bounds: &Bounds,
+    case: &Case,
+    given: &Given,
+    wanted: &Wanted,
+) -> Limits {
+    Limits::new(layer, bounds, case, given, wanted)
 }
 
 impl Limits {
@@ -112,6 +143,7 @@ impl Limits {
         match bounds {
             Bounds::Products => Self::products(layer, case, given, false),
             Bounds::Chain => Self::products(layer, case, given, true),
+            Bounds::Steps => recurrent::limits(layer, case, given),
             Bounds::Chosen => {
                 let x = wide(&given.x);
                 let dy = magnitudes(&given.dy);

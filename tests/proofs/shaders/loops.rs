@@ -69,6 +69,8 @@ pub(crate) fn stated(name: &str) -> usize {
         "layer/conv2d_parts" => 1,
         // Pixels in eights and alone, blocks and their tree, forward and backward; pixels twice.
         "layer/batch_norm2d" => 10,
+        // Steps, units of an invocation, and what goes into each; forward and backward.
+        "layer/lstm" | "layer/gru" | "layer/rnn" => 6,
         // Channels, and rows and columns, forward and backward.
         "layer/local_response_norm" => 6,
         // Over k; in `lanes` also over the rows of a tile.
@@ -87,6 +89,11 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         }
     };
     let quads = || dim("cols").div_ceil(4);
+    // Of a recurrent layer, backwards, where more goes into a unit.
+    let steps = |gates: usize| {
+        let rounds = dim("quads").div_ceil(64 * dim("parts"));
+        (dim("end") - dim("begin")) * (1 + rounds * (1 + gates * dim("quads")))
+    };
     match name {
         "bench/multiply_add" => dim("iterations"),
         "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
@@ -101,11 +108,17 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         "layer/max_pool2d" | "layer/avg_pool2d" => dim("kernel_y") * (1 + dim("kernel_x")),
         "layer/global_avg_pool" => dim("height") * (1 + dim("width")),
         "layer/conv2d_parts" => dim("count"),
+        "layer/lstm" => steps(4),
+        "layer/gru" => steps(3),
+        "layer/rnn" => steps(1),
         // src/layer/batch_norm2d/work.rs bounds its own, with a test.
         "layer/batch_norm2d" => 50_007,
         "layer/local_response_norm" => {
             let size = dim("before") + dim("after") + 1;
             size * (1 + size)
+        }
+        name if name.contains("_steps_lanes") || name.contains("_back_lanes") => {
+            in_lanes(name, &dim)
         }
         name if name.starts_with("conv2d_weight") => {
             let fours = dim("samples").div_ceil(4).div_ceil(dim("parts_n"));
@@ -122,4 +135,30 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         }
         _ => 0,
     }
+}
+
+/// The same of the steps of a recurrent layer in the class `lanes`, whose names end with lanes, samples and
+/// columns (`lstm_back_lanes8_16x2`).
+fn in_lanes(name: &str, dim: &dyn Fn(&str) -> usize) -> usize {
+    let (front, sizes) = name.split_once("lanes").unwrap();
+    let sizes: Vec<usize> = sizes
+        .split(['_', 'x'])
+        .map(|n| n.parse().unwrap())
+        .collect();
+    let [lanes, rows, columns] = sizes[..] else {
+        panic!("{name}");
+    };
+    let quads = dim("quads");
+    let tile = match front.contains("_back_") {
+        true => {
+            let gates = ["rnn", "", "gru", "lstm"];
+            let gates = 1 + gates
+                .iter()
+                .position(|cell| front.starts_with(&format!("{cell}_")))
+                .unwrap();
+            quads.div_ceil(lanes * columns) * (1 + gates * quads + rows * (1 + columns))
+        }
+        false => quads.div_ceil(lanes) * (1 + quads + rows),
+    };
+    (dim("end") - dim("begin")) * (1 + tile)
 }

@@ -1,14 +1,14 @@
-//! Layers with rows, words, several parameters and a carried state.
+//! Layers with rows, words, and several parameters; a carried state.
 
 use wavetrain::Result;
 use wavetrain::error::Error;
 use wavetrain::kernel::builder::grid;
 use wavetrain::kernel::plan::Key;
 use wavetrain::kernel::source::INDEX;
-use wavetrain::kernel::{Builder, Call, Element, Matrix, Parameter, Shader, Value};
+use wavetrain::kernel::{Builder, Call, Element, Matrix, Shader, Value};
 use wavetrain::layer::{
-    Back, Fit, Forward, Init, Layer, Linear, Misfit, ParameterSpec, Pass, Reference,
-    ReferenceGradients, Site, StateKind, StateSpec, Storage,
+    Back, Fit, Forward, Init, Layer, Linear, Lstm, Misfit, ParameterSpec, Pass, Recurrent,
+    Reference, ReferenceGradients, Site, Storage,
 };
 use wavetrain::product::Product;
 use wavetrain::product::matmul::Form;
@@ -134,126 +134,6 @@ impl Layer for Embedding {
 
 stub_reference!(Embedding);
 
-/// torch.nn.LSTM, batch first: four parameters, a hidden state that goes on from batch to batch, and
-/// a recurrence that reads the rows it wrote.
-#[derive(Debug, Clone)]
-struct Lstm {
-    hidden: usize,
-}
-
-impl Lstm {
-    fn weight(at: &Site<'_>, name: &str) -> Result<Parameter> {
-        at.parameter(name)
-    }
-}
-
-const RECURRENCE: &str = "@group(0) @binding(1) var<storage, read> gates: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> h: array<vec4<f32>>;";
-
-impl Layer for Lstm {
-    fn name(&self) -> &'static str {
-        "lstm"
-    }
-
-    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
-        let Shape::Sequence { steps, features } = *input else {
-            return Err(Misfit {
-                problem: format!("takes sequences, but its input has the shape {input}"),
-                help: "put an embedding in front of it".into(),
-            });
-        };
-        let rows = 4 * self.hidden;
-        Ok(Fit {
-            parameters: vec![
-                parameter("weight_ih_l0", &[rows, features]),
-                parameter("weight_hh_l0", &[rows, self.hidden]),
-                parameter("bias_ih_l0", &[rows]),
-                parameter("bias_hh_l0", &[rows]),
-            ],
-            states: vec![StateSpec {
-                name: "h".into(),
-                len: self.hidden,
-                initial: 0.0,
-                kind: StateKind::Carried,
-            }],
-            ..Fit::new(sequence(steps, self.hidden))
-        })
-    }
-
-    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
-        let weight = Self::weight(at, "weight_ih_l0")?;
-        let shape = at.output().with_features(4 * self.hidden);
-        let gates = b.shaped("gates", &shape);
-        let bias = b.parameter(at.parameter("bias_ih_l0")?);
-        let label = b.label("gates");
-        let product = Product::new(Form::Nt, label, x.matrix.rows, gates.matrix.cols)
-            .sum_over(x.matrix.cols)
-            .a(x.bound(), x.matrix)
-            .b(b.parameter(weight), weight.matrix)
-            .c(gates.bound(), gates.matrix)
-            .bias(Some(bias));
-        b.product(product)?;
-        let (y, h) = (b.shaped("y", at.output()), at.state(b, "h")?);
-        let hidden = b.parameter(at.parameter("weight_hh_l0")?);
-        let call = call(b, "recurrence", y.samples())?
-            .value("gates", gates)
-            .place("w", hidden)
-            .value("y", y)
-            .place("h", h)
-            .in_place("y")
-            .in_place("h");
-        let body = "y[i + 1u] = y[i] * w[i] + gates[i] + h[i];\n    h[i] = y[i + 1u];";
-        b.dispatch(&shader("own/lstm", RECURRENCE, body), "main", call);
-        Ok(Forward {
-            saved: vec![gates],
-            ..Forward::from(y)
-        })
-    }
-
-    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
-        let &[gates] = back.saved else {
-            return Err(at.defect("saved nothing"));
-        };
-        for name in ["weight_hh_l0", "bias_ih_l0", "bias_hh_l0"] {
-            let gradient = b.gradient(at.parameter(name)?);
-            let call = call(b, name, 1)?.value("dy", back.dy).place("dw", gradient);
-            let bindings = "@group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> dw: array<vec4<f32>>;";
-            b.dispatch(
-                &shader("own/lstm_back", bindings, "dw[i] = dy[i];"),
-                "main",
-                call,
-            );
-        }
-        let weight = Self::weight(at, "weight_ih_l0")?;
-        let gradient = b.gradient(weight);
-        let label = b.label("weight gradient");
-        let product = Product::new(Form::Tn, label, gates.matrix.cols, back.x.matrix.cols)
-            .sum_over(back.x.matrix.rows)
-            .a(gates.bound(), gates.matrix)
-            .b(back.x.bound(), back.x.matrix)
-            .c(gradient, weight.matrix);
-        b.product(product)?;
-        let dx = b.like("dx", back.x);
-        let label = b.label("input gradient");
-        let product = Product::new(Form::Nn, label, dx.matrix.rows, dx.matrix.cols)
-            .sum_over(gates.matrix.cols)
-            .a(gates.bound(), gates.matrix)
-            .b(b.parameter(weight), weight.matrix)
-            .c(dx.bound(), dx.matrix);
-        b.product(product)?;
-        Ok(Some(dx))
-    }
-
-    fn reference(&self) -> &dyn Reference {
-        self
-    }
-}
-
-stub_reference!(Lstm);
-
 /// torch.nn.MultiheadAttention over the sequence itself: scores for every sample and head.
 #[derive(Debug, Clone)]
 struct MultiheadAttention {
@@ -340,12 +220,14 @@ stub_reference!(MultiheadAttention);
 
 #[test]
 fn a_language_model_is_a_list_of_layers() {
+    let mut lstm = Lstm(Recurrent::new(20));
+    lstm.carry();
     let layers: Vec<Box<dyn Layer>> = vec![
         Box::new(Embedding {
             words: 70,
             width: 24,
         }),
-        Box::new(Lstm { hidden: 20 }),
+        Box::new(lstm),
         Box::new(MultiheadAttention { heads: 4 }),
         Box::new(Linear::new(70)),
     ];
@@ -366,7 +248,7 @@ fn a_language_model_is_a_list_of_layers() {
         ]
     );
     let plan = net.realize(Element::U32);
-    let carried = |user: &str| format!("{user} 1.h");
+    let carried = |user: &str| format!("{user} 1.h_l0");
     let keys: Vec<String> = plan.buffers.iter().map(|b| b.key.to_string()).collect();
     assert!(keys.contains(&carried("training")), "{keys:?}");
     assert!(!keys.contains(&carried("evaluation")), "{keys:?}");
