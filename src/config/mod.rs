@@ -49,6 +49,7 @@ use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::loss::Loss;
 use crate::optim::Optimizer;
+use crate::optim::decay_on::DecayOn;
 use crate::source;
 pub(crate) use suggest::nearest;
 use text::Texts;
@@ -75,6 +76,8 @@ pub struct Config {
     pub optimizer: Box<dyn Optimizer>,
     /// `optimizer.clip_norm`: the norm that gradients are clipped to, whatever the optimizer.
     pub clip_norm: Option<f64>,
+    /// `optimizer.decay_on`: what weight decay works on, whatever the optimizer.
+    pub decay_on: DecayOn,
     /// `[schedule]`.
     pub schedule: Schedule,
     /// `[train]`.

@@ -16,6 +16,7 @@ use super::{Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::stated;
 use crate::data::Augment;
 use crate::layer::Layer;
+use crate::optim::decay_on::{self, DecayOn};
 use crate::optim::{Optimizer, clip_norm};
 use crate::source::Options;
 
@@ -33,7 +34,7 @@ fn sections() -> [(&'static str, Vec<&'static str>); 11] {
         ("augment", stated::<Augment>().names.to_vec()),
         ("model", vec!["layers"]),
         ("loss", vec!["kind"]),
-        ("optimizer", vec!["kind", clip_norm::KEY]),
+        ("optimizer", vec!["kind", clip_norm::KEY, decay_on::KEY]),
         ("schedule", vec!["policy"]),
         ("train", stated::<Train>().names.to_vec()),
         ("cycle_end", stated::<CycleEnd>().names.to_vec()),
@@ -76,7 +77,7 @@ pub(super) fn resolve<'t>(
         return Err(told);
     };
     let (
-        Some((optimizer, clip_norm)),
+        Some((optimizer, clip_norm, decay_on)),
         Some(schedule),
         Some(train),
         Some(cycle_end),
@@ -93,6 +94,7 @@ pub(super) fn resolve<'t>(
         loss,
         optimizer,
         clip_norm,
+        decay_on,
         schedule,
         train,
         cycle_end,
@@ -145,7 +147,7 @@ const LOSS: Family = Family {
 const OPTIMIZER: Family = Family {
     what: "optimizer",
     selector: "kind",
-    beside: &[clip_norm::KEY],
+    beside: &[clip_norm::KEY, decay_on::KEY],
 };
 const POLICY: Family = Family {
     what: "policy",
@@ -208,11 +210,12 @@ fn model_section(
     }
 }
 
-/// The optimizer, and the norm that gradients are clipped to, whatever it is.
+/// The optimizer, and what holds whatever it is: the norm that gradients are clipped to, and what
+/// decays.
 fn optimizer_section(
     section: &Section<'_, '_>,
     tables: &Tables,
-) -> Result<(Box<dyn Optimizer>, Option<f64>), Problems> {
+) -> Result<(Box<dyn Optimizer>, Option<f64>, DecayOn), Problems> {
     let optimizer = entries::select(section, OPTIMIZER, tables.optimizers, |o| o.validate());
     let clip_norm = section.get(clip_norm::KEY).map_or(Ok(None), |value| {
         if value.value.get_ref().as_str() == Some("none") {
@@ -229,11 +232,19 @@ fn optimizer_section(
             Err(invalid) => Err(value.refuse(&invalid.message)),
         }
     });
-    match (optimizer, clip_norm) {
-        (Ok(optimizer), Ok(clip_norm)) => Ok((optimizer, clip_norm)),
-        (optimizer, clip_norm) => {
+    let decay_on = section
+        .get(decay_on::KEY)
+        .map_or(Ok(DecayOn::All), |value| {
+            let name = value.value.get_ref().as_str();
+            let decay_on = name.and_then(DecayOn::named);
+            decay_on.ok_or_else(|| value.wrong("\"all\" or \"matrices\""))
+        });
+    match (optimizer, clip_norm, decay_on) {
+        (Ok(optimizer), Ok(clip_norm), Ok(decay_on)) => Ok((optimizer, clip_norm, decay_on)),
+        (optimizer, clip_norm, decay_on) => {
             let mut problems = optimizer.err().unwrap_or_default();
             problems.extend(clip_norm.err());
+            problems.extend(decay_on.err());
             Err(problems)
         }
     }

@@ -11,6 +11,7 @@ use super::{Bounds, Config, Data, Settled};
 use crate::args::Entry;
 use crate::layer::{LAYERS, Layer};
 use crate::loss::LOSSES;
+use crate::optim::decay_on::{self, DecayOn};
 use crate::optim::{OPTIMIZERS, clip_norm};
 use crate::schedule::POLICIES;
 
@@ -43,6 +44,10 @@ impl Config {
         arguments(&mut out, &optimizer.arguments(), known);
         if let Some(norm) = self.clip_norm {
             line(&mut out, clip_norm::KEY, &Value::Float(norm));
+        }
+        if self.decay_on != DecayOn::All {
+            let name = self.decay_on.name().to_owned();
+            line(&mut out, decay_on::KEY, &Value::String(name));
         }
         section(&mut out, "schedule", "policy", policy);
         if let Some(bounds) = bounds {

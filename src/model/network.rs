@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Chain, Inventory, Layer, NamedParameter, Node, StateKind, StateSpec, Unfit};
 use crate::loss::Loss;
 use crate::optim::Optimizer;
+use crate::optim::decay_on::DecayOn;
 use crate::shape::Shape;
 
 /// One line of the table of layers.
@@ -196,13 +197,15 @@ impl Network {
 
     /// (lr_mult, decay_mult) for each block of 64 floats of the flat buffers.
     #[must_use]
-    pub fn multipliers(&self) -> Vec<[f32; 2]> {
+    pub fn multipliers(&self, decay_on: DecayOn) -> Vec<[f32; 2]> {
         let mut table = vec![[1.0, 1.0]; self.floats() / 64];
         for parameter in self.parameters() {
             let blocks = parameter.place.matrix.floats() / 64;
             let first = parameter.place.offset / 64;
             let spec = &parameter.spec;
-            table[first..first + blocks].fill([spec.lr_mult as f32, spec.decay_mult as f32]);
+            let decays = f64::from(u8::from(decay_on.takes(&spec.shape)));
+            let multipliers = [spec.lr_mult, spec.decay_mult * decays];
+            table[first..first + blocks].fill(multipliers.map(|mult| mult as f32));
         }
         table
     }

@@ -9,6 +9,7 @@ pub mod accumulate;
 mod adam;
 mod adamw;
 pub mod clip_norm;
+pub mod decay_on;
 pub mod gradient_norm;
 mod sgd;
 

@@ -8,6 +8,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
+use crate::layer::{Node, StateKind};
 use crate::model::{Network, PlanRequest, Training};
 
 /// Most batches of a chunk where the engine chooses: their uniforms and results are small.
@@ -41,7 +42,7 @@ impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
         config.augment.check(dataset.train.shape())?;
-        let network = Network::of_samples(&config.layers, &dataset.train)?;
+        let network = network(config, dataset)?;
         network.check_output(&dataset.task)?;
         config.loss.takes(&network.output(), &dataset.task)?;
         let data = &config.data;
@@ -89,6 +90,32 @@ impl Layout {
                 ..train
             },
         })
+    }
+}
+
+/// The network, whose recurrent layers carry their states on where `data.stateful` says so.
+fn network(config: &Config, dataset: &Dataset) -> Result<Network> {
+    if !config.data.options.stateful {
+        return Network::of_samples(&config.layers, &dataset.train);
+    }
+    let mut layers = config.layers.clone();
+    layers.iter_mut().for_each(|layer| layer.carry());
+    let network = Network::of_samples(&layers, &dataset.train)?;
+    let mut nodes = network.nodes().iter().flat_map(Node::all);
+    let carries = |node: &Node| {
+        let mut states = node.fit.states.iter();
+        states.any(|state| state.kind == StateKind::Carried)
+    };
+    let any = nodes.any(carries);
+    drop(nodes);
+    match any {
+        true => Ok(network),
+        false => Err(Error::Argument {
+            what: "data.stateful".to_owned(),
+            found: "true, for a network without a recurrent layer".to_owned(),
+            expected: "a layer that has a state to carry on: rnn, lstm or gru".to_owned(),
+            help: "set data.stateful = false".to_owned(),
+        }),
     }
 }
 

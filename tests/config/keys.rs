@@ -92,6 +92,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("optimizer.nesterov", "true", "nesterov = true"),
     ("optimizer.weight_decay", "5e-4", "weight_decay = 0.0005"),
     ("optimizer.clip_norm", "0.25", "clip_norm = 0.25"),
+    ("optimizer.decay_on", "matrices", "decay_on = \"matrices\""),
     ("optimizer.momentum_form", "caffe", "momentum_form = \"caffe\""),
     ("schedule.base_lr", "1e-7", "base_lr = 1e-7"),
     ("schedule.max_lr", "3", "max_lr = 3.0"),

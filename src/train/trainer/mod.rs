@@ -115,7 +115,7 @@ impl Trainer {
         let extent = dataset.train.extent();
         let fed = (&config.data, layout.train.accumulate);
         let feed = Feed::new(&workshop, dataset, layout.split, fed)?;
-        let multipliers = network.multipliers();
+        let multipliers = network.multipliers(config.decay_on);
         let tables: [(Key, &[u8]); 3] = [
             (Key::Mean, bytemuck::cast_slice(&normalization.mean)),
             (Key::Scale, bytemuck::cast_slice(&normalization.scale)),
