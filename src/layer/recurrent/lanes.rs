@@ -202,10 +202,10 @@ impl Block {
                 );
             }
         }
-        for load in 0..self.loads() {
+        for (load, x) in XYZW.iter().enumerate().take(self.loads()) {
             let at = match self.loads() {
                 1 => "at".to_owned(),
-                _ => format!("at.{}", XYZW[load]),
+                _ => format!("at.{x}"),
             };
             let _ = match self.back {
                 true => writeln!(out, "    let a{load} = behind({at} + k);"),

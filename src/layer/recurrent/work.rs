@@ -343,7 +343,7 @@ impl<'a> Work<'a> {
             .a(gates.bound(), gates.matrix)
             .b(b.parameter(weight), weight.matrix)
             .c(dx.bound(), dx.matrix)
-            .add(self.run.reverse);
+            .accumulate(self.run.reverse);
         b.product(product)
     }
 

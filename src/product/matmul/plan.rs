@@ -25,7 +25,7 @@ pub struct Product {
     /// bias (nt), gate (nn) or db (tn), where there is one.
     extra: Option<Bound>,
     relu: bool,
-    add: bool,
+    accumulate: bool,
 }
 
 impl Product {
@@ -43,7 +43,7 @@ impl Product {
             c: None,
             extra: None,
             relu: false,
-            add: false,
+            accumulate: false,
         }
     }
 
@@ -105,8 +105,8 @@ impl Product {
 
     /// Adds to what the result holds.
     #[must_use]
-    pub fn add(mut self, add: bool) -> Self {
-        self.add = add;
+    pub fn accumulate(mut self, accumulate: bool) -> Self {
+        self.accumulate = accumulate;
         self
     }
 
@@ -125,7 +125,7 @@ impl Product {
         // db is a sum over k like C; bias, gate and relu belong to the whole sum.
         let with_extra = self.extra.is_some() && (last || self.form == Form::Tn);
         let mut bits = 0;
-        if !first || self.add {
+        if !first || self.accumulate {
             bits |= flags::ADD;
         }
         if with_extra {
