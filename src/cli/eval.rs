@@ -14,7 +14,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
-use crate::train::{self, Evaluator, Measured, Split, config_of, evaluation_batch};
+use crate::train::{self, Evaluator, Measured, Split, config_of};
 
 /// Measures loss and accuracy of a trained network on the test set, and on the validation set; where
 /// a run has them, also of the average of its weights and of its snapshots together
@@ -44,8 +44,7 @@ pub(super) fn run(
     let config = config(arguments, &model)?;
     let dataset = loading::load(&config)?;
     check_data(&model, &dataset)?;
-    let batch = evaluation_batch(config.data.batch, model.network()?.positions());
-    let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
+    let mut evaluator = Evaluator::for_data(globals.open()?, &model, &config.data)?;
     let measured = evaluator.evaluate(&dataset, &config.data)?;
     let mut results = vec![(model.path.clone(), measured)];
     let average = arguments.model.join(AVERAGE);

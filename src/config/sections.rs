@@ -79,8 +79,13 @@ impl Data {
     /// How epochs go through the samples that are trained on, those at `samples` of `extent`.
     #[must_use]
     pub fn epochs(&self, samples: Vec<u32>, extent: Extent) -> Epochs {
-        let streams = self.options.stateful.then_some(self.batch);
-        Epochs::new(samples, extent, (self.shuffle, streams), self.seed)
+        Epochs::new(samples, extent, (self.shuffle, self.streams()), self.seed)
+    }
+
+    /// The streams that windows of a text lie in, where each batch goes on where the one before it ends.
+    #[must_use]
+    pub fn streams(&self) -> Option<usize> {
+        self.options.stateful.then_some(self.batch)
     }
 
     /// Samples of an epoch where there are `extent` to train on, of which `validation` is still part.

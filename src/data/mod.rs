@@ -24,7 +24,7 @@ pub use memory::checksum;
 pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
 pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Samples, Storage, Targets};
-pub use stream::{Epochs, Order};
+pub use stream::{Epochs, Order, in_streams};
 pub use task::{Judge, Task};
 pub use vocabulary::Vocabulary;
 

@@ -147,6 +147,15 @@ impl Samples {
     }
 }
 
+/// Windows that follow each other as `streams` streams of equal length: one of each, then the next of
+/// each. Windows behind the last whole length are left out.
+#[must_use]
+pub fn in_streams(windows: &[u32], streams: usize) -> Vec<u32> {
+    let length = windows.len().checked_div(streams).unwrap_or(0);
+    let places = (0..length).flat_map(|s| (0..streams).map(move |j| j * length + s));
+    places.map(|place| windows[place]).collect()
+}
+
 /// Samples of an epoch in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Order {
@@ -237,11 +246,7 @@ impl Epochs {
             _ => 0,
         };
         let samples = match self.streams {
-            Some(streams) if streams > 0 => {
-                let length = part.len() / streams;
-                let places = (0..length).flat_map(|s| (0..streams).map(move |j| j * length + s));
-                places.map(|place| part[place]).collect()
-            }
+            Some(streams) => in_streams(part, streams),
             _ => epoch_order(part, self.shuffle, self.seed, epoch),
         };
         Order { samples, phase }

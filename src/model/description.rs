@@ -13,7 +13,7 @@ use super::Network;
 use crate::args::Args;
 use crate::data::{Normalization, Normalize, Storage, Task};
 use crate::error::{Error, Result};
-use crate::layer::Layers;
+use crate::layer::{Layer, Layers};
 use crate::loss::{LOSSES, Loss};
 use crate::shape::Shape;
 
@@ -252,6 +252,18 @@ impl Description {
     /// [`Error::Weights`] for a layer that is unknown or has wrong arguments, [`Error::Shape`] for
     /// layers that do not fit.
     pub fn network(&self, file: &Path) -> Result<Network> {
+        self.network_with(file, |layers| layers)
+    }
+
+    /// The network that is described, of what `change` makes of its layers.
+    ///
+    /// # Errors
+    /// As [`Description::network`].
+    pub fn network_with(
+        &self,
+        file: &Path,
+        change: impl FnOnce(Vec<Box<dyn Layer>>) -> Vec<Box<dyn Layer>>,
+    ) -> Result<Network> {
         let layers: Layers = self.layers.clone().try_into().map_err(|error| {
             let error: toml::de::Error = error;
             wrong(
@@ -259,7 +271,7 @@ impl Description {
                 format!("its layers cannot be made: {}", error.message()),
             )
         })?;
-        let network = Network::of(&layers.0, &self.input, self.shape())?;
+        let network = Network::of(&change(layers.0), &self.input, self.shape())?;
         network.check_output(&self.task())?;
         Ok(network)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::description::{Description, KEY};
 use super::{Network, Weights};
 use crate::error::{Error, Result};
+use crate::layer::Layer;
 use crate::loss::Loss;
 
 /// A trained network from its file.
@@ -56,6 +57,17 @@ impl Model {
     /// As [`Description::network`].
     pub fn network(&self) -> Result<Network> {
         self.description.network(&self.path)
+    }
+
+    /// The network of what `change` makes of its layers.
+    ///
+    /// # Errors
+    /// As [`Description::network`].
+    pub fn network_with(
+        &self,
+        change: impl FnOnce(Vec<Box<dyn Layer>>) -> Vec<Box<dyn Layer>>,
+    ) -> Result<Network> {
+        self.description.network_with(&self.path, change)
     }
 
     /// The loss that it was trained with.

@@ -174,6 +174,13 @@ impl Network {
         all.filter(|state| state.kind != StateKind::Carried)
     }
 
+    /// Whether a layer carries a state on from batch to batch.
+    #[must_use]
+    pub fn carries(&self) -> bool {
+        let mut states = self.inventory.states.iter();
+        states.any(|state| state.kind == StateKind::Carried)
+    }
+
     /// Numbers of the output for a sample, or for each of its positions.
     #[must_use]
     pub fn classes(&self) -> usize {

@@ -59,6 +59,8 @@ pub(super) struct Pass {
     program: Program,
     request: PlanRequest,
     classes: usize,
+    /// Whether each batch goes on where the one before it ends, but for the first.
+    goes_on: bool,
 }
 
 impl Pass {
@@ -71,13 +73,19 @@ impl Pass {
         request: PlanRequest,
         outputs: bool,
     ) -> Result<Self> {
-        let (request, plan) = fitting(workshop.gpu(), request, |request| {
+        let plan = |request: &PlanRequest| {
             evaluation_plan(network, loss, workshop.gpu(), request, outputs)
-        })?;
+        };
+        let (request, plan) = match network.carries() {
+            // A batch has a place for each stream.
+            true => (request, plan(&request)?),
+            false => fitting(workshop.gpu(), request, plan)?,
+        };
         Ok(Self {
             program: workshop.realize(&plan)?,
             request,
             classes: network.classes(),
+            goes_on: network.carries(),
         })
     }
 
@@ -109,7 +117,8 @@ impl Pass {
             let mut sum = Sums::default();
             for submission in part.chunks(self.request.batch * batches) {
                 let outputs = outputs.as_deref_mut();
-                let batches = self.submission(workshop, residence, submission, streams, outputs)?;
+                let at = (streams, self.goes_on && !outcomes.is_empty());
+                let batches = self.submission(workshop, residence, submission, at, outputs)?;
                 for (sums, rows) in batches {
                     sum.add(sums);
                     outcomes.extend(rows);
@@ -126,13 +135,16 @@ impl Pass {
         workshop: &mut Workshop,
         residence: &Residence<'_>,
         samples: &[u32],
-        streams: Streams,
+        (streams, goes_on): (Streams, bool),
         outputs: Option<&mut Vec<f32>>,
     ) -> Result<Vec<(Sums, Vec<Outcome>)>> {
         let request = &self.request;
         let mut submission = Submission::new(request.batch, streams.seed);
-        for samples in samples.chunks(request.batch) {
-            submission.push(&Batch::alone(streams.step, samples));
+        for (at, samples) in samples.chunks(request.batch).enumerate() {
+            submission.push(&Batch {
+                goes_on: self.goes_on && (goes_on || at > 0),
+                ..Batch::alone(streams.step, samples)
+            });
         }
         residence.send(workshop, request, &submission)?;
         let mut recorder = workshop.recorder();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ensemble::Ensemble;
-use super::evaluate::{Outcome, Pass, Streams, counted, whole_sequences};
+use super::evaluate::{Outcome, Pass, Streams, counted, evaluation_batch, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
+use super::setup::carrying;
 use crate::config;
 use crate::data::{self, Augment, Dataset, Samples, Task};
 use crate::error::{Error, Result};
@@ -89,9 +90,13 @@ type Part<'a> = (Split, &'a Samples, Vec<u32>);
 fn parts<'a>(dataset: &'a Dataset, data: &config::Data) -> Result<Vec<Part<'a>>> {
     let split = data::Split::new(dataset.train.extent(), data.validation, data.seed)?;
     let all: Vec<u32> = (0..dataset.test.len() as u32).collect();
+    let order = |part: Vec<u32>| match data.streams() {
+        Some(streams) => data::in_streams(&part, streams),
+        None => part,
+    };
     let mut parts = vec![
-        (Split::Validation, &dataset.train, split.validation),
-        (Split::Test, &dataset.test, all),
+        (Split::Validation, &dataset.train, order(split.validation)),
+        (Split::Test, &dataset.test, order(all)),
     ];
     parts.retain(|(_, _, part)| !part.is_empty());
     Ok(parts)
@@ -104,8 +109,28 @@ impl Evaluator {
     /// # Errors
     /// An adapter that cannot hold it.
     pub fn new(gpu: impl Into<Arc<Gpu>>, model: &Model, batch: usize) -> Result<Self> {
-        let gpu = gpu.into();
-        let (network, loss) = (model.network()?, model.loss()?);
+        Self::of(gpu.into(), model, model.network()?, batch)
+    }
+
+    /// Lays a model out for the data of a training under `data`, so that the results are the engine's to
+    /// the bit: where streams go on from batch to batch, so do the states of recurrent layers.
+    ///
+    /// # Errors
+    /// As [`Evaluator::new`].
+    pub fn for_data(gpu: impl Into<Arc<Gpu>>, model: &Model, data: &config::Data) -> Result<Self> {
+        let (network, batch) = match data.streams() {
+            Some(streams) => (model.network_with(|layers| carrying(&layers))?, streams),
+            None => {
+                let network = model.network()?;
+                let batch = evaluation_batch(data.batch, network.positions());
+                (network, batch)
+            }
+        };
+        Self::of(gpu.into(), model, network, batch)
+    }
+
+    fn of(gpu: Arc<Gpu>, model: &Model, network: Network, batch: usize) -> Result<Self> {
+        let loss = model.loss()?;
         let batch = batch.max(1);
         let request = PlanRequest {
             mode: Mode::Evaluate,

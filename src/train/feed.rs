@@ -4,7 +4,7 @@
 use super::record::Split;
 use super::ring::{self, StepUniform};
 use crate::config;
-use crate::data::{self, Dataset, Epochs, IGNORED, Samples, Task, batch_at};
+use crate::data::{self, Dataset, Epochs, IGNORED, Samples, Task, batch_at, in_streams};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
@@ -352,7 +352,7 @@ impl Feed {
             upload(workshop, &[&dataset.train, &dataset.test])?;
         }
         Ok(Self {
-            parts: parts_to_evaluate(&split, &dataset),
+            parts: parts_to_evaluate(&split, &dataset, data.streams()),
             order: Order::new(split.train, &dataset.train, data, accumulate),
             labels: dataset.train.labels().to_vec(),
             train: (!resident).then_some(dataset.train),
@@ -450,16 +450,22 @@ fn upload_streams(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
     workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))
 }
 
-/// The parts of the data that are evaluated.
-fn parts_to_evaluate(split: &data::Split, dataset: &Dataset) -> Vec<Part> {
+/// The parts of the data that are evaluated, in `streams` where a batch goes on where the one before it
+/// ends.
+fn parts_to_evaluate(split: &data::Split, dataset: &Dataset, streams: Option<usize>) -> Vec<Part> {
     let train = dataset.train.places() as u32;
     let test: Vec<u32> = (0..dataset.test.len() as u32).collect();
+    let order = |part: Vec<u32>| match streams {
+        Some(streams) => in_streams(&part, streams),
+        None => part,
+    };
+    let (validation, test) = (order(split.validation.clone()), order(test));
     let mut parts = Vec::new();
-    if !split.validation.is_empty() {
+    if !validation.is_empty() {
         parts.push(Part {
             split: Split::Validation,
-            samples: split.validation.clone(),
-            targets: dataset.train.targets_of(&split.validation, 0),
+            targets: dataset.train.targets_of(&validation, 0),
+            samples: validation,
         });
     }
     parts.push(Part {

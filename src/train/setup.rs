@@ -8,7 +8,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
-use crate::layer::{Node, StateKind};
+use crate::layer::Layer;
 use crate::model::{Network, PlanRequest, Training};
 
 /// Most batches of a chunk where the engine chooses: their uniforms and results are small.
@@ -57,7 +57,10 @@ impl Layout {
         };
         // Whole steps, and no more than a ring holds.
         let slots = most.min(MOST_SLOTS).max(accumulate) / accumulate * accumulate;
-        let evaluation_batch = evaluation_batch(data.batch, network.positions());
+        let evaluation_batch = match data.streams() {
+            Some(streams) => streams,
+            None => evaluation_batch(data.batch, network.positions()),
+        };
         let listed = (slots * data.batch).max(EVALUATION_SLOTS * evaluation_batch);
         let train = PlanRequest {
             mode: Mode::Train,
@@ -93,22 +96,20 @@ impl Layout {
     }
 }
 
+/// The layers, of which recurrent ones carry their states on.
+pub(super) fn carrying(layers: &[Box<dyn Layer>]) -> Vec<Box<dyn Layer>> {
+    let mut layers = layers.to_vec();
+    layers.iter_mut().for_each(|layer| layer.carry());
+    layers
+}
+
 /// The network, whose recurrent layers carry their states on where `data.stateful` says so.
 fn network(config: &Config, dataset: &Dataset) -> Result<Network> {
     if !config.data.options.stateful {
         return Network::of_samples(&config.layers, &dataset.train);
     }
-    let mut layers = config.layers.clone();
-    layers.iter_mut().for_each(|layer| layer.carry());
-    let network = Network::of_samples(&layers, &dataset.train)?;
-    let mut nodes = network.nodes().iter().flat_map(Node::all);
-    let carries = |node: &Node| {
-        let mut states = node.fit.states.iter();
-        states.any(|state| state.kind == StateKind::Carried)
-    };
-    let any = nodes.any(carries);
-    drop(nodes);
-    match any {
+    let network = Network::of_samples(&carrying(&config.layers), &dataset.train)?;
+    match network.carries() {
         true => Ok(network),
         false => Err(Error::Argument {
             what: "data.stateful".to_owned(),

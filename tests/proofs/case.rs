@@ -242,7 +242,7 @@ pub(crate) fn run(
     stage.write(&Key::Gradients, &gradients);
     let carries = alone.states().iter().zip(&given.carried);
     let carries: Vec<(Key, Matrix, &Vec<f32>)> = carries
-        .filter(|_| case.mode == Mode::Train)
+        .filter(|_| case.mode != Mode::Statistics)
         .map(|(spec, values)| {
             let key = Key::Carried(case.mode.user(), spec.name.clone());
             (key, Matrix::new(case.rows, spec.len), values)

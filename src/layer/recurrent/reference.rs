@@ -175,9 +175,6 @@ fn first(
 ) -> Vec<States> {
     let units = settings.hidden_size;
     let mut first = vec![States::default(); units];
-    if !pass.training {
-        return first;
-    }
     for name in cell.states() {
         let carried = pass.state(&run.named(name)).unwrap_or_default();
         let own = carried.iter().skip(sample * units);

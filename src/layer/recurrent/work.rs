@@ -154,7 +154,7 @@ impl<'a> Work<'a> {
     }
 
     fn carries(&self, b: &Builder) -> bool {
-        self.carried && b.mode() == Mode::Train
+        self.carried && b.mode() != Mode::Statistics
     }
 
     /// Appends the forward pass.

@@ -39,7 +39,7 @@ fn prove_layer(stage: &mut Stage, layer: &dyn Layer) -> Result<(), String> {
         given.x.rotate_left(5);
         case.carry = true;
     }
-    // In evaluation nothing is gone on with.
+    // In evaluation, too.
     let evaluated = Case {
         mode: Mode::Evaluate,
         ..case
