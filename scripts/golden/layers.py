@@ -216,16 +216,16 @@ def recurrent_case(module: nn.RNNBase, x: torch.Tensor, generator: torch.Generat
 
 
 def windows(module: nn.RNNBase, generator: torch.Generator) -> dict:
-    """Three windows of a sequence: each begins with the states, detached, that the last one left."""
+    """Two windows of a sequence: each begins with the states, detached, that the last one left."""
     module = module.double()
     small(module, generator)
     is_lstm = isinstance(module, nn.LSTM)
     directions = 2 if module.bidirectional else 1
-    zeros = torch.zeros(module.num_layers * directions, 3, module.hidden_size, dtype=torch.float64)
+    zeros = torch.zeros(module.num_layers * directions, 2, module.hidden_size, dtype=torch.float64)
     states = [zeros.clone() for _ in range(2 if is_lstm else 1)]
     passes = []
-    for _ in range(3):
-        x = dyadic(generator, 3, 4, module.input_size).requires_grad_()
+    for _ in range(2):
+        x = dyadic(generator, 2, 3, module.input_size).requires_grad_()
         module.zero_grad()
         y, after = module(x, tuple(states) if is_lstm else states[0])
         dy = dyadic(generator, *y.shape)
@@ -260,14 +260,12 @@ def recurrent() -> None:
         forms = [
             # batch, steps, features, hidden_size, more
             (1, 1, 1, 1, {}),
-            (3, 4, 3, 5, {}),
-            (2, 7, 5, 3, {"bias": False}),
-            (2, 5, 3, 4, {"bidirectional": True}),
-            (2, 4, 3, 3, {"num_layers": 2, "bidirectional": True}),
-            (2, 3, 2, 6, {"num_layers": 3}),
+            (2, 3, 2, 3, {}),
+            (1, 5, 1, 2, {"bias": False, "bidirectional": True}),
+            (1, 3, 2, 2, {"num_layers": 2, "bidirectional": True}),
         ]
         if name == "rnn":
-            forms += [(3, 4, 3, 5, {"nonlinearity": "relu"})]
+            forms += [(2, 4, 3, 5, {"nonlinearity": "relu"})]
         cases = [
             recurrent_case(
                 kind(features, hidden, batch_first=True, **more),
@@ -277,8 +275,8 @@ def recurrent() -> None:
             for batch, steps, features, hidden, more in forms
         ]
         two = [
-            windows(kind(2, 5, batch_first=True), generator),
-            windows(kind(2, 3, num_layers=2, bidirectional=True, batch_first=True), generator),
+            windows(kind(2, 3, batch_first=True), generator),
+            windows(kind(1, 2, num_layers=2, bidirectional=True, batch_first=True), generator),
         ]
         write(f"layers/{name}.json", layer=name, cases=cases, windows=two)
 

@@ -240,6 +240,24 @@ impl Builder {
         self.plan.target.class
     }
 
+    /// Invocations of a subgroup where the class is `lanes`: a workgroup is one subgroup there.
+    #[must_use]
+    pub fn lanes(&self) -> Option<usize> {
+        match self.plan.target.class {
+            Class::Lanes {
+                lanes,
+                subgroups: true,
+            } => Some(lanes as usize),
+            Class::Lanes { .. } | Class::Tiled => None,
+        }
+    }
+
+    /// Whether the class is `tiled`: far more workgroups run side by side than on a CPU.
+    #[must_use]
+    pub fn is_tiled(&self) -> bool {
+        self.plan.target.class == Class::Tiled
+    }
+
     pub(crate) fn max_texture_side(&self) -> usize {
         self.plan.target.max_texture_side as usize
     }

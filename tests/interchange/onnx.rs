@@ -8,9 +8,13 @@ use wavetrain::args::Args;
 use wavetrain::config::presets::PRESETS;
 use wavetrain::config::{Overrides, Tables};
 use wavetrain::export::onnx;
-use wavetrain::layer::LAYERS;
+use wavetrain::layer::{Inventory, LAYERS, Layer, Node};
 use wavetrain::model::Model;
-use wavetrain::onnx::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use wavetrain::onnx::Graph;
+use wavetrain::onnx::messages::{
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+};
+use wavetrain::shape::Shape;
 use wavetrain::{Config, Dataset, Samples, Trainer};
 
 use super::fixture::{LAYERS as NET, config, dataset, gpus, save};
@@ -181,10 +185,81 @@ fn outputs_fitted_to_0_and_1_are_cut_to_probabilities() {
     assert_eq!(bounds, [[0.0], [1.0]]);
 }
 
+/// A layer that takes no pictures, as a graph of its own.
+fn alone(layer: &dyn Layer, input: Shape) -> ModelProto {
+    let mut nodes = vec![Node::fit(layer, &input).unwrap()];
+    let inventory = Inventory::new(&mut nodes, 0).unwrap();
+    let mut graph = Graph::new("alone");
+    graph.input("x", &input.dims());
+    for parameter in &inventory.parameters {
+        let shape = &parameter.spec.shape;
+        let values = vec![0.5; shape.iter().product()];
+        graph.floats(&parameter.name, shape, &values);
+    }
+    let y = layer.onnx(&mut graph, &nodes[0], "x").unwrap();
+    graph.output("y", &nodes[0].output().dims(), "Identity", &[&y], &[]);
+    ModelProto {
+        ir_version: wavetrain::onnx::IR_VERSION,
+        opset_import: vec![OperatorSetIdProto {
+            domain: String::new(),
+            version: wavetrain::onnx::OPSET,
+        }],
+        graph: Some(graph.finish()),
+        ..ModelProto::default()
+    }
+}
+
+/// Gates in ONNX's order, directions one behind the other, the steps in front.
+#[test]
+fn recurrent_layers_are_operators_of_onnx() {
+    let input = Shape::of(&[7, 3]).unwrap();
+    for (name, operator, order) in [
+        ("lstm", "LSTM", &[0, 3, 1, 2][..]),
+        ("gru", "GRU", &[1, 0, 2]),
+        ("rnn", "RNN", &[]),
+    ] {
+        let entry = LAYERS.iter().find(|entry| entry.name == name).unwrap();
+        let arguments = "hidden_size = 2\nnum_layers = 2\nbidirectional = true";
+        let layer = (entry.parse)(Args::parse(arguments).unwrap()).unwrap();
+        let model = alone(&*layer, input);
+        check(&model);
+        let graph = model.graph.unwrap();
+        let all = operators(&graph);
+        let own = all.iter().filter(|other| **other == operator);
+        assert_eq!(own.count(), 2, "{name}");
+        if !order.is_empty() {
+            let rows: Vec<i64> = tensor(&graph, "0.rows")
+                .raw_data
+                .chunks_exact(8)
+                .map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap()))
+                .collect();
+            let wanted: Vec<i64> = order.iter().flat_map(|g| [2 * g, 2 * g + 1]).collect();
+            assert_eq!(rows, wanted, "{name}");
+        }
+        let attributes = &node(&graph, operator).attribute;
+        let direction = attributes.iter().find(|a| a.name == "direction").unwrap();
+        assert_eq!(direction.s.as_deref(), Some(&b"bidirectional"[..]));
+        let reset = attributes.iter().any(|a| a.name == "linear_before_reset");
+        assert_eq!(reset, name == "gru");
+    }
+}
+
 #[test]
 fn every_layer_of_the_table_has_its_onnx_form() {
     for entry in LAYERS {
         let layer = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
+        let others = [
+            Shape::of(&[7, 6]).unwrap(),
+            Shape::Tokens {
+                steps: 7,
+                symbols: 5,
+            },
+        ];
+        if layer.fit(&Shape::of(&[2, 6, 6]).unwrap()).is_err() && entry.name != "linear" {
+            let other = others.into_iter().find(|shape| layer.fit(shape).is_ok());
+            check(&alone(&*layer, other.unwrap()));
+            continue;
+        }
         let arguments = toml::Value::Table(layer.arguments());
         let written = match layer.arguments().is_empty() {
             true => format!("\"{}\"", entry.name),

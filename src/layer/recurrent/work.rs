@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::lanes::Block;
 use super::{Cell, Recurrent, Run};
 use crate::error::Result;
-use crate::gpu::Class;
 use crate::kernel::builder::{MAX_ITERATIONS, grid};
 use crate::kernel::{Builder, Call, Matrix, Mode, Parameter, Shader, Value, shaders};
 use crate::layer::Site;
@@ -69,12 +68,12 @@ impl Shares {
     /// Of `quads` quads of units, each of which goes through `terms` quads of numbers a step. Where
     /// units are shared out, each step is a dispatch of its own: then its workgroups wait for each
     /// other.
-    fn new(class: Class, steps: usize, quads: usize, terms: usize) -> Self {
+    fn new(tiled: bool, steps: usize, quads: usize, terms: usize) -> Self {
         let rounds = quads.div_ceil(GROUP);
         let of_step = |parts: usize| 1 + rounds.div_ceil(parts) * (1 + terms);
         let most = MAX_ITERATIONS as usize;
         // A GPU has room for more workgroups than there are samples.
-        if (class == Class::Tiled && rounds > 1) || of_step(1) > most {
+        if (tiled && rounds > 1) || of_step(1) > most {
             return Self {
                 steps: 1,
                 parts: rounds,
@@ -209,13 +208,10 @@ impl<'a> Work<'a> {
         let (quads, gates) = (self.quads(), self.cell.gates());
         let w = self.parameter("weight_hh")?.matrix;
         let fits = w.padded_rows().max(w.stride / 4) <= b.max_texture_side();
-        if let Class::Lanes {
-            lanes,
-            subgroups: true,
-        } = b.class()
+        if let Some(lanes) = b.lanes()
             && fits
         {
-            let block = Block::new(self.cell, lanes as usize, [b.batch(), quads], back);
+            let block = Block::new(self.cell, lanes, [b.batch(), quads], back);
             let most = MAX_ITERATIONS as usize / block.iterations(quads, gates);
             if most > 0 {
                 let dispatches = self.steps.div_ceil(most);
@@ -236,7 +232,7 @@ impl<'a> Work<'a> {
             shader: shaders::named(&format!("layer/{}", self.cell.name())),
             entry: if back { "backward" } else { "forward" },
             samples: SAMPLES,
-            shares: Shares::new(b.class(), self.steps, quads, terms),
+            shares: Shares::new(b.is_tiled(), self.steps, quads, terms),
             image: false,
         })
     }
@@ -491,14 +487,10 @@ mod tests {
 
     #[test]
     fn no_invocation_comes_near_the_iterations_that_a_driver_counts() {
-        let lanes = Class::Lanes {
-            lanes: 8,
-            subgroups: false,
-        };
-        for class in [Class::Tiled, lanes] {
+        for tiled in [true, false] {
             for quads in [1, 16, 64, 65, 128, 1000, super::super::MOST_UNITS / 4] {
                 for (steps, gates) in [(1, 4), (65, 1), (1000, 3), (100_000, 4)] {
-                    let shares = Shares::new(class, steps, quads, gates * quads);
+                    let shares = Shares::new(tiled, steps, quads, gates * quads);
                     let rounds = quads.div_ceil(GROUP).div_ceil(shares.parts);
                     let all = shares.steps * (1 + rounds * (1 + gates * quads));
                     assert!(all <= MAX_ITERATIONS as usize, "{shares:?}: {all}");
