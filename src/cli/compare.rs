@@ -8,10 +8,10 @@ use super::loading;
 use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
 use crate::config::{Bounds, Config, Settled};
-use crate::data::Dataset;
+use crate::data::{Dataset, Judge};
 use crate::draw::plot;
 use crate::error::{Error, Result};
-use crate::lab::compare::{self, Settings, Store, Takes, Variant};
+use crate::lab::compare::{self, Settings, Store, Takes, Target, Variant};
 use crate::lab::find::{self, RangeTest};
 use crate::page::comparison::Comparison;
 use crate::report::folder::RunFolder;
@@ -42,9 +42,9 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     seeds: u64,
-    /// The accuracy to reach, as a share [default: what the first ends with]
+    /// The accuracy to reach, as a share, or loss=LOSS [default: what the first ends with]
     #[arg(long, value_name = "ACC", allow_negative_numbers = true)]
-    target: Option<f64>,
+    target: Option<String>,
     /// Steps of each run [default: those of the configuration]
     #[arg(long, value_name = "STEPS", allow_negative_numbers = true)]
     budget: Option<u64>,
@@ -75,7 +75,7 @@ pub(super) fn run(
         Some(_) => arguments.budget.unwrap_or(base.total_steps),
         None => compare::budget(&base, arguments.budget),
     };
-    let settings = settings(arguments, steps)?;
+    let settings = settings(arguments, steps, dataset.task.judge())?;
     let variants = match &arguments.vary {
         Some(vary) => varied(arguments, vary, globals, (&base, found.as_ref()), &dataset)?,
         None => policies(arguments, &base, found.as_ref(), &dataset, steps)?,
@@ -118,7 +118,7 @@ pub(super) fn run(
 
 /// What can be told at once, before any data are read.
 fn check(arguments: &Arguments) -> Result<()> {
-    settings(arguments, arguments.budget.unwrap_or(1))?;
+    settings(arguments, arguments.budget.unwrap_or(1), Judge::Accuracy)?;
     match &arguments.vary {
         Some(vary) => several(&values(vary)?.1, "--vary")?,
         None => names(&arguments.policies)?,
@@ -133,8 +133,9 @@ fn check(arguments: &Arguments) -> Result<()> {
 }
 
 /// What all runs have in common, refused by the names of the flags.
-fn settings(arguments: &Arguments, steps: u64) -> Result<Settings> {
-    let settings = Settings::new(arguments.seeds, steps, arguments.target);
+fn settings(arguments: &Arguments, steps: u64, judge: Judge) -> Result<Settings> {
+    let target = arguments.target.as_deref().map(Target::parse).transpose();
+    let settings = target.and_then(|target| Settings::new(arguments.seeds, steps, target, judge));
     settings.map_err(|error| as_flag(error, &[("steps", "--budget")]))
 }
 

@@ -1,5 +1,7 @@
 //! What the outputs of a network mean.
 
+use serde::{Deserialize, Serialize};
+
 use super::{IGNORED, Targets};
 use crate::error::{Error, Result};
 
@@ -19,15 +21,63 @@ pub enum Task {
 }
 
 /// What networks are judged by: which evaluation is the best of a run, which run of a comparison wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Judge {
     /// The share of samples classified rightly: the larger, the better.
+    #[default]
     Accuracy,
     /// The mean loss: the smaller, the better.
     Loss,
 }
 
 impl Judge {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+        }
+    }
+
+    /// Whether it is the accuracy.
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands the field over"
+    )]
+    #[must_use]
+    pub fn is_accuracy(&self) -> bool {
+        *self == Self::Accuracy
+    }
+
+    /// Whether a score is as good as `target`, or better.
+    #[must_use]
+    pub fn reaches(self, score: f64, target: f64) -> bool {
+        match self {
+            Self::Accuracy => score >= target,
+            Self::Loss => score <= target,
+        }
+    }
+
+    /// The best of some scores; of none what is worse than any.
+    #[must_use]
+    pub fn best(self, scores: impl Iterator<Item = f64>) -> f64 {
+        match self {
+            Self::Accuracy => scores.fold(0.0, f64::max),
+            Self::Loss => scores.fold(f64::INFINITY, f64::min),
+        }
+    }
+
+    /// The score of a network that guesses one of `classes` classes.
+    #[must_use]
+    pub fn of_chance(self, classes: usize) -> f64 {
+        match self {
+            Self::Accuracy => 1.0 / classes.max(1) as f64,
+            Self::Loss => (classes.max(1) as f64).ln(),
+        }
+    }
+
     /// What is compared of an evaluation.
     #[must_use]
     pub fn score(self, loss: f64, accuracy: f64) -> f64 {

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::curve::Curve;
 use super::frame::{self, Parts};
+use crate::data::Judge;
 use crate::draw::chart::{Chart, Look, Series, count};
 use crate::draw::svg::{self, escape};
 use crate::error::Result;
-use crate::lab::compare::{Interval, Outcome, Record, Settings, statistics};
+use crate::lab::compare::{Interval, Outcome, Record, Settings, Target, statistics};
 use crate::lab::find::RangeTest;
 use crate::report::folder::{PAGE, RunFolder};
 use crate::schedule::Policy;
@@ -27,7 +28,7 @@ pub struct Comparison {
     pub adapter: String,
     /// What all runs have in common.
     pub settings: Settings,
-    /// The accuracy on the validation set whose first step is reported.
+    /// The score on the validation set whose first step is reported.
     pub target: f64,
     /// The range test that gave the bounds, where there was one.
     pub range: Option<RangeTest>,
@@ -53,14 +54,15 @@ impl Comparison {
         records: Vec<Record>,
     ) -> Self {
         let names: Vec<String> = takes.iter().map(|(name, _)| name.clone()).collect();
+        let judge = settings.judge;
         let target = statistics::target(&records, &settings);
-        let outcomes = statistics::outcomes(&names, &records, target);
+        let outcomes = statistics::outcomes(&names, &records, target, judge);
         Self {
-            sentences: statistics::sentences(&outcomes, target),
+            sentences: statistics::sentences(&outcomes, target, judge),
             data,
             adapter,
             settings,
-            target,
+            target: target.value,
             range,
             takes,
             outcomes,
@@ -68,25 +70,42 @@ impl Comparison {
         }
     }
 
-    /// The accuracy on the validation set over the steps: means over the seeds, and with `bands` the
+    /// What is to be reached.
+    fn goal(&self) -> Target {
+        Target {
+            of: self.settings.target_of,
+            value: self.target,
+        }
+    }
+
+    /// What the curves show.
+    fn shown(&self) -> &'static str {
+        match self.settings.judge {
+            Judge::Accuracy => "Accuracy on the validation set",
+            Judge::Loss => "Loss on the validation set",
+        }
+    }
+
+    /// The score on the validation set over the steps: means over the seeds, and with `bands` the
     /// range from the lowest to the highest seed.
     #[must_use]
     pub fn curves(&self, bands: bool) -> Chart {
         let mut chart = Chart {
             whole_x: true,
-            ..Chart::new("Accuracy on the validation set", "step")
+            ..Chart::new(self.shown(), "step")
         };
+        let judge = self.settings.judge;
         for variant in 0..self.takes.len() {
             let records = self.records.iter().filter(|r| r.variant == variant);
             let curves: Vec<_> = records.map(|record| &record.curve).collect();
             let length = curves.iter().map(|curve| curve.len()).min().unwrap_or(0);
             let at = |i: usize, of: fn(&[f64]) -> f64| {
-                let values: Vec<f64> = curves.iter().map(|curve| curve[i].accuracy).collect();
+                let values: Vec<f64> = curves.iter().map(|curve| curve[i].score(judge)).collect();
                 (curves[0][i].step as f64, of(&values))
             };
             let edge = |of: fn(&[f64]) -> f64| (0..length).map(move |i| (i, of));
             let highest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
-            let lowest = |values: &[f64]| values.iter().copied().fold(1.0, f64::min);
+            let lowest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
             let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
             if bands && curves.len() > 1 {
                 let there = edge(highest).map(|(i, of)| at(i, of));
@@ -130,15 +149,19 @@ impl Comparison {
     fn head(&self) -> [String; 5] {
         [
             "variant".into(),
-            "test accuracy".into(),
-            "best, held out".into(),
-            format!("steps to {:.1} %", 100.0 * self.target),
+            format!("test {}", self.settings.judge.name()),
+            "best, validation".into(),
+            format!("steps to {}", self.goal().describe()),
             "diverged".into(),
         ]
     }
 
     fn cells(&self, outcome: &Outcome) -> [String; 5] {
         let share = |interval: &Interval| match interval.half {
+            Some(half) if self.settings.judge == Judge::Loss => {
+                format!("{:.4} +- {half:.4}", interval.mean)
+            }
+            None if self.settings.judge == Judge::Loss => format!("{:.4}", interval.mean),
             Some(half) => format!("{:.2} +- {:.2} %", 100.0 * interval.mean, 100.0 * half),
             None => format!("{:.2} %", 100.0 * interval.mean),
         };
@@ -211,13 +234,14 @@ impl Comparison {
              Student's t over the seeds; differences are paired by seed, their intervals, which all hold together with a chance of 97 %, are corrected for \
              {} comparisons (Bonferroni). Steps are counted in evaluations of {} steps.</p>\n</section>\n\
              <section id=\"curves\" aria-labelledby=\"curves-title\">\n<h2 id=\"curves-title\">Curves</h2>\n\
-             <figure>\n<figcaption><h3>Accuracy on the validation set</h3><p>Lines: means over the \
+             <figure>\n<figcaption><h3>{}</h3><p>Lines: means over the \
              seeds; areas: from the lowest to the highest seed.</p></figcaption>\n<div \
              class=\"panel\">{}</div>\n</figure>\n<figure>\n<figcaption><h3>Learning \
              rates</h3></figcaption>\n<div class=\"panel\">{}</div>\n</figure>\n</section>\n{}{}",
             self.table(),
             self.outcomes.len().saturating_sub(1).max(1),
             self.settings.every,
+            self.shown(),
             svg::figure(&self.curves(true)),
             svg::figure(&rates),
             self.takes_table(),

@@ -5,15 +5,22 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Mutex;
 
+use wavetrain::data::Judge;
 use wavetrain::disk::Disk;
 use wavetrain::lab::compare::{
-    self, Interval, Point, Record, Settings, Statement, Store, Takes, Variant, statistics,
+    self, Interval, Point, Record, Settings, Statement, Store, Takes, Target, Variant, statistics,
 };
 use wavetrain::rng::{Key, Stream};
 use wavetrain::schedule::POLICIES;
 use wavetrain::train::State;
 
 use super::fixture::{Setup, data, gpu};
+
+/// What simulated runs are to reach.
+const GOAL: Target = Target {
+    of: Judge::Accuracy,
+    value: 0.85,
+};
 
 // -------------------------------------------------------------------------------- what is shown
 
@@ -39,12 +46,14 @@ fn simulated(number: u64, variants: usize, seeds: u64, effect: f64) -> Vec<Recor
             let point = |step| Point {
                 step,
                 accuracy: accuracy - 10.0 / step as f64,
+                loss: None,
             };
             records.push(Record {
                 variant,
                 seed_number: seed,
                 curve: (1..=20).map(|i| point(i * 100)).collect(),
                 test: accuracy,
+                test_loss: None,
                 diverged: None,
             });
         }
@@ -58,7 +67,7 @@ fn names(count: usize) -> Vec<String> {
 
 fn statements(number: u64, variants: usize, effect: f64) -> Vec<Statement> {
     let records = simulated(number, variants, 5, effect);
-    let outcomes = statistics::outcomes(&names(variants), &records, 0.85);
+    let outcomes = statistics::outcomes(&names(variants), &records, GOAL, Judge::Accuracy);
     let shows = outcomes
         .iter()
         .filter_map(|o| Some(o.against_first.as_ref()?.shows));
@@ -113,8 +122,8 @@ fn intervals_are_students() {
 #[test]
 fn sentences_say_what_is_shown_and_what_is_not() {
     let say = |records: &[Record], count: usize| {
-        let outcomes = statistics::outcomes(&names(count), records, 0.85);
-        statistics::sentences(&outcomes, 0.85).join("\n")
+        let outcomes = statistics::outcomes(&names(count), records, GOAL, Judge::Accuracy);
+        statistics::sentences(&outcomes, GOAL, Judge::Accuracy).join("\n")
     };
     let better = say(&simulated(3, 2, 5, 0.05), 2);
     assert!(
@@ -139,7 +148,7 @@ fn sentences_say_what_is_shown_and_what_is_not() {
         text.contains("was reached by 2 of 3 runs of variant 1"),
         "{text}"
     );
-    let outcomes = statistics::outcomes(&names(2), &diverged, 0.85);
+    let outcomes = statistics::outcomes(&names(2), &diverged, GOAL, Judge::Accuracy);
     assert_eq!((outcomes[1].diverged, outcomes[1].runs), (1, 3));
     assert!(outcomes[1].test.mean < 0.7, "a diverged run counts");
 }
@@ -147,25 +156,66 @@ fn sentences_say_what_is_shown_and_what_is_not() {
 #[test]
 fn the_target_is_what_the_first_ends_with_unless_it_is_set() {
     let records = simulated(6, 2, 5, 0.0);
-    let last: f64 = records[..5].iter().map(Record::last).sum::<f64>() / 5.0;
-    let settings = Settings::new(5, 2000, None).unwrap();
-    let target = statistics::target(&records, &settings);
+    let last: f64 = records[..5]
+        .iter()
+        .map(|record| record.last(Judge::Accuracy))
+        .sum::<f64>()
+        / 5.0;
+    let settings = Settings::new(5, 2000, None, Judge::Accuracy).unwrap();
+    let target = statistics::target(&records, &settings).value;
     assert!(target <= last && last - target < 0.001);
-    let set = Settings::new(5, 2000, Some(0.5)).unwrap();
-    assert_eq!(statistics::target(&records, &set), 0.5);
+    let half = Target::parse("0.5").unwrap();
+    let set = Settings::new(5, 2000, Some(half), Judge::Accuracy).unwrap();
+    assert_eq!(statistics::target(&records, &set), half);
     for (seeds, steps, target, name) in [
-        (0, 10, None, "seeds"),
-        (1, 0, None, "steps"),
-        (1, 1, Some(98.0), "target"),
-        (1, 1, Some(0.0), "target"),
-        (1, 1, Some(f64::NAN), "target"),
+        (0, 10, "0.5", "seeds"),
+        (1, 0, "0.5", "steps"),
+        (1, 1, "98.0", "target"),
+        (1, 1, "0", "target"),
+        (1, 1, "nan", "target"),
+        (1, 1, "loss=-1", "target"),
+        (1, 1, "accuracy=1.1", "target"),
+        (1, 1, "perplexity=2", "target"),
     ] {
-        let error = Settings::new(seeds, steps, target).unwrap_err();
+        let settings = Target::parse(target)
+            .and_then(|target| Settings::new(seeds, steps, Some(target), Judge::Accuracy));
+        let error = settings.unwrap_err();
         assert!(
             error.is_users_mistake() && error.to_string().contains(name),
             "{error}"
         );
     }
+}
+
+/// Where runs are judged by the loss, less is better.
+#[test]
+fn a_loss_is_better_where_it_is_lower() {
+    let mut records = simulated(6, 2, 5, 0.05);
+    for record in &mut records {
+        record.test_loss = Some(1.0 - record.test);
+        for point in &mut record.curve {
+            point.loss = Some(1.0 - point.accuracy);
+        }
+    }
+    let judge = Judge::Loss;
+    let settings = Settings::new(5, 2000, None, judge).unwrap();
+    let target = statistics::target(&records, &settings);
+    assert_eq!(target.of, Judge::Loss);
+    let target = Target::parse("loss=0.15").unwrap();
+    let outcomes = statistics::outcomes(&names(2), &records, target, judge);
+    let against = outcomes[1].against_first.unwrap();
+    assert_eq!(against.shows, Statement::Lower);
+    assert_eq!(against.shows_steps, Statement::Lower);
+    assert!(outcomes[0].best.mean < 0.2);
+    let sentence = statistics::sentences(&outcomes, target, judge).join(" ");
+    let wanted =
+        "variant 1 ends with a loss that is lower than variant 0's on the test set, by 0.0";
+    assert!(sentence.starts_with(wanted), "{sentence}");
+    assert!(sentence.contains("in fewer steps"), "{sentence}");
+    assert_eq!(
+        Target::parse("loss=1.9").unwrap().describe(),
+        "a loss of 1.900"
+    );
 }
 
 // ------------------------------------------------------------------------------ what each takes
@@ -228,7 +278,7 @@ fn variants(rates: &[&str]) -> Vec<Variant> {
 }
 
 fn compared(folder: &Path, rates: &[&str], workers: usize) -> (Vec<Record>, usize) {
-    let settings = Settings::new(2, 24, None).unwrap();
+    let settings = Settings::new(2, 24, None, Judge::Accuracy).unwrap();
     let (variants, store) = (variants(rates), Store::new(folder));
     store.begin(&variants, &settings).unwrap();
     let ran = Mutex::new(0);
@@ -262,7 +312,7 @@ fn runs_differ_in_nothing_but_what_is_compared_and_go_on_where_they_were() {
     // What diverged is kept, with the accuracy of chance.
     let wild = of(2, 0);
     assert!(wild.diverged.is_some());
-    assert_eq!((wild.test, wild.last()), (0.25, 0.0));
+    assert_eq!((wild.test, wild.last(Judge::Accuracy)), (0.25, 0.0));
 
     // Nothing is done twice; what is missing is done again, to the same bits.
     let (again, ran) = compared(folder.path(), &rates, 1);
@@ -282,7 +332,7 @@ fn a_run_that_was_interrupted_goes_on_where_it_was() {
         true => Err(ErrorKind::StorageFull.into()),
         false => Ok(()),
     });
-    let settings = Settings::new(2, 24, None).unwrap();
+    let settings = Settings::new(2, 24, None, Judge::Accuracy).unwrap();
     let (variants, store) = (variants(&rates), Store::new(folder.path()).on(full));
     store.begin(&variants, &settings).unwrap();
     let open = || Ok(gpu());
@@ -325,11 +375,11 @@ fn two_in_one_folder_share_the_runs() {
 fn a_folder_of_another_comparison_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
-    let settings = Settings::new(2, 24, None).unwrap();
+    let settings = Settings::new(2, 24, None, Judge::Accuracy).unwrap();
     assert!(!Store::exists(folder.path()));
     store.begin(&variants(&["0.05", "0.1"]), &settings).unwrap();
     assert!(Store::exists(folder.path()));
-    let more = Settings::new(3, 24, None).unwrap();
+    let more = Settings::new(3, 24, None, Judge::Accuracy).unwrap();
     for (rates, settings) in [(["0.05", "0.2"], settings), (["0.05", "0.1"], more)] {
         let error = store.begin(&variants(&rates), &settings).unwrap_err();
         assert!(error.is_users_mistake());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Job, Point, Record, Settings, Store, Variant};
+use crate::data::Judge;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::train::{Split, Trainer};
@@ -42,11 +43,14 @@ impl<'a> Worker<'a> {
         trainer.begin(first.wrapping_add(seed), settled.schedule.clone())?;
         trainer.set_order_seed(order.wrapping_add(seed));
         let classes = trainer.info().classes.len().max(1);
+        // A loss that is a target has to be seen.
+        let by_loss = [settings.judge, settings.target_of].contains(&Judge::Loss);
         let mut record = Record {
             variant,
             seed_number: seed,
             curve: Vec::new(),
-            test: 1.0 / classes as f64,
+            test: Judge::Accuracy.of_chance(classes),
+            test_loss: by_loss.then(|| Judge::Loss.of_chance(classes)),
             diverged: None,
         };
         if let Some((state, half)) = store.half(job) {
@@ -71,11 +75,14 @@ impl<'a> Worker<'a> {
                 record.curve.push(Point {
                     step: trainer.done(),
                     accuracy: evaluation.accuracy,
+                    loss: by_loss.then_some(evaluation.loss),
                 });
             }
         }
         if record.diverged.is_none() {
-            record.test = trainer.evaluate(Split::Test)?.0.accuracy;
+            let (evaluation, _) = trainer.evaluate(Split::Test)?;
+            record.test = evaluation.accuracy;
+            record.test_loss = by_loss.then_some(evaluation.loss);
         }
         Ok(record)
     }

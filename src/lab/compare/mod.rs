@@ -21,7 +21,7 @@ use crate::disk::Lock;
 use crate::error::{Error, Result};
 
 pub use record::{Point, Record};
-pub use settings::{Settings, VALIDATION, budget, half_cycle};
+pub use settings::{Settings, Target, VALIDATION, budget, half_cycle};
 pub use statistics::{Difference, Interval, Outcome, Statement};
 pub use store::Store;
 pub use takes::{Takes, take};

@@ -10,7 +10,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::{Record, Settings};
+use super::{Record, Settings, Target};
+use crate::data::Judge;
 
 /// One minus the level of the intervals of means.
 const ERROR: f64 = 0.05;
@@ -54,15 +55,16 @@ impl Interval {
 pub struct Outcome {
     /// Its name.
     pub name: String,
-    /// Accuracy on the test set at the end, at the level 95 %.
+    /// Score on the test set at the end (accuracy, or the loss where runs are judged by it), at the
+    /// level 95 %.
     pub test: Interval,
-    /// Best accuracy on the validation set.
+    /// Best score on the validation set.
     pub best: Interval,
     /// Steps to the target, over the runs that reached it; `None` where none did.
     pub steps_to_target: Option<Interval>,
     /// Runs that reached the target.
     pub reached: usize,
-    /// Runs that diverged: their accuracy counts as chance.
+    /// Runs that diverged: they count as chance.
     pub diverged: usize,
     /// All runs.
     pub runs: usize,
@@ -73,12 +75,12 @@ pub struct Outcome {
 /// A variant against the first, seed by seed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// In accuracy on the test set: above 0 where the variant is better.
+    /// In the score on the test set: its own less the first's.
     pub test: Interval,
     /// In steps to the target, over the seeds where both reached it: below 0 where the variant is
     /// faster; `None` where fewer than all seeds did.
     pub steps: Option<Interval>,
-    /// What the data show of the accuracy.
+    /// What the data show of the score.
     pub shows: Statement,
     /// What they show of the steps to the target.
     pub shows_steps: Statement,
@@ -110,20 +112,30 @@ impl Statement {
 }
 
 /// The target: the one that was set, or what the first variant ends with on average on what is held
-/// out, rounded down to a tenth of a percent.
+/// out, rounded to the worse by a tenth of a percent, or a thousandth of a loss.
 #[must_use]
-pub fn target(records: &[Record], settings: &Settings) -> f64 {
-    settings.target.unwrap_or_else(|| {
+pub fn target(records: &[Record], settings: &Settings) -> Target {
+    let of = settings.target_of;
+    let value = settings.target.unwrap_or_else(|| {
         let first = records.iter().filter(|record| record.variant == 0);
-        let last: Vec<f64> = first.map(Record::last).collect();
+        let last: Vec<f64> = first.map(|record| record.last(of)).collect();
         let mean = last.iter().sum::<f64>() / last.len().max(1) as f64;
-        (mean * 1000.0).floor() / 1000.0
-    })
+        match of {
+            Judge::Accuracy => (mean * 1000.0).floor() / 1000.0,
+            Judge::Loss => (mean * 1000.0).ceil() / 1000.0,
+        }
+    });
+    Target { of, value }
 }
 
 /// The outcome of each variant of `names`, from all its runs.
 #[must_use]
-pub fn outcomes(names: &[String], records: &[Record], target: f64) -> Vec<Outcome> {
+pub fn outcomes(
+    names: &[String],
+    records: &[Record],
+    target: Target,
+    judge: Judge,
+) -> Vec<Outcome> {
     let comparisons = names.len().saturating_sub(1).max(1);
     let of = |variant: usize| -> Vec<&Record> {
         let records = records.iter();
@@ -140,8 +152,8 @@ pub fn outcomes(names: &[String], records: &[Record], target: f64) -> Vec<Outcom
             .collect();
         Outcome {
             name: name.clone(),
-            test: Interval::of(&values(&|record| record.test), ERROR),
-            best: Interval::of(&values(&Record::best), ERROR),
+            test: Interval::of(&values(&|record| record.test(judge)), ERROR),
+            best: Interval::of(&values(&|record| record.best(judge)), ERROR),
             steps_to_target: (!steps.is_empty()).then(|| Interval::of(&steps, ERROR)),
             reached: steps.len(),
             diverged: runs
@@ -149,14 +161,21 @@ pub fn outcomes(names: &[String], records: &[Record], target: f64) -> Vec<Outcom
                 .filter(|record| record.diverged.is_some())
                 .count(),
             runs: runs.len(),
-            against_first: (variant > 0)
-                .then(|| difference(&runs, &first, target, FALSE_DIFFERENCE / comparisons as f64)),
+            against_first: (variant > 0).then(|| {
+                let error = FALSE_DIFFERENCE / comparisons as f64;
+                difference(&runs, &first, (target, judge), error)
+            }),
         }
     };
     names.iter().enumerate().map(outcome).collect()
 }
 
-fn difference(runs: &[&Record], first: &[&Record], target: f64, error: f64) -> Difference {
+fn difference(
+    runs: &[&Record],
+    first: &[&Record],
+    (target, judge): (Target, Judge),
+    error: f64,
+) -> Difference {
     let pairs: Vec<(&Record, &Record)> = runs
         .iter()
         .filter_map(|run| {
@@ -165,8 +184,8 @@ fn difference(runs: &[&Record], first: &[&Record], target: f64, error: f64) -> D
             Some((*run, *other))
         })
         .collect();
-    let accuracy: Vec<f64> = pairs.iter().map(|(a, b)| a.test - b.test).collect();
-    let test = Interval::of(&accuracy, error);
+    let scores = pairs.iter().map(|(a, b)| a.test(judge) - b.test(judge));
+    let test = Interval::of(&scores.collect::<Vec<f64>>(), error);
     let steps: Option<Vec<f64>> = pairs
         .iter()
         .map(|(a, b)| Some(a.steps_to(target)? as f64 - b.steps_to(target)? as f64))
@@ -183,7 +202,7 @@ fn difference(runs: &[&Record], first: &[&Record], target: f64, error: f64) -> D
 
 /// What the data show and do not show, a sentence for each variant after the first.
 #[must_use]
-pub fn sentences(outcomes: &[Outcome], target: f64) -> Vec<String> {
+pub fn sentences(outcomes: &[Outcome], target: Target, judge: Judge) -> Vec<String> {
     let Some(first) = outcomes.first() else {
         return Vec::new();
     };
@@ -201,27 +220,46 @@ pub fn sentences(outcomes: &[Outcome], target: f64) -> Vec<String> {
                 outcome,
                 first,
                 outcome.against_first.as_ref()?,
-                target,
+                (target, judge),
             ))
         })
         .collect();
     let diverged = outcomes.iter().filter(|outcome| outcome.diverged > 0);
     sentences.extend(diverged.map(|outcome| {
         format!(
-            "{} of {} runs of {} diverged; they count with the accuracy of chance.",
-            outcome.diverged, outcome.runs, outcome.name
+            "{} of {} runs of {} diverged; they count with the {} of chance.",
+            outcome.diverged,
+            outcome.runs,
+            outcome.name,
+            judge.name()
         )
     }));
     sentences
 }
 
-fn sentence(outcome: &Outcome, first: &Outcome, against: &Difference, target: f64) -> String {
+fn sentence(
+    outcome: &Outcome,
+    first: &Outcome,
+    against: &Difference,
+    (target, judge): (Target, Judge),
+) -> String {
     let (name, other) = (&outcome.name, &first.name);
     // Adding 0 after the rounding leaves no "-0.00".
-    let points = |share: f64| format!("{:.2}", (1e4 * share).round() / 100.0 + 0.0);
+    let points = |score: f64| match judge {
+        Judge::Accuracy => format!("{:.2}", (1e4 * score).round() / 100.0 + 0.0),
+        Judge::Loss => format!("{:.4}", (1e4 * score).round() / 1e4 + 0.0),
+    };
+    let (ends, unit) = match judge {
+        Judge::Accuracy => ("ends", " points of accuracy"),
+        Judge::Loss => ("ends with a loss that is", ""),
+    };
     let between = |interval: &Interval, show: &dyn Fn(f64) -> String| match interval.ends() {
         Some([low, high]) => format!("{} to {}", show(low), show(high)),
         None => "no interval".into(),
+    };
+    let s = match judge {
+        Judge::Accuracy => "",
+        Judge::Loss => "'s",
     };
     let test = &against.test;
     let range = between(test, &points);
@@ -229,19 +267,22 @@ fn sentence(outcome: &Outcome, first: &Outcome, against: &Difference, target: f6
         Statement::Higher | Statement::Lower => {
             let how = if test.mean > 0.0 { "higher" } else { "lower" };
             format!(
-                "{name} ends {how} than {other} on the test set, by {} points of accuracy \
-                 (interval: {range})",
+                "{name} {ends} {how} than {other}{s} on the test set, by {}{unit} (interval: {range})",
                 points(test.mean.abs())
             )
         }
         _ => format!(
-            "whether {name} ends higher or lower than {other} on the test set is not shown: the \
-             difference is {} points ({range})",
-            points(test.mean)
+            "whether {name} {ends} higher or lower than {other}{s} on the test set is not shown: the \
+             difference is {}{} ({range})",
+            points(test.mean),
+            match judge {
+                Judge::Accuracy => " points",
+                Judge::Loss => "",
+            }
         ),
     };
     let whole = |steps: f64| format!("{steps:.0}");
-    let goal = format!("{:.1} %", 100.0 * target);
+    let goal = target.describe();
     text += &match (&against.steps, against.shows_steps) {
         (Some(steps), Statement::Lower) => format!(
             "; it reaches {goal} in fewer steps, by {} ({})",
