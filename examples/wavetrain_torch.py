@@ -72,6 +72,67 @@ class WithinChannelNorm(nn.Module):
         return x / (1 + self.alpha * means) ** self.beta
 
 
+class RowNorm(nn.Module):
+    """torch.nn.LayerNorm or RMSNorm over the last axis, with the tensors that the file has."""
+
+    def __init__(self, eps: float, centred: bool, tensors: dict):
+        super().__init__()
+        self.eps, self.centred = eps, centred
+        for name in ("weight", "bias"):
+            there = tensors.get(name)
+            parameter = None if there is None else nn.Parameter(torch.empty_like(there))
+            self.register_parameter(name, parameter)
+
+    def forward(self, x):
+        if self.centred:
+            return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
+        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Queries, keys and values are all x; with `causal` a step sees those up to its own."""
+
+    def __init__(self, width: int, heads: int, causal: bool, **keywords):
+        super().__init__(width, heads, batch_first=True, **keywords)
+        self.causal = causal
+
+    def forward(self, x):
+        steps = x.shape[1]
+        mask = None
+        if self.causal:
+            mask = torch.ones(steps, steps, dtype=torch.bool, device=x.device).triu(1)
+        return super().forward(x, x, x, need_weights=False, attn_mask=mask)[0]
+
+
+class Positions(nn.Module):
+    """x plus a row for each step: trained, or sines."""
+
+    def __init__(self, weight: torch.Tensor | None):
+        super().__init__()
+        self.weight = None if weight is None else nn.Parameter(torch.empty_like(weight))
+
+    def forward(self, x):
+        if self.weight is not None:
+            return x + self.weight
+        steps, width = x.shape[1:]
+        even = torch.arange(0, width, 2, dtype=torch.float64)
+        angle = torch.arange(steps, dtype=torch.float64)[:, None] / 10000 ** (even / width)
+        rows = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
+        return x + rows.to(x)
+
+
+class ImageRows(nn.Module):
+    """[N, C, H, W] becomes [N, H, C W]."""
+
+    def forward(self, x):
+        return x.transpose(1, 2).flatten(2)
+
+
+class Last(nn.Module):
+    def forward(self, x):
+        return x[:, -1]
+
+
 def load(path) -> tuple[nn.Sequential, About]:
     """The network in evaluation mode, and what the file says besides."""
     path = pathlib.Path(path)
@@ -130,6 +191,18 @@ def module(name: str, a: dict, weights: dict, path: str) -> nn.Module:
         if a["affine"] and not a["weight"]:
             norm.weight.requires_grad_(False)
         return norm
+    if name in ("layer_norm", "rms_norm"):
+        tensors = {key: weights.get(path + key) for key in ("weight", "bias")}
+        return RowNorm(a.get("eps", 2.0**-23), name == "layer_norm", tensors)
+    if name == "multihead_attention":
+        width = weights[path + "in_proj_weight"].shape[1]
+        keywords = {"dropout": a["dropout"], "bias": a["bias"]}
+        return SelfAttention(width, a["num_heads"], a["causal"], **keywords)
+    if name == "positional_embedding":
+        return Positions(weights.get(path + "weight"))
+    if name == "repeat":
+        copies = [chain(a["layers"], weights, f"{path}{i}.") for i in range(a["times"])]
+        return nn.Sequential(*copies)
     if name in ("max_pool2d", "avg_pool2d"):
         stride = size("stride") if "stride" in a else None
         pool = {"kernel_size": size("kernel_size"), "stride": stride, "padding": size("padding")}
@@ -146,6 +219,8 @@ def module(name: str, a: dict, weights: dict, path: str) -> nn.Module:
         return Residual(body, chain(a.get("shortcut", []), weights, path + "shortcut."))
     simple = {
         "flatten": nn.Flatten,
+        "image_rows": ImageRows,
+        "last": Last,
         "relu": nn.ReLU,
         "tanh": nn.Tanh,
         "sigmoid": nn.Sigmoid,

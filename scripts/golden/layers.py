@@ -42,11 +42,14 @@ def linear() -> None:
         (1, 33, 10, True),
         (5, 33, 17, False),
         (2, 100, 3, True),
+        # steps of sequences
+        ((2, 3), 5, 4, True),
+        ((1, 2), 6, 3, False),
     ]
     cases = [
         case(
             nn.Linear(inputs, outputs, bias),
-            dyadic(generator, batch, inputs),
+            dyadic(generator, *((batch,) if isinstance(batch, int) else batch), inputs),
             generator,
             f"out_features = {outputs}\nbias = {str(bias).lower()}",
         )
@@ -55,10 +58,12 @@ def linear() -> None:
     write("layers/linear.json", layer="linear", cases=cases)
 
 
-def elementwise(name: str, variants: list[tuple[nn.Module, str]]) -> None:
+def elementwise(name: str, variants: list[tuple[nn.Module, str]], sequence=False) -> None:
     generator = torch.Generator().manual_seed(2)
     special = torch.tensor([SPECIAL, [-v for v in SPECIAL]], dtype=torch.float64)
     inputs = [special, dyadic(generator, 3, 17, deviation=2), dyadic(generator, 1, 2, 3, 5)]
+    if sequence:
+        inputs.append(dyadic(generator, 2, 4, 5))
     cases = [
         case(layer, x, generator, arguments) for layer, arguments in variants for x in inputs
     ]
@@ -281,13 +286,143 @@ def recurrent() -> None:
         write(f"layers/{name}.json", layer=name, cases=cases, windows=two)
 
 
+def rows() -> None:
+    """Layers that normalise rows. RMSNorm's own eps is the precision of its numbers, here f64: it is
+    given."""
+    generator = torch.Generator().manual_seed(5)
+    variants = {
+        "layer_norm": [
+            (lambda n: nn.LayerNorm(n), ""),
+            (lambda n: nn.LayerNorm(n, eps=0.1, bias=False), "eps = 0.1\nbias = false"),
+            (
+                lambda n: nn.LayerNorm(n, elementwise_affine=False),
+                "elementwise_affine = false",
+            ),
+        ],
+        "rms_norm": [
+            (lambda n: nn.RMSNorm(n, eps=2.0**-23), ""),
+            (
+                lambda n: nn.RMSNorm(n, eps=0.1, elementwise_affine=False),
+                "eps = 0.1\nelementwise_affine = false",
+            ),
+        ],
+    }
+    for name, layers in variants.items():
+        cases = [
+            case(layer(shape[-1]), dyadic(generator, *shape), generator, arguments)
+            for layer, arguments in layers
+            for shape in [(3, 9), (2, 2, 6)]
+        ]
+        write(f"layers/{name}.json", layer=name, cases=cases)
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Queries, keys and values are all x; with `causal` a step sees those up to its own."""
+
+    def __init__(self, width: int, heads: int, causal: bool, **keywords):
+        super().__init__(width, heads, batch_first=True, **keywords)
+        self.causal = causal
+
+    def forward(self, x):
+        steps = x.shape[1]
+        mask = torch.ones(steps, steps, dtype=torch.bool).triu(1) if self.causal else None
+        return super().forward(x, x, x, need_weights=False, attn_mask=mask)[0]
+
+
+def attention() -> None:
+    generator = torch.Generator().manual_seed(6)
+    variants = [
+        (SelfAttention(4, 2, True), (2, 7, 4), "num_heads = 2\ncausal = true"),
+        (SelfAttention(8, 2, False), (1, 5, 8), "num_heads = 2"),
+        (SelfAttention(5, 1, True), (2, 3, 5), "num_heads = 1\ncausal = true"),
+        (
+            SelfAttention(6, 6, True, bias=False),
+            (2, 1, 6),
+            "num_heads = 6\ncausal = true\nbias = false",
+        ),
+        (
+            SelfAttention(6, 3, False, bias=False),
+            (1, 9, 6),
+            "num_heads = 3\nbias = false",
+        ),
+    ]
+    cases = [
+        case(layer, dyadic(generator, *shape), generator, arguments)
+        for layer, shape, arguments in variants
+    ]
+    write("layers/multihead_attention.json", layer="multihead_attention", cases=cases)
+
+
+class Positions(nn.Module):
+    """x plus a row for each step: trained, or as Vaswani et al. write them."""
+
+    def __init__(self, steps: int, width: int, sines: bool):
+        super().__init__()
+        if not sines:
+            self.weight = nn.Parameter(torch.zeros(steps, width))
+            return
+        angle = torch.arange(steps, dtype=torch.float64)[:, None] / 10000 ** (
+            torch.arange(0, width, 2, dtype=torch.float64) / width
+        )
+        both = torch.stack([angle.sin(), angle.cos()], dim=-1)
+        self.register_buffer("rows", both.flatten(1)[:, :width])
+
+    def forward(self, x):
+        return x + (self.weight if hasattr(self, "weight") else self.rows)
+
+
+class Choice(nn.Module):
+    """A function of x."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def sequences() -> None:
+    generator = torch.Generator().manual_seed(7)
+
+    def cases(name: str, variants: list[tuple[nn.Module, tuple[int, ...], str]]) -> None:
+        found = [
+            case(layer, dyadic(generator, *shape), generator, arguments)
+            for layer, shape, arguments in variants
+        ]
+        write(f"layers/{name}.json", layer=name, cases=found)
+
+    sines = 'kind = "sinusoidal"'
+    cases(
+        "positional_embedding",
+        [
+            (Positions(4, 5, False), (3, 4, 5), ""),
+            (Positions(5, 6, True), (2, 5, 6), sines),
+            (Positions(40, 3, True), (1, 40, 3), sines),
+        ],
+    )
+
+    def two() -> nn.Module:
+        copy = lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 5))
+        return nn.Sequential(copy(), copy())
+
+    copies = 'times = 2\nlayers = [{ linear = 6 }, "relu", { linear = 5 }]'
+    cases("repeat", [(two(), (3, 5), copies), (two(), (1, 2, 5), copies)])
+    cases("last", [(Choice(lambda x: x[:, -1]), (3, 4, 5), "")])
+    rows = Choice(lambda x: x.transpose(1, 2).flatten(2))
+    cases("image_rows", [(rows, (2, 3, 4, 3), ""), (rows, (1, 1, 3, 4), "")])
+
+
 if __name__ == "__main__":
     embedding()
     recurrent()
+    sequences()
+    attention()
+    rows()
     convolutions()
     poolings()
     linear()
-    elementwise("flatten", [(nn.Flatten(), "")])
+    elementwise("flatten", [(nn.Flatten(), "")], sequence=True)
     elementwise("relu", [(nn.ReLU(), "")])
     elementwise("tanh", [(nn.Tanh(), "")])
     elementwise("sigmoid", [(nn.Sigmoid(), "")])

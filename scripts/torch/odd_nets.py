@@ -3,6 +3,30 @@
 CONV = "{ conv2d = { out_channels = %d, kernel_size = %s, stride = %s, padding = %s } }"
 
 NETS = {
+    "transformer of rows": {
+        "layers": """[
+            "image_rows", { linear = 24 }, "positional_embedding",
+            { repeat = { times = 2, layers = [
+                { residual = { body = ["layer_norm",
+                    { multihead_attention = { num_heads = 3, causal = true } }] } },
+                { residual = { body = ["layer_norm", { linear = 40 }, "gelu", { linear = 24 }] } },
+            ] } },
+            "layer_norm", "last", { linear = 4 }]""",
+        "shape": [2, 9, 7],
+        "optimizer": "momentum = 0.9",
+    },
+    "attention in sight of all": {
+        "layers": """[
+            "image_rows", { linear = { out_features = 10, bias = false } },
+            { positional_embedding = { kind = "sinusoidal" } },
+            { residual = { body = ["rms_norm",
+                { multihead_attention = { num_heads = 2, bias = false, lr_mult = { weight = 2, bias = 1 } } }] } },
+            "tanh", { layer_norm = { elementwise_affine = false } },
+            { residual = { body = [{ rms_norm = { elementwise_affine = false } }, { linear = 10 }] } },
+            { layer_norm = { bias = false, eps = 0.001 } },
+            "flatten", { linear = 4 }]""",
+        "shape": [1, 5, 8],
+    },
     "nested residuals": {
         "layers": """[
             { conv2d = { out_channels = 6, kernel_size = 3, padding = 1, bias = false } },

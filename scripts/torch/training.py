@@ -15,6 +15,11 @@ def named_layers(layers: list, path: str = ""):
     for position, layer in enumerate(layers):
         (name, a), = [(layer, {})] if isinstance(layer, str) else layer.items()
         yield f"{path}{position}.", a
+        if name == "multihead_attention":
+            yield f"{path}{position}.out_proj.", a
+        if name == "repeat":
+            for time in range(a["times"]):
+                yield from named_layers(a["layers"], f"{path}{position}.{time}.")
         if name == "residual":
             yield from named_layers(a["body"], f"{path}{position}.body.")
             yield from named_layers(a.get("shortcut", []), f"{path}{position}.shortcut.")
@@ -32,6 +37,7 @@ class Optimizer:
             if not p.requires_grad:
                 continue
             owner, _, kind = name.rpartition(".")
+            kind = kind.removeprefix("in_proj_")
             of = arguments[owner + "."]
             one = {"weight": 1.0, "bias": 1.0}
             lr, decay = of.get("lr_mult", one)[kind], of.get("decay_mult", one)[kind]

@@ -1,11 +1,13 @@
-// From pixels of channels to a list of features, in PyTorch's order, and back.
+// From pixels of channels, or the steps of a sequence, to a list of features, in PyTorch's order, and back.
 //
 // forward:  y[n][(c H + h) W + w] = x[n][h][w][c]
 // backward: dx[n][h][w][c] = dy[n][(c H + h) W + w], with `gated` 1 zero where x is not positive
 //
+// A sequence is such pictures of one channel: H steps of W numbers that lie side by side.
 // Forward, invocation i owns four neighbouring features of one sample; backward, four neighbouring
-// channels of one pixel. x: rows of `x_stride` floats, one for each row of a picture, channels padded
-// to `quads` groups of four. y: rows of `y_stride` floats. Padding stays 0.
+// channels of one pixel, in `backward_steps` four neighbouring numbers of a step. x: rows of `x_stride`
+// floats, one for each row of a picture, pixels `pixel` floats apart, channels padded to `quads` groups
+// of four; of a sequence one for each step, of `quads` groups of four. y: rows of `y_stride` floats. Padding stays 0.
 // Rust twin: src/layer/flatten.rs.
 
 struct Dims {
@@ -13,8 +15,9 @@ struct Dims {
     channels: u32,
     height: u32,
     width: u32,
-    // Groups of four channels.
+    // Groups of four channels, of a sequence those of a step; floats from pixel to pixel.
     quads: u32,
+    pixel: u32,
     x_stride: u32,
     y_stride: u32,
     gated: u32,
@@ -47,7 +50,7 @@ fn forward(
             let w = feature % dims.width;
             let h = feature / dims.width % dims.height;
             let c = feature / (dims.width * dims.height);
-            v[lane] = x[(n * dims.height + h) * dims.x_stride + w * 4u * dims.quads + c];
+            v[lane] = x[(n * dims.height + h) * dims.x_stride + w * dims.pixel + c];
         }
     }
     y[n * dims.y_stride / 4u + i % quads] = v;
@@ -76,6 +79,30 @@ fn backward(
         let open = dims.gated == 0u || x[at + lane] > 0.0;
         if c < dims.channels && open {
             v[lane] = dy[n * dims.y_stride + (c * dims.height + h) * dims.width + w];
+        }
+    }
+    dx[at / 4u] = v;
+}
+
+@compute @workgroup_size(64)
+fn backward_steps(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = index_linear(group, groups, local, 64u);
+    if i >= dims.samples * dims.height * dims.quads {
+        return;
+    }
+    let row = i / dims.quads;
+    let first = 4u * (i % dims.quads);
+    let at = row * dims.x_stride + first;
+    let begin = row / dims.height * dims.y_stride + row % dims.height * dims.width + first;
+    var v = vec4<f32>(0.0);
+    for (var lane = 0u; lane < 4u; lane++) {
+        let open = dims.gated == 0u || x[at + lane] > 0.0;
+        if first + lane < dims.width && open {
+            v[lane] = dy[begin + lane];
         }
     }
     dx[at / 4u] = v;

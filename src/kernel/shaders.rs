@@ -71,7 +71,11 @@ shaders! {
     "layer/global_avg_pool": "the mean of each channel, and its gradient", [INDEX];
     "layer/batch_norm2d": "mean and variance of channels, normalisation and gradients", [STEP, INDEX];
     "layer/local_response_norm": "y = x s^-beta, s from squares nearby, and its gradient", [INDEX];
-    "layer/flatten": "pixels of channels to features in PyTorch's order, and back", [INDEX];
+    "layer/layer_norm": "rows normalised by mean and deviation, or by root mean square, and gradients", [NUMERIC];
+    "layer/positional_embedding": "a row for each step of a sequence, trained or of sines, and its gradient", [INDEX, NUMERIC];
+    "layer/image_rows": "pixels of channels to rows of pixels, and back", [INDEX];
+    "layer/last": "the last step of a sequence, and its gradient", [INDEX];
+    "layer/flatten": "pixels of channels, or the steps of a sequence, to features in PyTorch's order, and back", [INDEX];
     "layer/gelu": "y = x P(x), exact or by tanh, and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/tanh": "y = tanh(x) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/sigmoid": "y = 1 / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;

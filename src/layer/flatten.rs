@@ -14,7 +14,8 @@ use crate::shape::Shape;
 
 /// All dimensions of a sample become one, in the order channel, row, column, as torch.nn.Flatten.
 ///
-/// `[C, H, W]` becomes `[C * H * W]`. Pictures lie as pixels of channels: they are put in order by
+/// `[C, H, W]` becomes `[C * H * W]`, `[steps, features]` becomes `[steps * features]`. Pictures lie as
+/// pixels of channels, sequences as a row for each step: they are put in order by
 /// `shaders/layer/flatten.wgsl`. What lies flat already stays where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,32 +37,24 @@ impl Layer for Flatten {
 
     fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
         let fusion = match input {
-            Shape::Picture { .. } => Fusion::GATE,
+            Shape::Picture { .. } | Shape::Sequence { .. } => Fusion::GATE,
             // Nothing is computed.
             Shape::Features(_) | Shape::Tokens { .. } => Fusion::NOTHING,
-            Shape::Sequence { .. } => {
-                return Err(Misfit {
-                    problem: format!(
-                        "takes pictures or lists, but its input is a sequence of the shape {input}"
-                    ),
-                    help: "put a layer in front of it that gives one list for each sample".into(),
-                });
-            }
         };
         Ok(Fit {
-            takes_rows: true,
+            takes_rows: !matches!(input, Shape::Sequence { .. }),
             fusion,
             ..Fit::new(Shape::Features(input.elements()))
         })
     }
 
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
-        let Some(geometry) = x.geometry() else {
+        let Some(lie) = Lie::of(&x.shape) else {
             return Ok(x.into());
         };
         let y = b.shaped("y", at.output());
         let invocations = b.batch() * y.matrix.quads();
-        let call = call(b, "forward", invocations, &geometry, x.matrix, y.matrix)?
+        let call = call(b, "forward", invocations, &lie, x.matrix, y.matrix)?
             .u32("gated", 0)
             .value("x", x)
             .value("y", y);
@@ -70,7 +63,7 @@ impl Layer for Flatten {
     }
 
     fn backward(&self, b: &mut Builder, _: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
-        let Some(geometry) = back.x.geometry() else {
+        let Some(lie) = Lie::of(&back.x.shape) else {
             return Ok(Some(back.dy));
         };
         if !back.wants_dx {
@@ -78,19 +71,12 @@ impl Layer for Flatten {
         }
         let dx = b.like("dx", back.x);
         let invocations = dx.matrix.rows * dx.matrix.quads();
-        let call = call(
-            b,
-            "backward",
-            invocations,
-            &geometry,
-            dx.matrix,
-            back.dy.matrix,
-        )?
-        .u32("gated", usize::from(back.gate))
-        .value("x", back.x)
-        .value("dy", back.dy)
-        .value("dx", dx);
-        b.dispatch(&shaders::named("layer/flatten"), "backward", call);
+        let call = call(b, "backward", invocations, &lie, dx.matrix, back.dy.matrix)?
+            .u32("gated", usize::from(back.gate))
+            .value("x", back.x)
+            .value("dy", back.dy)
+            .value("dx", dx);
+        b.dispatch(&shaders::named("layer/flatten"), lie.backward, call);
         Ok(Some(dx))
     }
 
@@ -116,20 +102,59 @@ impl Reference for Flatten {
     }
 }
 
+/// How samples lie that are no lists.
+struct Lie {
+    geometry: Geometry,
+    /// Groups of four channels, and floats from pixel to pixel.
+    quads: usize,
+    pixel: usize,
+    /// The entry point of the gradient.
+    backward: &'static str,
+}
+
+impl Lie {
+    /// A sequence lies as pictures of one channel do whose pixels are not padded.
+    fn of(shape: &Shape) -> Option<Self> {
+        if let Some(geometry) = Geometry::of(shape) {
+            let quads = geometry.channel_quads();
+            return Some(Self {
+                geometry,
+                quads,
+                pixel: 4 * quads,
+                backward: "backward",
+            });
+        }
+        let Shape::Sequence { steps, features } = *shape else {
+            return None;
+        };
+        Some(Self {
+            geometry: Geometry {
+                channels: 1,
+                height: steps,
+                width: features,
+            },
+            quads: features.div_ceil(4),
+            pixel: 1,
+            backward: "backward_steps",
+        })
+    }
+}
+
 fn call(
     b: &Builder,
     what: &str,
     invocations: usize,
-    geometry: &Geometry,
+    lie: &Lie,
     x: Matrix,
     y: Matrix,
 ) -> Result<Call> {
     Ok(Call::new(b.label(what), grid(invocations, 64)?)
         .u32("samples", b.batch())
-        .u32("channels", geometry.channels)
-        .u32("height", geometry.height)
-        .u32("width", geometry.width)
-        .u32("quads", geometry.channel_quads())
+        .u32("channels", lie.geometry.channels)
+        .u32("height", lie.geometry.height)
+        .u32("width", lie.geometry.width)
+        .u32("quads", lie.quads)
+        .u32("pixel", lie.pixel)
         .u32("x_stride", x.stride)
         .u32("y_stride", y.stride))
 }

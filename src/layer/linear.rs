@@ -222,6 +222,15 @@ impl Layer for Linear {
 
     fn onnx(&self, g: &mut Graph, at: &Node, x: &str) -> Result<String, String> {
         let (weight, bias) = (at.tensor("weight"), at.tensor("bias"));
+        if let Shape::Sequence { .. } = at.input {
+            // Gemm takes rows of one sample each.
+            let weight = g.node(&at.path, "Transpose", &[&weight], &[]);
+            let y = g.node(&at.path, "MatMul", &[x, &weight], &[]);
+            return Ok(match self.bias {
+                true => g.node(&at.path, "Add", &[&y, &bias], &[]),
+                false => y,
+            });
+        }
         let inputs = [x, &weight, &bias];
         let inputs = &inputs[..2 + usize::from(self.bias)];
         Ok(g.node(&at.path, "Gemm", inputs, &[("transB", Attribute::Int(1))]))

@@ -15,17 +15,24 @@ mod flatten;
 mod gelu;
 mod global_avg_pool;
 mod gru;
+mod image_rows;
 mod init;
+mod last;
+mod layer_norm;
 mod leaky_relu;
 mod linear;
 mod local_response_norm;
 mod lstm;
 mod max_pool2d;
+mod multihead_attention;
 mod node;
 mod pool;
+mod positional_embedding;
 mod recurrent;
 mod relu;
+mod repeat;
 mod residual;
+mod rms_norm;
 mod rnn;
 mod scale;
 mod sigmoid;
@@ -46,16 +53,23 @@ pub use flatten::Flatten;
 pub use gelu::{Approximate, Gelu};
 pub use global_avg_pool::GlobalAvgPool;
 pub use gru::Gru;
+pub use image_rows::ImageRows;
 pub use init::{Init, Multipliers};
+pub use last::Last;
+pub use layer_norm::LayerNorm;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use local_response_norm::LocalResponseNorm;
 pub use lstm::Lstm;
 pub use max_pool2d::MaxPool2d;
+pub use multihead_attention::MultiheadAttention;
 pub use node::{Branch, Chain, Fit, Fused, Inventory, NamedParameter, Node, Site, Unfit};
+pub use positional_embedding::{PositionalEmbedding, Positions};
 pub use recurrent::Recurrent;
 pub use relu::Relu;
+pub use repeat::Repeat;
 pub use residual::{Layers, Residual};
+pub use rms_norm::RmsNorm;
 pub use rnn::{Nonlinearity, Rnn};
 pub use scale::Scale;
 pub use sigmoid::Sigmoid;
@@ -268,4 +282,11 @@ pub static LAYERS: &[Entry<dyn Layer>] = &[
     lstm::ENTRY,
     gru::ENTRY,
     rnn::ENTRY,
+    layer_norm::ENTRY,
+    rms_norm::ENTRY,
+    multihead_attention::ENTRY,
+    positional_embedding::ENTRY,
+    repeat::ENTRY,
+    image_rows::ENTRY,
+    last::ENTRY,
 ];

@@ -20,6 +20,27 @@ use crate::shape::Shape;
 #[derive(Debug, Clone, Default)]
 pub struct Layers(pub Vec<Box<dyn Layer>>);
 
+impl Layers {
+    /// Refuses arguments of one of them that make no layer; `key` is the argument that holds them.
+    ///
+    /// # Errors
+    /// The first that is wrong, with its position in the list.
+    pub(super) fn validate(&self, key: &'static str) -> Result<(), Invalid> {
+        for (position, layer) in self.0.iter().enumerate() {
+            layer.validate().map_err(|invalid| Invalid {
+                key,
+                message: format!(
+                    "[{position}] ({}): {} {}",
+                    layer.name(),
+                    invalid.key,
+                    invalid.message
+                ),
+            })?;
+        }
+        Ok(())
+    }
+}
+
 /// y = body(x) + shortcut(x); without a shortcut y = body(x) + x (He et al., arXiv 1512.03385).
 ///
 /// Both branches must give the same shape. Parameters are named as in a PyTorch module with the
@@ -91,20 +112,8 @@ impl Layer for Residual {
                 message: "has no layers, but the sum needs a branch".into(),
             });
         }
-        for (name, layers) in self.branches() {
-            for (position, layer) in layers.iter().enumerate() {
-                layer.validate().map_err(|invalid| Invalid {
-                    key: name,
-                    message: format!(
-                        "[{position}] ({}): {} {}",
-                        layer.name(),
-                        invalid.key,
-                        invalid.message
-                    ),
-                })?;
-            }
-        }
-        Ok(())
+        self.body.validate("body")?;
+        self.shortcut.validate("shortcut")
     }
 
     fn arguments(&self) -> toml::Table {

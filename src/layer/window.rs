@@ -111,7 +111,8 @@ pub(super) fn picture(shape: &Shape) -> [usize; 3] {
 pub(super) fn keeps_pictures(input: &Shape) -> Result<[usize; 3], Misfit> {
     match input {
         Shape::Picture { .. } => Ok(picture(input)),
-        _ => Err(Misfit {
+        Shape::Sequence { .. } => Err(not_pictures(input)),
+        Shape::Features(_) | Shape::Tokens { .. } => Err(Misfit {
             problem: format!(
                 "takes pictures [channels, height, width], but its input has the shape {input}"
             ),
@@ -122,10 +123,28 @@ pub(super) fn keeps_pictures(input: &Shape) -> Result<[usize; 3], Misfit> {
 
 /// The misfit of a layer that takes pictures.
 pub(super) fn not_pictures(input: &Shape) -> Misfit {
+    if let Shape::Sequence { .. } = input {
+        return Misfit {
+            problem: format!(
+                "takes pictures [channels, height, width], but its input is a sequence of the shape {input}"
+            ),
+            help: "put it in front of \"image_rows\", or use a layer that takes sequences".into(),
+        };
+    }
     Misfit {
         problem: format!(
             "takes samples of three dimensions [channels, height, width], but its input has the shape {input}"
         ),
         help: "put it in front of \"flatten\"".into(),
+    }
+}
+
+/// The misfit of a layer that takes sequences.
+pub(super) fn not_sequences(input: &Shape) -> Misfit {
+    Misfit {
+        problem: format!("takes sequences [steps, features], but its input has the shape {input}"),
+        help:
+            "put a layer in front of it that gives sequences, such as \"image_rows\" for pictures"
+                .into(),
     }
 }

@@ -72,17 +72,23 @@ impl Graph {
     /// then `shape`.
     pub fn shape(&mut self, name: &str, shape: &[usize]) -> String {
         let sizes = shape.iter().map(|size| *size as i64);
-        self.whole(name, std::iter::once(-1).chain(sizes))
+        self.wholes(name, std::iter::once(-1).chain(sizes))
     }
 
     /// Adds a list of positions, as [`Graph::node`]'s `Gather` wants it.
     pub fn indices(&mut self, name: &str, positions: &[usize]) -> String {
-        self.whole(name, positions.iter().map(|position| *position as i64))
+        self.wholes(name, positions.iter().map(|position| *position as i64))
     }
 
-    fn whole(&mut self, name: &str, values: impl Iterator<Item = i64>) -> String {
+    fn wholes(&mut self, name: &str, values: impl Iterator<Item = i64>) -> String {
         let raw: Vec<u8> = values.flat_map(i64::to_le_bytes).collect();
         self.constant(name, &[raw.len() / 8], INT64, raw)
+    }
+
+    /// Adds a constant of one whole number, of no dimension.
+    pub fn whole(&mut self, name: &str, value: usize) -> String {
+        let raw = (value as i64).to_le_bytes();
+        self.constant(name, &[], INT64, raw.into())
     }
 
     fn constant(&mut self, name: &str, shape: &[usize], kind: i32, raw: Vec<u8>) -> String {

@@ -1,6 +1,7 @@
-//! All kernels for those who want to read them: the shaders that are files, and the matrix products
-//! and convolutions as they are for an adapter with subgroups of eight.
+//! All kernels for those who want to read them: the shaders that are files, and the matrix products,
+//! convolutions and attention as they are for an adapter with subgroups of eight.
 
+use super::attention::{self, Part};
 use super::conv::{self, ConvShape, Op};
 use super::matmul::{self, Form};
 use crate::gpu::{Class, ClassName};
@@ -52,6 +53,7 @@ pub fn kernels(class: Option<ClassName>) -> Vec<Kernel> {
         if class.is_none_or(|class| class == name) {
             all.extend(products(name));
             all.extend(convolutions(name));
+            all.extend(attention(name));
         }
     }
     all
@@ -109,6 +111,26 @@ fn convolutions(name: ClassName) -> Vec<Kernel> {
         }
     }
     convolutions
+}
+
+/// Attention with heads of 32 numbers.
+fn attention(name: ClassName) -> Vec<Kernel> {
+    let kernel = |part: Part| {
+        let class = class(name);
+        let variant = attention::Variant::new(part, (name, class.lanes()), 32, false);
+        let what = match part {
+            Part::Forward => "o = softmax(q k^T) v",
+            Part::Query => "the gradients of the queries",
+            Part::Key => "the gradients of keys and values",
+        };
+        Kernel {
+            name: format!("{}/{}", name.as_str(), variant.name()),
+            summary: format!("attention: {what}"),
+            file: variant.file().to_owned(),
+            shader: attention::shader(&variant),
+        }
+    };
+    Part::ALL.map(kernel).into()
 }
 
 fn products(name: ClassName) -> Vec<Kernel> {

@@ -22,6 +22,21 @@ const NO_SHADER: &[(&str, &str, &str)] = &[
         "its products are shaders/lanes/conv2d.wgsl, conv2d_weight.wgsl and their tiled forms",
     ),
     (
+        "layer",
+        "multihead_attention",
+        "its kernels are shaders/product/attention_forward.wgsl, attention_query.wgsl and attention_key.wgsl",
+    ),
+    (
+        "layer",
+        "repeat",
+        "it has layers inside it and no dispatch of its own",
+    ),
+    (
+        "layer",
+        "rms_norm",
+        "it is shaders/layer/layer_norm.wgsl, told that nothing is subtracted",
+    ),
+    (
         "optim",
         "adamw",
         "it is shaders/optim/adam.wgsl, told how weight decay acts",
@@ -29,7 +44,11 @@ const NO_SHADER: &[(&str, &str, &str)] = &[
 ];
 
 /// Who includes the files of `shaders/product`: parts of the texts of products.
-const INCLUDERS: [&str; 2] = ["src/product/matmul/text.rs", "src/product/conv/text.rs"];
+const INCLUDERS: [&str; 3] = [
+    "src/product/attention/text.rs",
+    "src/product/matmul/text.rs",
+    "src/product/conv/text.rs",
+];
 
 fn names<T: ?Sized>(table: &[Entry<T>]) -> Vec<&'static str> {
     table.iter().map(|entry| entry.name).collect()

@@ -265,17 +265,17 @@ fn every_layer_of_the_table_has_its_onnx_form() {
             true => format!("\"{}\"", entry.name),
             false => format!("{{ {} = {arguments} }}", entry.name),
         };
-        let front = if entry.name == "linear" {
-            "\"flatten\", "
-        } else {
-            ""
+        let fit = |dims: &[usize]| layer.fit(&Shape::of(dims).unwrap()).map(|fit| fit.output);
+        let (front, output) = match (fit(&[2, 6, 6]), fit(&[72])) {
+            (Ok(output), _) => ("", output),
+            (_, Ok(output)) => ("\"flatten\", ", output),
+            _ => ("\"image_rows\", ", fit(&[6, 12]).unwrap()),
         };
-        let layers = match entry.name {
-            "flatten" | "global_avg_pool" | "linear" => {
-                format!("[{front}{written}, {{ linear = 3 }}]")
-            }
-            _ => format!("[{written}, \"flatten\", {{ linear = 3 }}]"),
+        let behind = match output {
+            Shape::Features(_) => "",
+            _ => "\"flatten\", ",
         };
+        let layers = format!("[{front}{written}, {behind}{{ linear = 3 }}]");
         let model = exported(config(&layers, "", ""), dataset(&[2, 6, 6]));
         check(&model);
         // Its own operators, but for dropout, which is the identity.

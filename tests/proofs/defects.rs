@@ -5,6 +5,7 @@ use wavetrain::gpu::ClassName;
 use wavetrain::kernel::shaders::SHADERS;
 use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 
+use super::defect_attention::ATTENTION;
 use super::defect_data::DATA;
 use super::defect_optim::OPTIM;
 use super::defect_products::PRODUCTS;
@@ -32,6 +33,12 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
             prove_layer(stage, name)
         }
         _ if defect.shader.starts_with("conv2d_") => prove_convolution(stage),
+        _ if defect.shader.starts_with("attention_") => table::Proof::of("multihead_attention")
+            .try_for_each(|proof| kernels::prove(stage, proof)),
+        "layer" if name == "layer_norm" => ["layer_norm", "rms_norm"]
+            .into_iter()
+            .flat_map(table::Proof::of)
+            .try_for_each(|proof| kernels::prove(stage, proof)),
         "layer" => prove_layer(stage, name),
         "loss" => losses::prove(stage, name),
         "optim" if name == "accumulate" => accumulate::prove(stage),
@@ -108,6 +115,11 @@ fn the_proofs_find_defects_in_products() {
 #[test]
 fn the_proofs_find_defects_in_recurrent_layers() {
     find_all(STEPS.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
+fn the_proofs_find_defects_in_attention() {
+    find_all(ATTENTION.iter().map(|defect| find(class(defect), defect)));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn cases(proof: &Proof) -> Vec<Case> {
     let mut cases = Vec::new();
     let lists = SIZES.map(|width| vec![width]);
     let pictures = [[1, 1, 1], [2, 3, 5], [4, 5, 3], [7, 4, 9]].map(|shape| shape.to_vec());
-    let sequences = [vec![3, 5]];
+    let sequences = [vec![3, 5], vec![1, 4], vec![7, 36]];
     let layer = proof.layer();
     let sequences = match proof.bounds {
         Bounds::Steps => &[][..],
@@ -40,6 +40,32 @@ fn cases(proof: &Proof) -> Vec<Case> {
         // Operands in textures, of an image with fewer channels than a quad holds.
         cases.push(Case::new(34, &[1, 40, 71]));
         cases.push(Case::new(9, &[3, 33, 60]));
+    }
+    if proof.name.ends_with("_norm") {
+        // Rows that several invocations share, and rows that several workgroups do.
+        cases.push(Case::new(3, &[2100]));
+        cases.push(Case::new(600, &[5]));
+        cases.push(Case::new(23, &[7, 36]));
+    }
+    if proof.name == "multihead_attention" {
+        // Heads of 1, 5, 32 and 64 numbers, and of more than an invocation holds; tiles of rows that are
+        // not full, and several.
+        let shapes = [
+            (3, [1, 10]),
+            (2, [7, 10]),
+            (1, [6, 74]),
+            (2, [65, 64]),
+            (1, [33, 128]),
+        ];
+        // Where weights drop, the kernels' registers are the same.
+        let few = if proof.arguments.contains("dropout") {
+            3
+        } else {
+            5
+        };
+        let shapes = shapes.iter().take(few);
+        let taken = shapes.filter(|(_, shape)| takes(&*layer, shape));
+        cases.extend(taken.map(|(rows, shape)| Case::new(*rows, shape)));
     }
     assert!(
         !cases.is_empty(),
@@ -89,6 +115,19 @@ fn hard_numbers(stage: &mut Stage, proof: &Proof) -> Result<(), String> {
     };
     check_given(stage, &*layer, &proof.bounds, &case, &given)
         .map_err(|problem| format!("{}: {problem}", proof.title()))
+}
+
+/// Sums over many steps.
+#[test]
+fn attention_over_many_steps_equals_its_reference() {
+    for mut stage in Stage::all() {
+        for proof in Proof::of("multihead_attention") {
+            let layer = proof.layer();
+            let width = layer.arguments()["num_heads"].as_integer().unwrap() as usize;
+            let case = Case::new(1, &[1024, width]);
+            check(&mut stage, &*layer, &proof.bounds, &case).unwrap();
+        }
+    }
 }
 
 /// Linear layers of every pair of widths, with everything that is fused, and sums split

@@ -3,7 +3,7 @@
 //! 1. `reference.rs`: the references are right (central differences in f64; for optimizers,
 //!    PyTorch's values).
 //! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `accumulate.rs`, `clip_norm.rs`, `data.rs`, `augment.rs`:
-//!    the kernels of every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`).
+//!    the kernels of every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`, `followed.rs`).
 //!    `defects.rs` proves these proofs: each fails for a kernel with one planted defect.
 //! 3. `meaning.rs`: the meaning is PyTorch's, by golden files.
 //!
@@ -19,6 +19,7 @@ mod case;
 mod clip_norm;
 mod compare;
 mod data;
+mod defect_attention;
 mod defect_data;
 mod defect_optim;
 mod defect_products;
@@ -27,6 +28,7 @@ mod defect_table;
 mod defects;
 mod drivers;
 mod embedding;
+mod followed;
 mod functions;
 mod golden;
 mod gradient_norm;
@@ -44,6 +46,7 @@ mod reference;
 #[path = "../support/rounded.rs"]
 mod rounded;
 mod shaders;
+mod shapes;
 mod stage;
 mod table;
 mod tenants;

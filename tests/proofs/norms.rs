@@ -5,7 +5,7 @@
 //! reference. `kernels.rs`: the kernels against the reference, and planted defects. `reference.rs`:
 //! the references against central differences. `meaning.rs`: PyTorch's and Caffe's values.
 
-mod bounds;
+pub(crate) mod bounds;
 mod defects;
 mod kernels;
 mod meaning;

@@ -5,6 +5,7 @@
 use wavetrain::args::Args;
 use wavetrain::layer::{LAYERS, Layer};
 
+use super::followed::{self, Follow};
 use super::functions as f;
 use super::rounded::Num;
 
@@ -28,6 +29,8 @@ pub(crate) enum Bounds {
         y: fn(Num) -> Num,
         dx: fn(Num, Num, Num) -> Num,
     },
+    /// The shader's formulas, followed for the whole input.
+    Followed(Follow),
 }
 
 /// A layer with arguments.
@@ -284,6 +287,76 @@ pub(crate) static PROOFS: &[Proof] = &[
         name: "rnn",
         arguments: "hidden_size = 7\nnonlinearity = \"relu\"",
         bounds: Bounds::Steps,
+    },
+    Proof {
+        name: "layer_norm",
+        arguments: "",
+        bounds: Bounds::Followed(followed::layer_norm),
+    },
+    Proof {
+        name: "layer_norm",
+        arguments: "eps = 0.1\nbias = false",
+        bounds: Bounds::Followed(followed::layer_norm),
+    },
+    Proof {
+        name: "layer_norm",
+        arguments: "elementwise_affine = false",
+        bounds: Bounds::Followed(followed::layer_norm),
+    },
+    Proof {
+        name: "rms_norm",
+        arguments: "",
+        bounds: Bounds::Followed(followed::rms_norm),
+    },
+    Proof {
+        name: "rms_norm",
+        arguments: "eps = 0.1\nelementwise_affine = false",
+        bounds: Bounds::Followed(followed::rms_norm),
+    },
+    Proof {
+        name: "multihead_attention",
+        arguments: "num_heads = 2\ncausal = true",
+        bounds: Bounds::Followed(followed::attention),
+    },
+    Proof {
+        name: "multihead_attention",
+        arguments: "num_heads = 1",
+        bounds: Bounds::Followed(followed::attention),
+    },
+    Proof {
+        name: "multihead_attention",
+        arguments: "num_heads = 5\ncausal = true\nbias = false",
+        bounds: Bounds::Followed(followed::attention),
+    },
+    Proof {
+        name: "multihead_attention",
+        arguments: "num_heads = 2\ncausal = true\ndropout = 0.3",
+        bounds: Bounds::Followed(followed::attention),
+    },
+    Proof {
+        name: "positional_embedding",
+        arguments: "",
+        bounds: Bounds::Products,
+    },
+    Proof {
+        name: "positional_embedding",
+        arguments: "kind = \"sinusoidal\"",
+        bounds: Bounds::Followed(followed::sines),
+    },
+    Proof {
+        name: "repeat",
+        arguments: "times = 2\nlayers = [{ linear = 6 }, \"relu\", { linear = 5 }]",
+        bounds: Bounds::Chain,
+    },
+    Proof {
+        name: "image_rows",
+        arguments: "",
+        bounds: Bounds::Chosen,
+    },
+    Proof {
+        name: "last",
+        arguments: "",
+        bounds: Bounds::Chosen,
     },
 ];
 

@@ -7,6 +7,7 @@ use wavetrain::rng::{Key, Stream};
 use super::alone::Alone;
 use super::case::{Case, Found, Given, run};
 use super::compare::{magnitudes, wide, within};
+use super::followed::Follow;
 use super::recurrent;
 use super::rounded::{Num, sum_error};
 use super::stage::{RUN_SEED, RUN_STEP, Stage};
@@ -158,6 +159,7 @@ impl Limits {
                     gradients: Vec::new(),
                 }
             }
+            Bounds::Followed(follow) => Self::followed(layer, *follow, case, given, wanted),
             Bounds::Elements {
                 y: forward,
                 dx: backward,
@@ -175,6 +177,36 @@ impl Limits {
                     gradients: Vec::new(),
                 }
             }
+        }
+    }
+
+    /// The bounds that come with the same values.
+    fn followed(
+        layer: &dyn Layer,
+        follow: Follow,
+        case: &Case,
+        given: &Given,
+        wanted: &Wanted,
+    ) -> Self {
+        let (x, dy) = (wide(&given.x), wide(&given.dy));
+        let parameters: Vec<Vec<f64>> = given.parameters.iter().map(|p| wide(p)).collect();
+        let alone = Alone::new(layer, &case.input);
+        let expected = follow(layer, &pass(&alone, case, &x, &parameters), &dy);
+        let errors = |what: &str, around: Vec<Num>, wanted: &[f64]| -> Vec<f64> {
+            assert_eq!(around.len(), wanted.len(), "{case:?} {what}");
+            for (i, (around, wanted)) in around.iter().zip(wanted).enumerate() {
+                let near = (around.value - wanted).abs() <= 1e-9 * (1.0 + wanted.abs());
+                assert!(near, "{case:?} {what} {i}: {} {wanted}", around.value);
+            }
+            around.into_iter().map(|around| around.error).collect()
+        };
+        let parameters = expected.parameters.into_iter().zip(&wanted.gradients);
+        Self {
+            y: errors("y", expected.y, &wanted.y),
+            dx: errors("dx", expected.dx, &wanted.dx),
+            gradients: parameters
+                .map(|(around, wanted)| errors("gradient", around, wanted))
+                .collect(),
         }
     }
 

@@ -31,7 +31,7 @@ fn about(value: f64, error: f64) -> Num {
 
 /// 1 / sqrt(v). WGSL grants sqrt the error of 1 / inverseSqrt, 2 ulp and a division's 2.5 ulp, which
 /// are 9 roundings, and the division 5 more.
-fn inverse_sqrt(v: Num) -> Num {
+pub(crate) fn inverse_sqrt(v: Num) -> Num {
     let value = 1.0 / v.value.sqrt();
     let low = (v.value - v.error).max(v.value / 2.0);
     let moved = value * 0.5 * v.error / low;
@@ -46,7 +46,7 @@ fn root(v: Num) -> Num {
 }
 
 /// A sum in whatever order: its terms' own errors, and the rounding of the additions.
-fn sum(terms: &[Num]) -> Num {
+pub(crate) fn sum(terms: &[Num]) -> Num {
     let value = terms.iter().map(|t| t.value).sum();
     let own: f64 = terms.iter().map(|t| t.error).sum();
     let magnitude: f64 = terms.iter().map(|t| t.value.abs() + t.error).sum();
@@ -66,7 +66,7 @@ fn gated(case: &Case, x: f64, dx: Num) -> Num {
 ///
 /// The mean is a sum of n terms. A deviation from a mean that is off by e moves M2 by at most 2 e
 /// times the sum of the magnitudes of deviations, and by n e^2.
-fn moments(x: &[f64]) -> (Num, Num) {
+pub(crate) fn moments(x: &[f64]) -> (Num, Num) {
     let count = x.len() as f64;
     let mean = x.iter().sum::<f64>() / count;
     let magnitude: f64 = x.iter().map(|x| x.abs()).sum();

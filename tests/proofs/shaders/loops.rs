@@ -51,7 +51,11 @@ pub(crate) fn stated(name: &str) -> usize {
         // Samples, quads and their lanes.
         "layer/embedding" => 3,
         // The four lanes of a quad: of features and of pixels; forward and backward.
-        "data/augment" | "layer/flatten" => 2,
+        "data/augment" | "layer/image_rows" => 2,
+        // The same, and of a step of a sequence.
+        "layer/flatten" => 3,
+        // Samples in fours and alone; the bits of a column, samples.
+        "layer/positional_embedding" => 4,
         // Largest value with its lanes, powers, gradient; idle rows; the tree of sums.
         "loss/cross_entropy" => 6,
         // Quads with their lanes; idle or ignored rows; the tree of sums.
@@ -71,6 +75,9 @@ pub(crate) fn stated(name: &str) -> usize {
         "layer/batch_norm2d" => 10,
         // Steps, units of an invocation, and what goes into each; forward and backward.
         "layer/lstm" | "layer/gru" | "layer/rnn" => 6,
+        // Rows, quads in eights and alone, the tree; quads and rows; forward and backward, where quads
+        // come alone. The parts and their tree.
+        "layer/layer_norm" => 13,
         // Channels, and rows and columns, forward and backward.
         "layer/local_response_norm" => 6,
         // Over k; in `lanes` also over the rows of a tile.
@@ -97,10 +104,14 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
     match name {
         "bench/multiply_add" => dim("iterations"),
         "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
-        "layer/dropout" | "layer/flatten" => 4,
+        "layer/dropout" | "layer/flatten" | "layer/image_rows" => 4,
         "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 4,
         // src/layer/embedding.rs bounds its own.
         "layer/embedding" => 60_000,
+        "layer/positional_embedding" => {
+            let samples = dim("rows") / dim("steps");
+            (samples / 4 + 3).max(32 + dim("span"))
+        }
         "loss/cross_entropy" => 7 * quads() + 6,
         "loss/mse" => 5 * quads() + 6,
         "optim/clip_norm" => 2 * dim("parts"),
@@ -113,6 +124,8 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         "layer/rnn" => steps(1),
         // src/layer/batch_norm2d/work.rs bounds its own, with a test.
         "layer/batch_norm2d" => 50_007,
+        // So does src/layer/layer_norm/work.rs.
+        "layer/layer_norm" => 59_999,
         "layer/local_response_norm" => {
             let size = dim("before") + dim("after") + 1;
             size * (1 + size)
@@ -127,6 +140,10 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         name if name.starts_with("conv2d") => {
             let quads = dim("ci_quads").max(dim("co_quads"));
             dim("tiles") * (1 + dim("kernel_y") * (1 + dim("kernel_x") * (1 + quads)))
+        }
+        name if name.starts_with("attention") => {
+            let again = if dim("slices") > 1 { dim("slices") } else { 0 };
+            dim("steps").next_multiple_of(4) * (3 + 2 * again)
         }
         name if name.starts_with("matmul") => {
             let terms = dim("k_end") - dim("k_begin");

@@ -44,18 +44,17 @@ pub(crate) struct Preset {
     storage: Storage,
 }
 
-/// Layers of the table, written as in `model.layers`, that take samples of any shape; with
-/// `pictures` those that take pictures alone, the one that ends with a list last.
-fn layers(pictures: bool) -> String {
+/// Layers of the table, written as in `model.layers`, by whether they take lists, pictures and sequences;
+/// of those for pictures or sequences alone the one that ends with a list last.
+fn layers(takes: [bool; 3]) -> String {
     let fits = |entry: &&Entry<dyn Layer>| {
         let layer = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
-        let [list, picture] =
-            [&[3][..], &[3, 9, 7]].map(|dims| layer.fit(&Shape::of(dims).unwrap()).is_ok());
-        let other = ["linear", "flatten"].contains(&entry.name);
-        !other && picture && list != pictures
+        let shapes = [&[3][..], &[3, 9, 7], &[9, 20]];
+        let other = ["linear", "flatten", "image_rows"].contains(&entry.name);
+        !other && takes == shapes.map(|dims| layer.fit(&Shape::of(dims).unwrap()).is_ok())
     };
     let mut entries: Vec<_> = LAYERS.iter().filter(fits).collect();
-    entries.sort_by_key(|entry| entry.name == "global_avg_pool");
+    entries.sort_by_key(|entry| ["global_avg_pool", "last"].contains(&entry.name));
     let entries = entries.into_iter();
     let written = entries.map(|entry| match entry.example {
         "" => format!("\"{}\"", entry.name),
@@ -82,14 +81,28 @@ impl Preset {
                 storage: Storage::Bytes,
             }
         });
-        let everything = LOSSES.iter().map(|loss| Self {
-            name: format!("every layer, {}", loss.name),
+        let lists = layers([true, false, true]);
+        let each = layers([true, true, true]);
+        let nets = [
+            format!(
+                "{each}, {pictures}, \"flatten\", {{ linear = 300 }}, {each}, {lists}",
+                pictures = layers([false, true, false]),
+            ),
+            format!(
+                "\"image_rows\", {{ linear = 20 }}, {each}, {lists}, {sequences}",
+                sequences = layers([false, false, true]),
+            ),
+        ];
+        let nets = ["every layer", "every layer of sequences"]
+            .into_iter()
+            .zip(nets);
+        let all = nets.flat_map(|net| LOSSES.iter().map(move |loss| (net.clone(), loss)));
+        let everything = all.map(|((name, net), loss)| Self {
+            name: format!("{name}, {}", loss.name),
             text: format!(
-                "[model]\nlayers = [{each}, {pictures}, \"flatten\", {{ linear = 300 }}, {each}, {{ linear = 11 }}]\n\
+                "[model]\nlayers = [{net}, {{ linear = 11 }}]\n\
                  [loss]\nkind = \"{}\"\n[schedule]\npolicy = \"constant\"\nlr = 0.1\n[data]\nbatch = 130",
                 loss.name,
-                each = layers(false),
-                pictures = layers(true)
             ),
             shape: vec![3, 9, 7],
             classes: 11,

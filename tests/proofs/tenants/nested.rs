@@ -5,100 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wavetrain::Result;
 use wavetrain::kernel::{Builder, Element, Value};
-use wavetrain::layer::chain::{self, Trace};
 use wavetrain::layer::{
-    Back, Branch, Fit, Forward, Layer, Layers, Linear, Misfit, Pass, Reference, ReferenceGradients,
-    Relu, Residual, Site,
+    Back, Fit, Forward, Layer, Layers, Linear, Misfit, Pass, Reference, ReferenceGradients, Relu,
+    Repeat, Residual, Site,
 };
 use wavetrain::shape::Shape;
 
 use super::Net;
-
-/// The same list of layers several times, one behind the other, each with parameters of its own.
-#[derive(Debug, Clone)]
-struct Repeat {
-    times: usize,
-    layers: Vec<Box<dyn Layer>>,
-}
-
-impl Layer for Repeat {
-    fn name(&self) -> &'static str {
-        "repeat"
-    }
-
-    fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
-        let mut branches: Vec<Branch> = Vec::new();
-        for time in 0..self.times {
-            let input = branches.last().map_or(*input, |branch| branch.output);
-            branches.push(Branch::fit(time.to_string(), &self.layers, &input)?);
-        }
-        let output = branches.last().map_or(*input, |branch| branch.output);
-        Ok(Fit::new(output).with(branches))
-    }
-
-    fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
-        let mut branches: Vec<Trace> = Vec::new();
-        for chain in at.branches() {
-            let x = branches.last().map_or(x, Trace::output);
-            branches.push(chain.forward(b, x)?);
-        }
-        let y = branches.last().map_or(x, Trace::output);
-        Ok(Forward {
-            branches,
-            ..Forward::from(y)
-        })
-    }
-
-    fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
-        let chains: Vec<_> = at.branches().zip(back.branches).collect();
-        let mut dy = back.dy;
-        for (position, (chain, trace)) in chains.into_iter().enumerate().rev() {
-            let wants_dx = back.wants_dx || position > 0;
-            match chain.backward(b, trace, dy, wants_dx)? {
-                Some(dx) => dy = dx,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(dy))
-    }
-
-    fn reference(&self) -> &dyn Reference {
-        self
-    }
-}
-
-impl Reference for Repeat {
-    fn forward(&self, pass: &Pass<'_>) -> Vec<f64> {
-        let mut x = pass.x.to_vec();
-        for branch in &pass.node.fit.branches {
-            let pass = pass.at(pass.node, &x);
-            let values = chain::reference_forward(&branch.nodes, &pass);
-            x = values.into_iter().next_back().unwrap_or_default();
-        }
-        x
-    }
-
-    fn backward(&self, pass: &Pass<'_>, dy: &[f64]) -> ReferenceGradients {
-        let mut inputs = vec![pass.x.to_vec()];
-        let branches = &pass.node.fit.branches;
-        for (branch, at) in branches.iter().zip(0..) {
-            let pass = pass.at(pass.node, &inputs[at]);
-            let values = chain::reference_forward(&branch.nodes, &pass);
-            inputs.extend(values.into_iter().next_back());
-        }
-        let mut all = ReferenceGradients {
-            dx: dy.to_vec(),
-            parameters: Vec::new(),
-        };
-        for (branch, x) in branches.iter().zip(&inputs).rev() {
-            let pass = pass.at(pass.node, x);
-            let gradients = chain::reference_backward(&branch.nodes, &pass, &all.dx);
-            all.dx = gradients.dx;
-            all.parameters.splice(0..0, gradients.parameters);
-        }
-        all
-    }
-}
 
 /// An own layer that counts how often it is fitted.
 #[derive(Debug, Clone)]
@@ -158,7 +71,7 @@ fn a_list_of_layers_repeats_with_parameters_of_its_own() {
     ]);
     let repeat = Repeat {
         times: 2,
-        layers: vec![block],
+        layers: Layers(vec![block]),
     };
     let layers: Vec<Box<dyn Layer>> = vec![Box::new(repeat), Box::new(Linear::new(3))];
     let net = Net::new(&layers, Shape::Features(12));
@@ -190,7 +103,7 @@ fn a_list_of_layers_repeats_with_parameters_of_its_own() {
 fn every_layer_has_a_number_of_its_own() {
     let repeat = Repeat {
         times: 3,
-        layers: vec![residual(vec![Box::new(Relu {})])],
+        layers: Layers(vec![residual(vec![Box::new(Relu {})])]),
     };
     let layers: Vec<Box<dyn Layer>> = vec![Box::new(Relu {}), Box::new(repeat), Box::new(Relu {})];
     let net = Net::new(&layers, Shape::Features(5));
