@@ -11,6 +11,7 @@ use super::output::{self, Output};
 use crate::data::Loading;
 use crate::error::Result;
 use crate::fetch::{COLLECTIONS, collection};
+use crate::source::source;
 
 /// Gets data sets
 #[derive(Debug, clap::Args)]
@@ -61,9 +62,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
     bar.finish_and_clear();
     let files = got?;
     let (count, place) = (files.len(), folder.display());
+    // A name that is no source's is a text's.
+    let source = source(name).map_or("text", |entry| entry.name);
     output.text(&format!(
         "{place}: {count} of {count} files, all with the right SHA-256\n\
-         for training: --set data.source={name} --data {place}\n"
+         for training: --set data.source={source} --data {place}\n"
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,12 +33,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         .map(usize::to_string)
         .collect();
     let values = match model.description.values {
-        Storage::Bytes => "0 to 255",
-        Storage::Floats => "as in the data",
-        Storage::Tokens => "tokens",
+        Storage::Bytes => "f32, 0 to 255; the normalisation is inside",
+        Storage::Floats => "f32, as in the data; the normalisation is inside",
+        Storage::Tokens => "i64, tokens",
     };
     output.text(&format!(
-        "{}: {}\n  {}   [batch, {}], f32, {values}; the normalisation is inside\n  {}, {}   \
+        "{}: {}\n  {}   [batch, {}], {values}\n  {}, {}   \
          [batch, {}]\n",
         arguments.onnx.display(),
         mebibytes(bytes.len() as u64),

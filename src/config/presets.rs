@@ -63,6 +63,31 @@ pub static PRESETS: &[Preset] = &[
         summary: "CIFAR-10 with David Page's ResNet-9; needs data.dir",
         text: include_str!("../../assets/presets/cifar10-resnet9.toml"),
     },
+    Preset {
+        name: "glyphs-gru",
+        summary: "the program's own digits, read row by row by a GRU: one cycle, its bounds found; needs no download",
+        text: include_str!("../../assets/presets/glyphs-gru.toml"),
+    },
+    Preset {
+        name: "numbers-lstm",
+        summary: "the numbers in words, an LSTM that carries its state on, one cycle, as in fastai's book; needs no download",
+        text: include_str!("../../assets/presets/numbers-lstm.toml"),
+    },
+    Preset {
+        name: "sums-gpt",
+        summary: "sums of two numbers, a small transformer, one cycle; needs no download",
+        text: include_str!("../../assets/presets/sums-gpt.toml"),
+    },
+    Preset {
+        name: "shakespeare-lstm",
+        summary: "Shakespeare letter by letter, an LSTM of 128: one cycle, its bounds found; needs data.dir",
+        text: include_str!("../../assets/presets/shakespeare-lstm.toml"),
+    },
+    Preset {
+        name: "shakespeare-gpt",
+        summary: "Shakespeare letter by letter, nanoGPT's network for a CPU: one cycle; needs data.dir",
+        text: include_str!("../../assets/presets/shakespeare-gpt.toml"),
+    },
 ];
 
 /// The preset called `name`.

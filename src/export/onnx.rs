@@ -3,14 +3,15 @@
 
 use prost::Message;
 
-use crate::data::Normalization;
+use crate::data::{Normalization, Storage};
 use crate::error::{Error, Result};
 use crate::layer::chain;
 use crate::model::Model;
 use crate::onnx::messages::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use crate::onnx::{Graph, IR_VERSION, OPSET};
 
-/// The input: samples as they are in the data, f32, the batch first (pixels 0 to 255, NCHW).
+/// The input: samples as they are in the data, the batch first; f32 (pixels 0 to 255, NCHW), or tokens as
+/// i64.
 pub const INPUT: &str = "input";
 /// The output with the last layer's values.
 pub const LOGITS: &str = "logits";
@@ -29,14 +30,21 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
     let description = &model.description;
     let network = model.network()?;
     let mut graph = Graph::new("wavetrain");
-    graph.input(INPUT, &description.input);
+    let is_tokens = description.values == Storage::Tokens;
+    match is_tokens {
+        true => graph.tokens(INPUT, &description.input),
+        false => graph.input(INPUT, &description.input),
+    }
     for (name, tensor) in &model.weights.tensors {
         graph.floats(name, &tensor.shape, &tensor.values);
     }
-    let x = normalized(&mut graph, &description.normalization, &description.input);
+    let x = match is_tokens {
+        true => INPUT.to_owned(),
+        false => normalized(&mut graph, &description.normalization, &description.input),
+    };
     let logits = chain::onnx(network.nodes(), &mut graph, &x);
     let logits = logits.map_err(|problem| wrong(model, problem, "give the layer an `onnx`"))?;
-    let classes = [network.classes()];
+    let classes = network.output().dims();
     graph.output(LOGITS, &classes, "Identity", &[&logits], &[]);
     model
         .loss()?

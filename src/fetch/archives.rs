@@ -1,12 +1,13 @@
 //! What is downloaded: the only place that lists it.
 //!
 //! Lengths and SHA-256 as TensorFlow Datasets has them (`tensorflow/datasets`:
-//! `tensorflow_datasets/url_checksums/mnist.txt`, `fashion_mnist.txt` and `cifar10.txt`).
+//! `tensorflow_datasets/url_checksums/mnist.txt`, `fashion_mnist.txt` and `cifar10.txt`); of the text as
+//! karpathy/char-rnn publishes it.
 
 use super::{Archive, Collection};
 
 /// All data sets that can be downloaded.
-pub static COLLECTIONS: &[Collection<'static>] = &[MNIST, FASHION_MNIST, CIFAR10];
+pub static COLLECTIONS: &[Collection<'static>] = &[MNIST, FASHION_MNIST, CIFAR10, SHAKESPEARE];
 
 /// The data set of that name.
 #[must_use]
@@ -84,4 +85,15 @@ const CIFAR10: Collection<'static> = Collection {
         sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     }],
     homes: &["https://www.cs.toronto.edu/~kriz/"],
+};
+
+/// A part of Shakespeare's works, as char-rnn has it (tiny-shakespeare).
+const SHAKESPEARE: Collection<'static> = Collection {
+    source: "shakespeare",
+    archives: &[Archive {
+        name: "input.txt",
+        bytes: 1_115_394,
+        sha256: "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    }],
+    homes: &["https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"],
 };

@@ -126,13 +126,19 @@ impl Graph {
     ) {
         self.taken.insert(name.to_owned());
         self.push(name.to_owned(), operator, inputs, attributes);
-        self.graph.output.push(value(name, shape));
+        self.graph.output.push(value(name, FLOAT, shape));
     }
 
     /// Adds an input of f32 and of `shape` behind the batch.
     pub fn input(&mut self, name: &str, shape: &[usize]) {
         self.taken.insert(name.to_owned());
-        self.graph.input.push(value(name, shape));
+        self.graph.input.push(value(name, FLOAT, shape));
+    }
+
+    /// Adds an input of whole numbers of 64 bits and of `shape` behind the batch: tokens.
+    pub fn tokens(&mut self, name: &str, shape: &[usize]) {
+        self.taken.insert(name.to_owned());
+        self.graph.input.push(value(name, INT64, shape));
     }
 
     fn push(
@@ -199,8 +205,8 @@ fn attribute((name, value): &(&str, Attribute)) -> AttributeProto {
     proto
 }
 
-/// A value of f32 with a free batch in front of `shape`.
-fn value(name: &str, shape: &[usize]) -> ValueInfoProto {
+/// A value of numbers of a kind, with a free batch in front of `shape`.
+fn value(name: &str, kind: i32, shape: &[usize]) -> ValueInfoProto {
     let batch = DimensionProto {
         dim_param: Some("batch".into()),
         ..DimensionProto::default()
@@ -213,7 +219,7 @@ fn value(name: &str, shape: &[usize]) -> ValueInfoProto {
         name: name.to_owned(),
         r#type: Some(TypeProto {
             tensor_type: Some(TensorTypeProto {
-                elem_type: FLOAT,
+                elem_type: kind,
                 shape: Some(TensorShapeProto {
                     dim: std::iter::once(batch).chain(sizes).collect(),
                 }),

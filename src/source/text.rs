@@ -80,9 +80,14 @@ fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
     let problem = match path.is_dir() {
         false => "does not exist; expected a text file, or a folder with train.txt",
         true => {
-            let [train, test] = ["train.txt", "test.txt"].map(|name| path.join(name));
+            let [train, test, input] =
+                ["train.txt", "test.txt", "input.txt"].map(|name| path.join(name));
             if train.is_file() {
                 return Ok((train, Some(test).filter(|test| test.is_file())));
+            }
+            // As `wavetrain data get` leaves it.
+            if input.is_file() {
+                return Ok((input, None));
             }
             "is a folder without train.txt; expected a text file, or a folder with it"
         }

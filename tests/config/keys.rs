@@ -356,7 +356,12 @@ fn every_preset_is_complete_commented_and_survives_writing() {
         );
         assert!(!preset.summary.is_empty());
         // A preset ends where a cycle does.
-        let samples = config.data.source.sizes.unwrap().train;
+        let samples = match (config.data.source.sizes, config.data.source.name) {
+            (Some(sizes), _) => sizes.train.into(),
+            // The windows of a million letters.
+            (None, "text") => 15_684.into(),
+            (None, _) => config.load_data().unwrap().train.extent(),
+        };
         let provisional = wavetrain::config::Bounds::provisional();
         let settled = config.settle(samples, Some(&provisional)).unwrap();
         assert_eq!(

@@ -7,6 +7,7 @@ use prost::Message;
 use wavetrain::args::Args;
 use wavetrain::config::presets::PRESETS;
 use wavetrain::config::{Overrides, Tables};
+use wavetrain::data::Task;
 use wavetrain::export::onnx;
 use wavetrain::layer::{Inventory, LAYERS, Layer, Node};
 use wavetrain::model::Model;
@@ -250,6 +251,7 @@ fn every_layer_of_the_table_has_its_onnx_form() {
         let layer = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
         let others = [
             Shape::of(&[7, 6]).unwrap(),
+            Shape::of(&[6, 12]).unwrap(),
             Shape::Tokens {
                 steps: 7,
                 symbols: 5,
@@ -320,6 +322,19 @@ fn pools_need_no_ceil_mode() {
     assert_eq!((factors[0], factors[1], factors[7]), (2.25, 1.5, 1.0));
 }
 
+/// A text of 65 letters.
+fn letters(context: usize) -> Dataset {
+    let text = || {
+        Samples::windows(
+            [context, 65],
+            (0..50 * context as u32).map(|i| i % 65).collect(),
+        )
+    };
+    let names = (0..65).map(|letter| letter.to_string()).collect();
+    let (train, test) = (text().unwrap(), text().unwrap());
+    Dataset::of("text", train, test, Task::Tokens(names)).unwrap()
+}
+
 #[test]
 fn every_preset_can_be_exported() {
     let samples = |shape: &[usize]| {
@@ -339,7 +354,11 @@ fn every_preset_can_be_exported() {
         let config = Config::read(preset.name, preset.text, &rate, &Tables::default());
         let config = config.unwrap_or_else(|error| panic!("{error}"));
         let shape = config.data.source.shape.to_vec();
-        let dataset = Dataset::new(preset.name, samples(&shape), samples(&shape), 10).unwrap();
+        let dataset = match config.data.source.name {
+            "numbers" | "sums" => config.load_data().unwrap(),
+            "text" => letters(config.data.options.context),
+            _ => Dataset::new(preset.name, samples(&shape), samples(&shape), 10).unwrap(),
+        };
         check(&exported(config, dataset));
     }
 }

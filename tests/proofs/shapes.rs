@@ -31,7 +31,11 @@ fn taken(name: &str) -> [bool; 3] {
         | "local_response_norm"
         | "image_rows" => [false, true, false],
         "linear" | "layer_norm" | "rms_norm" => [true, false, true],
-        "multihead_attention" | "positional_embedding" | "last" => [false, false, true],
+        "multihead_attention" | "positional_embedding" | "last" | "lstm" | "gru" | "rnn" => {
+            [false, false, true]
+        }
+        // It takes tokens.
+        "embedding" => [false; 3],
         // Element by element, layers inside, and flatten.
         _ => [true, true, true],
     }

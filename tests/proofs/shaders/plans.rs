@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wavetrain::args::{Args, Entry};
 use wavetrain::config::Config;
 use wavetrain::config::presets::PRESETS;
-use wavetrain::data::{Storage, Task};
+use wavetrain::data::{Samples, Storage, Targets, Task};
 use wavetrain::gpu::{Class, Gpu};
 use wavetrain::kernel::{Mode, Plan};
 use wavetrain::layer::{LAYERS, Layer};
@@ -73,12 +73,21 @@ impl Preset {
     pub(crate) fn all() -> Vec<Self> {
         let presets = PRESETS.iter().map(|preset| {
             let config = Config::parse(preset.name, preset.text).unwrap();
+            let source = config.data.source;
+            let context = config.data.options.context;
+            // Sources of tokens do not state their symbols.
+            let (shape, classes, storage) = match source.name {
+                "text" => (vec![context], 65, Storage::Tokens),
+                "numbers" => (vec![context], 30, Storage::Tokens),
+                "sums" => (source.shape.to_vec(), 12, Storage::Tokens),
+                _ => (source.shape.to_vec(), source.classes.len(), Storage::Bytes),
+            };
             Self {
                 name: preset.name.to_owned(),
                 text: preset.text.to_owned(),
-                shape: config.data.source.shape.to_vec(),
-                classes: config.data.source.classes.len(),
-                storage: Storage::Bytes,
+                shape,
+                classes,
+                storage,
             }
         });
         let lists = layers([true, false, true]);
@@ -116,10 +125,20 @@ impl Preset {
         let config = Config::parse(&self.name, &self.text)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let batch = config.data.batch;
-        let network = Network::new(&config.layers, &self.shape)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let names = (0..self.classes).map(|class| class.to_string()).collect();
-        network.check_output(&Task::Classes(names)).unwrap();
+        let (network, task) = match (self.storage, &self.shape[..]) {
+            (Storage::Tokens, &[steps]) => {
+                let values = vec![0; steps];
+                let targets = Targets::Positions { steps, values };
+                let tokens = vec![0; steps];
+                let samples = Samples::from_tokens([steps, self.classes], tokens, targets);
+                let network = Network::of_samples(&config.layers, &samples.unwrap());
+                (network, Task::Tokens(names))
+            }
+            (_, shape) => (Network::new(&config.layers, shape), Task::Classes(names)),
+        };
+        let network = network.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        network.check_output(&task).unwrap();
         let training = Training {
             network,
             loss: config.loss,
