@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{StepFigure, median, seconds};
 use crate::config::Config;
-use crate::data::{Dataset, Samples};
+use crate::data::{Dataset, Samples, Task};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::rng::{Key, Stream};
@@ -17,6 +17,8 @@ pub struct Model {
     pub name: &'static str,
     /// Shape of a sample.
     pub shape: &'static [usize],
+    /// Symbols that samples are tokens of, to be gone on with; 0: samples are bytes in ten classes.
+    pub symbols: usize,
     /// Samples per step.
     pub batch: usize,
     /// Steps of one submission.
@@ -38,6 +40,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "mlp-512",
         shape: &[784],
+        symbols: 0,
         batch: 128,
         chunk: 4,
         layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
@@ -47,6 +50,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "mlp-512-adamw",
         shape: &[784],
+        symbols: 0,
         batch: 128,
         chunk: 4,
         layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
@@ -56,6 +60,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "mlp-64",
         shape: &[128],
+        symbols: 0,
         batch: 16,
         chunk: 32,
         layers: r#"[{ linear = 64 }, "relu", { linear = 64 }, "relu", { linear = 10 }]"#,
@@ -65,6 +70,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "lenet",
         shape: &[1, 28, 28],
+        symbols: 0,
         batch: 128,
         chunk: 1,
         layers: r#"[
@@ -77,6 +83,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "cifar10_quick",
         shape: &[3, 32, 32],
+        symbols: 0,
         batch: 100,
         chunk: 1,
         layers: r#"[
@@ -94,6 +101,7 @@ pub static MODELS: &[Model] = &[
     Model {
         name: "resnet9",
         shape: &[3, 32, 32],
+        symbols: 0,
         batch: 128,
         chunk: 1,
         layers: r#"[
@@ -115,6 +123,55 @@ pub static MODELS: &[Model] = &[
             { scale = 0.125 },
         ]"#,
         optimizer: SGD,
+        long_run: false,
+    },
+    // Rows of digits through a recurrent layer: the layers of the preset glyphs-gru.
+    Model {
+        name: "gru-64",
+        shape: &[1, 28, 28],
+        symbols: 0,
+        batch: 128,
+        chunk: 1,
+        layers: r#"["image_rows", { gru = 64 }, "last", { linear = 10 }]"#,
+        optimizer: ADAMW,
+        long_run: false,
+    },
+    Model {
+        name: "lstm-256",
+        shape: &[64],
+        symbols: 65,
+        batch: 32,
+        chunk: 1,
+        layers: r#"[{ embedding = 256 }, { lstm = 256 }, { linear = 65 }]"#,
+        optimizer: SGD,
+        long_run: false,
+    },
+    // The layers of the preset shakespeare-gpt.
+    Model {
+        name: "gpt-128",
+        shape: &[64],
+        symbols: 65,
+        batch: 12,
+        chunk: 1,
+        layers: r#"[
+            { embedding = { embedding_dim = 128, init = { normal = 0.02 } } },
+            { positional_embedding = { init = { normal = 0.02 } } },
+            { repeat = { times = 4, layers = [
+                { residual = { body = [
+                    { layer_norm = { bias = false } },
+                    { multihead_attention = { num_heads = 4, causal = true, bias = false, init = { normal = 0.02 }, out_init = { normal = 0.00707 } } },
+                ] } },
+                { residual = { body = [
+                    { layer_norm = { bias = false } },
+                    { linear = { out_features = 512, bias = false, init = { normal = 0.02 } } },
+                    "gelu",
+                    { linear = { out_features = 128, bias = false, init = { normal = 0.00707 } } },
+                ] } },
+            ] } },
+            { layer_norm = { bias = false } },
+            { linear = { out_features = 65, bias = false, tie = "0.weight" } },
+        ]"#,
+        optimizer: ADAMW,
         long_run: false,
     },
 ];
@@ -156,6 +213,13 @@ fn made_up(shape: &[usize], count: usize, stream: u64) -> Result<Samples> {
     Samples::from_bytes(shape, bytes.collect(), labels.collect())
 }
 
+/// Windows of a made-up text.
+fn text([steps, symbols]: [usize; 2], count: usize, stream: u64) -> Result<Samples> {
+    let key = Key::new(0, Stream::Bench, stream);
+    let tokens = (0..=count * steps).map(|i| key.words(i as u32, 1)[0] % symbols as u32);
+    Samples::windows([steps, symbols], tokens.collect())
+}
+
 /// A trainer of a model on made-up data.
 pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
     let config = format!(
@@ -164,9 +228,19 @@ pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
         model.batch, model.layers, model.optimizer, model.chunk
     );
     let config = Config::parse(model.name, &config)?;
-    let train = made_up(model.shape, SAMPLES, 10)?;
-    let test = made_up(model.shape, 256, 11)?;
-    let dataset = Dataset::new("made up", train, test, 10)?;
+    let dataset = match model.symbols {
+        0 => {
+            let train = made_up(model.shape, SAMPLES, 10)?;
+            Dataset::new("made up", train, made_up(model.shape, 256, 11)?, 10)?
+        }
+        symbols => {
+            let steps = model.shape.iter().product();
+            let train = text([steps, symbols], SAMPLES, 10)?;
+            let test = text([steps, symbols], 256, 11)?;
+            let names = (0..symbols).map(|symbol| symbol.to_string()).collect();
+            Dataset::of("made up", train, test, Task::Tokens(names))?
+        }
+    };
     Trainer::new(Arc::clone(gpu), config, dataset)
 }
 
@@ -242,15 +316,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resnet9_has_the_layers_of_its_preset() {
-        let preset: toml::Table =
-            toml::from_str(include_str!("../../assets/presets/cifar10-resnet9.toml")).unwrap();
-        let model = named("resnet9").unwrap();
-        let own: toml::Table = toml::from_str(&format!("layers = {}", model.layers)).unwrap();
-        assert_eq!(own["layers"], preset["model"]["layers"]);
-        assert_eq!(
-            Some(model.batch as i64),
-            preset["data"]["batch"].as_integer()
-        );
+    fn models_of_presets_have_their_layers() {
+        for (name, preset) in [
+            (
+                "resnet9",
+                include_str!("../../assets/presets/cifar10-resnet9.toml"),
+            ),
+            (
+                "gru-64",
+                include_str!("../../assets/presets/glyphs-gru.toml"),
+            ),
+            (
+                "gpt-128",
+                include_str!("../../assets/presets/shakespeare-gpt.toml"),
+            ),
+        ] {
+            let preset: toml::Table = toml::from_str(preset).unwrap();
+            let model = named(name).unwrap();
+            let own: toml::Table = toml::from_str(&format!("layers = {}", model.layers)).unwrap();
+            assert_eq!(own["layers"], preset["model"]["layers"], "{name}");
+            let batch = preset["data"]["batch"].as_integer();
+            assert_eq!(Some(model.batch as i64), batch, "{name}");
+        }
     }
 }
