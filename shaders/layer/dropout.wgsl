@@ -12,7 +12,9 @@ struct Dims {
     rows: u32,
     cols: u32,
     stride: u32,
-    // The shape of a sample: pixels of channels; height and width are 1 for a list of features.
+    // Rows of a sample that has no pixels: the steps of a sequence; 1 of a list and of a picture.
+    steps: u32,
+    // The shape of such a row, or of a picture: pixels of channels; height and width are 1 for a row.
     channels: u32,
     channel_quads: u32,
     height: u32,
@@ -32,10 +34,10 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
 
 // Zero or scale for the four channels of a quad. The counter is the element's number in the logical
-// order (sample of the update, channel, row, column), so the mask does not depend on the stored layout
+// order (sample of the update, channel, row, column; of a sequence sample, step, feature), so the mask does not depend on the stored layout
 // nor on the batches that an update takes its samples in.
 fn mask(row: u32, quad: u32) -> vec4<f32> {
-    let sample = step.first_sample + row / dims.height;
+    let sample = step.first_sample * dims.steps + row / dims.height;
     let pixel = row % dims.height * dims.width + quad / dims.channel_quads;
     let channel = sample * dims.channels + 4u * (quad % dims.channel_quads);
     let plane = dims.height * dims.width;

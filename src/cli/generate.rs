@@ -120,7 +120,9 @@ pub(super) fn run(
 
 /// The text of a file; its last end of line is no part of a prompt.
 fn read(file: &Path) -> Result<String> {
-    let bytes = std::fs::read(file).map_err(Error::io(file.to_owned(), "reading"))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        Error::data(file, format!("cannot be read: {error}"), "name a text file")
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Error::data(

@@ -1,5 +1,7 @@
 //! `wavetrain predict`: what a trained network sees in pictures.
 
+mod text;
+
 use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,15 +19,19 @@ use crate::picture::{Photo, Wish, pictures_in};
 use crate::report::folder::model_file;
 use crate::train::{Evaluator, Likely, evaluation_batch, likely};
 
-/// Names the classes that a trained network sees in pictures, of any size and mode
+/// Names the classes that a trained network sees in pictures, of any size and mode; or what follows a text
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of a run, or a model.safetensors
     #[arg(value_name = "RUN | FILE.safetensors")]
     model: PathBuf,
-    /// PNG or JPEG files, or folders with such files; - reads one from standard input
-    #[arg(value_name = "IMAGE", required = true)]
+    /// PNG or JPEG files, or folders with such files; for a network of text text files; - reads one
+    /// from standard input
+    #[arg(value_name = "FILE", required_unless_present = "prompt")]
     images: Vec<PathBuf>,
+    /// For a network of text: the beginning of a text
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    prompt: Option<String>,
     /// How many classes are shown
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
@@ -58,6 +64,18 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitCode> {
     let model = Model::open(&model_file(&arguments.model)?)?;
+    if model.description.values == Storage::Tokens {
+        text::run(arguments, &model, globals, output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.prompt.is_some() {
+        return Err(Error::Argument {
+            what: "--prompt".into(),
+            found: format!("given to {}, a network of pictures", model.path.display()),
+            expected: "pictures".into(),
+            help: "name pictures, or give the run of a text".into(),
+        });
+    }
     let wish = wish(arguments, &model)?;
     // All pictures are read before anything is printed.
     let photos = read(&arguments.images, &wish)?;

@@ -40,7 +40,12 @@ impl Dropout {
 
     fn call(self, draw: usize, x: Value, call: Call) -> Call {
         let [height, width] = x.geometry().map_or([1, 1], |g| [g.height, g.width]);
+        let steps = match x.geometry() {
+            Some(_) => 1,
+            None => x.shape.rows(),
+        };
         call.channels(x)
+            .u32("steps", steps)
             .u32("height", height)
             .u32("width", width)
             .f32("p", self.p)

@@ -201,7 +201,7 @@ fn the_readme_names_every_entry_and_its_arguments() {
 fn the_configurations_of_the_readme_are_right() {
     let readme = text("README.md");
     let blocks = toml_blocks(&readme);
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in &blocks {
         if let Err(error) = Config::parse("README.md", block) {
             panic!("{error}");
@@ -213,7 +213,7 @@ fn the_configurations_of_the_readme_are_right() {
     let silent = Config::parse("rates", rates)
         .expect("rates are enough")
         .to_toml();
-    let shown = Config::parse("README.md", blocks[1])
+    let shown = Config::parse("README.md", blocks[2])
         .expect("parsed above")
         .to_toml();
     assert_eq!(silent, shown);

@@ -18,3 +18,4 @@ mod residence;
 #[allow(dead_code, reason = "the proofs of the layers use the rest")]
 mod rounded;
 mod state;
+mod text;

@@ -6,3 +6,4 @@ mod description;
 mod fixture;
 mod onnx;
 mod program;
+mod text;

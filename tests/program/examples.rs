@@ -54,6 +54,14 @@ fn train_your_own_data_learns_and_saves() {
 }
 
 #[test]
+fn small_gpt_learns_a_rhyme_and_goes_on_with_it() {
+    let text = output("small_gpt");
+    assert!(last_number(&text, "accuracy ") > 0.9, "{text}");
+    let rhyme = "one two |buckle my shoe three four knock at the door five six pick up";
+    assert!(text.contains(&rhyme[..60]), "{text}");
+}
+
+#[test]
 fn own_policy_gives_its_rates() {
     let text = output("own_policy");
     // Warm-up to 0.1 at step 15; restarts at 16, 32 and 64; half way down at 24, 48 and 96.

@@ -1,0 +1,242 @@
+//! Texts: windows of a stream in the order of epochs, states that go on, targets that do not count.
+
+use std::sync::Arc;
+
+use wavetrain::data::{Dataset, IGNORED, Samples, Targets, Task};
+use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
+use wavetrain::rng::{Key, Stream};
+use wavetrain::train::Split;
+
+use super::fixture::{Setup, bits, gpu, gpus, weight_bits};
+
+const SYMBOLS: usize = 7;
+const CONTEXT: usize = 5;
+
+/// A made-up text in which a symbol follows from the one before it, mostly.
+fn tokens(seed: u64, count: usize) -> Vec<u32> {
+    let key = Key::new(seed, Stream::Bench, 3);
+    let mut tokens = vec![0];
+    while tokens.len() < count {
+        let [word, chance] = key.words(tokens.len() as u32, 0);
+        let last = tokens[tokens.len() - 1];
+        tokens.push(match chance % 4 {
+            0 => word % SYMBOLS as u32,
+            _ => (3 * last + 1) % SYMBOLS as u32,
+        });
+    }
+    tokens
+}
+
+fn task() -> Task {
+    Task::Tokens((0..SYMBOLS).map(|symbol| symbol.to_string()).collect())
+}
+
+fn text(train: usize, test: usize) -> Dataset {
+    let windows = |seed, count| Samples::windows([CONTEXT, SYMBOLS], tokens(seed, count)).unwrap();
+    Dataset::of("text", windows(1, train), windows(2, test), task()).unwrap()
+}
+
+fn setup(data: &str, layers: &str, train: &str) -> Setup {
+    Setup {
+        data: data.into(),
+        layers: layers.into(),
+        train: train.into(),
+        ..Setup::default()
+    }
+}
+
+const NET: &str =
+    "[{ embedding = 6 }, { linear = 12 }, \"tanh\", { dropout = 0.2 }, { linear = 7 }]";
+const LSTM: &str = "[{ embedding = 6 }, { lstm = 9 }, { linear = 7 }]";
+
+#[test]
+fn a_streamed_text_gives_the_same_bits_as_a_resident_one() {
+    for (data, layers) in [
+        ("batch = 4\nvalidation = 0.2", NET),
+        ("batch = 4\nshuffle = false\nstateful = true", LSTM),
+    ] {
+        let setup = setup(
+            &format!("source = \"text\"\n{data}"),
+            layers,
+            "steps = 200\nchunk = 16",
+        );
+        // Room for what one evaluation sends, not for the text.
+        let small = Selection {
+            class: Some(gpu().class().name()),
+            limits: LimitsChoice::Binding(100_000),
+            ..Selection::default()
+        };
+        let small = Arc::new(Gpu::open(&small).unwrap());
+        let mut outcomes = Vec::new();
+        for gpu in [gpu(), small] {
+            let mut trainer = setup.trainer(gpu, text(40_000, 500));
+            let records = trainer.advance(150, 16).unwrap();
+            let (evaluation, rows) = trainer.evaluate(Split::Test).unwrap();
+            let weights = weight_bits(&trainer);
+            outcomes.push((bits(&records), weights, evaluation.loss.to_bits(), rows));
+        }
+        let [(records, weights, loss, rows), streamed] = &outcomes[..] else {
+            panic!("two devices");
+        };
+        assert_eq!(records, &streamed.0, "{data}");
+        assert!(*weights == streamed.1 && *loss == streamed.2, "{data}");
+        assert_eq!(rows, &streamed.3, "{data}");
+    }
+}
+
+/// Steps in an epoch, phases and epochs: what is trained is what was asked for, and it learns.
+#[test]
+fn a_text_is_learned_and_judged_by_its_loss() {
+    let setup = setup(
+        "source = \"text\"\nbatch = 8",
+        NET,
+        "steps = 300\neval_every = 100",
+    );
+    let mut trainer = setup.trainer(gpu(), text(1001, 201));
+    // (1001 - 5) / 5 windows in batches of 8.
+    assert_eq!(trainer.steps_per_epoch(), 25);
+    let summary = trainer.run(&mut []).unwrap();
+    let last = summary.evaluations.last().unwrap();
+    assert!(last.loss < 1.2, "{last:?}");
+    assert!((last.perplexity.unwrap() - last.loss.exp()).abs() < 1e-12);
+    assert!((last.bits.unwrap() - last.loss / std::f64::consts::LN_2).abs() < 1e-12);
+    assert_eq!(last.sequences, None);
+    assert!(summary.confusion.is_empty() && summary.mistakes.is_empty());
+    let count: u64 = summary.symbols.iter().map(|symbol| symbol.count).sum();
+    assert_eq!(count, 40 * CONTEXT as u64);
+    assert!(summary.symbols.is_sorted_by(|a, b| a.loss >= b.loss));
+}
+
+#[test]
+fn a_state_taken_between_two_windows_goes_on_to_the_same_bits() {
+    let data = "source = \"text\"\nbatch = 4\nshuffle = false\nstateful = true";
+    for gpu in gpus() {
+        let setup = setup(data, LSTM, "steps = 40");
+        let mut whole = setup.trainer(Arc::clone(&gpu), text(501, 101));
+        // 100 windows in 4 streams: 25 steps an epoch; the state is taken in the middle of one.
+        assert_eq!(whole.steps_per_epoch(), 25);
+        whole.advance(13, 4).unwrap();
+        let state = whole.state().unwrap();
+        let expected = bits(&whole.advance(27, 8).unwrap());
+        let mut other = setup.trainer(gpu, text(501, 101));
+        other.advance(3, 1).unwrap();
+        other.restore(&state).unwrap();
+        // An evaluation between two steps has states of its own.
+        other.evaluate(Split::Test).unwrap();
+        assert_eq!(bits(&other.advance(27, 8).unwrap()), expected);
+        assert_eq!(weight_bits(&other), weight_bits(&whole));
+    }
+}
+
+/// What is carried on matters: without it the second window of a stream begins at zero.
+#[test]
+fn states_go_on_from_window_to_window_and_start_at_zero_in_each_epoch() {
+    let still = |stateful: bool| Setup {
+        schedule: "policy = \"constant\"\nlr = 1e-38".into(),
+        ..setup(
+            &format!("source = \"text\"\nbatch = 4\nshuffle = false\nstateful = {stateful}"),
+            LSTM,
+            "steps = 75",
+        )
+    };
+    let losses = |stateful: bool| -> Vec<f64> {
+        let mut trainer = still(stateful).trainer(gpu(), text(501, 101));
+        let records = trainer.advance(60, 10).unwrap();
+        records.iter().map(|record| record.loss).collect()
+    };
+    let carried = losses(true);
+    // The same weights, the same windows: each epoch is the one before it.
+    assert_eq!(carried[..25], carried[25..50]);
+    // Without streams the windows come in another order, but the text is the same.
+    assert_ne!(carried[1..25], losses(false)[1..25]);
+}
+
+#[test]
+fn targets_that_do_not_count_change_nothing() {
+    let steps = 4;
+    let tokens: Vec<u32> = tokens(4, 24 * steps);
+    let dataset = |cover: u32| {
+        let values = |from: u32| -> Vec<u32> {
+            let target = |i: usize| match (i + from as usize) % 3 {
+                0 => cover,
+                _ => (tokens[i] + 1) % SYMBOLS as u32,
+            };
+            (0..tokens.len()).map(target).collect()
+        };
+        let samples = |from| {
+            let values = values(from);
+            let targets = Targets::Positions { steps, values };
+            Samples::from_tokens([steps, SYMBOLS], tokens.clone(), targets).unwrap()
+        };
+        Dataset::of("sequences", samples(0), samples(1), task()).unwrap()
+    };
+    let still = |data: &str, train: &str| Setup {
+        schedule: "policy = \"constant\"\nlr = 1e-38".into(),
+        ..setup(data, NET, train)
+    };
+    // 24 sequences: one batch of all, and four of 6, whose targets that count differ in number.
+    let one = still("batch = 24\nshuffle = false", "steps = 4");
+    let four = still("batch = 6\nshuffle = false", "steps = 4\naccumulate = 4");
+    let mut gradients = Vec::new();
+    for setup in [one, four] {
+        let mut trainer = setup.trainer(gpu(), dataset(IGNORED));
+        let records = trainer.advance(1, 1).unwrap();
+        gradients.push((records[0].loss, trainer.gradients().unwrap()));
+        let evaluation = trainer.evaluate(Split::Test).unwrap().0;
+        assert!(evaluation.sequences.is_some());
+        assert!(evaluation.loss > 1.0 && evaluation.loss < 3.0);
+    }
+    let (whole, parts) = (&gradients[0], &gradients[1]);
+    assert!((whole.0 - parts.0).abs() < 1e-6);
+    for (name, tensor) in &whole.1.tensors {
+        let others = &parts.1.tensors[name].values;
+        for (a, b) in tensor.values.iter().zip(others) {
+            assert!((a - b).abs() < 2e-7, "{name}: {a} {b}");
+        }
+    }
+    // A target that counts is another loss.
+    let setup = still("batch = 24\nshuffle = false", "steps = 4");
+    let counted = setup.trainer(gpu(), dataset(0)).advance(1, 1).unwrap();
+    assert_ne!(counted[0].loss, whole.0);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let refused = |data: &str, layers: &str| {
+        let config = setup(data, layers, "steps = 4").config();
+        let outcome = wavetrain::Trainer::new(gpu(), config, text(501, 101));
+        outcome.map(|_| ()).unwrap_err().to_string()
+    };
+    let stateful = "source = \"text\"\nbatch = 4\nshuffle = false\nstateful = true";
+    let message = refused(stateful, NET);
+    assert!(
+        message.contains("data.stateful: true, for a network without a recurrent layer"),
+        "{message}"
+    );
+    let message = refused("batch = 4", "[{ embedding = 6 }, { linear = 8 }]");
+    assert!(
+        message.contains("[5, 8], but the data has 7 symbols: [5, 7] is expected"),
+        "{message}"
+    );
+    let message = refused("batch = 4", "[{ linear = 8 }]");
+    assert!(
+        message.contains("takes numbers, but its input are 5 tokens of 7 symbols"),
+        "{message}"
+    );
+    let message = refused(
+        "batch = 4",
+        "[{ embedding = 6 }, { lstm = 4 }, \"last\", { linear = 7 }]",
+    );
+    assert!(
+        message.contains("[7], but the data has 7 symbols: [5, 7] is expected"),
+        "{message}"
+    );
+    let message = refused(
+        "batch = 4",
+        "[{ embedding = 6 }, { linear = { out_features = 7, tie = \"0.wieght\" } }]",
+    );
+    assert!(
+        message.contains("is tied to 0.wieght, but no layer in front"),
+        "{message}"
+    );
+}
