@@ -1,7 +1,6 @@
 //! How the dispatches of the normalisation of rows share out a value; `rms_norm` uses them, too.
 
 use crate::error::Result;
-use crate::gpu::Class;
 use crate::kernel::builder::grid;
 use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Call, Matrix, Value, shaders};
@@ -62,8 +61,8 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(class: Class, rows: usize, quads: usize) -> Self {
-        let tiled = class == Class::Tiled;
+    /// `tiled` is for GPUs, the others for software adapters.
+    fn new(tiled: bool, rows: usize, quads: usize) -> Self {
         let wanted = if tiled { quads } else { quads.div_ceil(ALONE) };
         let lanes = wanted.next_power_of_two().min(GROUP);
         let most = MOST_STEPS / quads.div_ceil(GROUP);
@@ -110,7 +109,7 @@ impl Work {
         let bias = at.find("bias").map(|bias| b.parameter(bias));
         let flag = |there: bool, flag: usize| if there { flag } else { 0 };
         Self {
-            shares: Shares::new(b.class(), x.matrix.rows, x.matrix.quads()),
+            shares: Shares::new(b.is_tiled(), x.matrix.rows, x.matrix.quads()),
             layout: x.matrix,
             flags: flag(weight.is_some(), flags::WEIGHT)
                 | flag(bias.is_some(), flags::BIAS)
@@ -209,22 +208,14 @@ fn shape(matrix: Matrix) -> String {
 mod tests {
     use super::*;
 
-    const CLASSES: [Class; 2] = [
-        Class::Tiled,
-        Class::Lanes {
-            lanes: 8,
-            subgroups: true,
-        },
-    ];
-
     #[test]
     fn no_invocation_comes_near_the_iterations_that_a_driver_counts() {
-        for class in CLASSES {
+        for tiled in [true, false] {
             for quads in [1, 2, 15, 16, 17, 64, 513, 4096, 100_000, WIDEST / 4] {
                 for rows in [1, 63, 64, 65, 768, 1 << 20] {
-                    let shares = Shares::new(class, rows, quads);
+                    let shares = Shares::new(tiled, rows, quads);
                     let at_once = GROUP / shares.lanes;
-                    let what = format!("{class:?} {rows} {quads}: {shares:?}");
+                    let what = format!("tiled {tiled}, {rows} x {quads}: {shares:?}");
                     assert!(shares.lanes.is_power_of_two() && at_once > 0, "{what}");
                     assert!(shares.span.is_multiple_of(at_once), "{what}");
                     // Places for the rows in workgroup memory.
