@@ -18,11 +18,6 @@ pub(crate) static ATTENTION: &[Defect] = &[
         "Which(j) <= Which(dims.steps)",
     ),
     Defect::new(
-        "attention_query",
-        "Which(j) < Which(dims.steps)",
-        "Which(j) <= Which(dims.steps)",
-    ),
-    Defect::new(
         "attention_key",
         "Which(i) < Which(dims.steps)",
         "Which(i) <= Which(dims.steps)",
@@ -96,14 +91,18 @@ pub(crate) static ATTENTION: &[Defect] = &[
     Defect::new(
         "attention_query",
         "let sums = product_g_o(own, here, at.column)",
-        "let sums = Each(0.0)",
+        "let sums = 0.5 * product_g_o(own, here, at.column)",
     ),
     Defect::new(
         "attention_query",
         "store_d(list + i, inside, sums)",
         "store_d(list + i, inside, logs)",
     ),
-    Defect::new("attention_key", "p * (dp * m - sums)", "p * (dp * m)"),
+    Defect::new(
+        "attention_key",
+        "p * (dp * m - sums)",
+        "p * (dp * m + sums)",
+    ),
     Defect::new("attention_key", "logs[k], sums[k]", "logs[k], sums[0]"),
     Defect::new(
         "attention_key",
@@ -135,7 +134,7 @@ pub(crate) static ATTENTION: &[Defect] = &[
     Defect::new(
         "attention_query",
         "(dp * kept(at, i, Which(j)) - sums)",
-        "(dp - sums)",
+        "(dp * kept(at, i, Which(j + 1u)) - sums)",
     ),
     Defect::new("attention_key", "p * m, own", "p, own"),
     Defect::new(
@@ -145,11 +144,6 @@ pub(crate) static ATTENTION: &[Defect] = &[
     ),
     Defect::new("attention_key", "group.y * groups.x + group.x", "group.x"),
     Defect::new(
-        "attention_query",
-        "if index >= dims.total {\n        return;\n    }\n",
-        "",
-    ),
-    Defect::new(
         "attention_forward_lanes",
         "let own0 = quad_qkv(row, column, slice, min(0u + lane",
         "let own0 = quad_qkv(row, column, slice, min(1u + lane",
@@ -158,11 +152,6 @@ pub(crate) static ATTENTION: &[Defect] = &[
         "attention_key_lanes",
         "subgroupBroadcast(own0, 1u)",
         "subgroupBroadcast(own0, 0u)",
-    ),
-    Defect::new(
-        "attention_query",
-        "if quad >= dims.head / 4u",
-        "if quad > dims.head / 4u",
     ),
     Defect::new(
         "attention_key",

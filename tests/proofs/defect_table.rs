@@ -407,11 +407,7 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "dy[at + 3u * apart]",
         "dy[at + 2u * apart]",
     ),
-    Defect::new(
-        "layer/positional_embedding",
-        "n + 4u <= samples",
-        "n + 4u < samples + 4u",
-    ),
+    Defect::new("layer/positional_embedding", "n += 4u", "n += 3u"),
     Defect::new(
         "layer/positional_embedding",
         "n < samples",
@@ -429,8 +425,8 @@ pub(crate) static DEFECTS: &[Defect] = &[
     ),
     Defect::new(
         "layer/positional_embedding",
-        "t * turns.y + high(t, turns.x)",
-        "t * turns.y",
+        "let phase = t * turns.y",
+        "let phase = turns.y",
     ),
     Defect::new("layer/positional_embedding", "phase + 0x20000000u", "phase"),
     Defect::new(
@@ -485,11 +481,7 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "(d6 * d6 + d7 * d7)",
         "(d6 * d6 - d7 * d7)",
     ),
-    Defect::new(
-        "layer/layer_norm",
-        "q + 7u * apart < whole",
-        "q + 7u * apart <= whole",
-    ),
+    Defect::new("layer/layer_norm", "q += 8u * apart", "q += 7u * apart"),
     Defect::new("layer/layer_norm", "min(4u, dims.cols - 4u * q)", "4u"),
     Defect::new(
         "layer/layer_norm",
@@ -551,7 +543,6 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "part < dims.parts",
         "part + 1u < dims.parts",
     ),
-    Defect::new("layer/layer_norm", "if rows > 0u", "if true"),
     Defect::new(
         "layer/layer_norm",
         "let part = group.y * groups.x + group.x",
