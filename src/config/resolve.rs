@@ -210,12 +210,12 @@ fn model_section(
     }
 }
 
+/// An optimizer, the norm that gradients are clipped to, and what decays.
+type Chosen = (Box<dyn Optimizer>, Option<f64>, DecayOn);
+
 /// The optimizer, and what holds whatever it is: the norm that gradients are clipped to, and what
 /// decays.
-fn optimizer_section(
-    section: &Section<'_, '_>,
-    tables: &Tables,
-) -> Result<(Box<dyn Optimizer>, Option<f64>, DecayOn), Problems> {
+fn optimizer_section(section: &Section<'_, '_>, tables: &Tables) -> Result<Chosen, Problems> {
     let optimizer = entries::select(section, OPTIMIZER, tables.optimizers, |o| o.validate());
     let clip_norm = section.get(clip_norm::KEY).map_or(Ok(None), |value| {
         if value.value.get_ref().as_str() == Some("none") {

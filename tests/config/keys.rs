@@ -366,7 +366,7 @@ fn every_preset_is_complete_commented_and_survives_writing() {
         let settled = config.settle(samples, Some(&provisional)).unwrap();
         let total = settled.total_steps;
         let whole = match settled.schedule.period() {
-            Some(period) => total % period == 0,
+            Some(period) => total.is_multiple_of(period),
             // One cycle, which is over when the run is, and not before.
             None => {
                 let rate = |step: u64| settled.schedule.at(step).lr;
