@@ -191,10 +191,10 @@ fn forward_quad(sample: u32, n: u32, q: u32) {
             }
         }
     }
-    forward_sample(sample, n, q, Gates(a[0], b[0], c[0], d[0]));
-    forward_sample(sample + 1u, n, q, Gates(a[1], b[1], c[1], d[1]));
-    forward_sample(sample + 2u, n, q, Gates(a[2], b[2], c[2], d[2]));
-    forward_sample(sample + 3u, n, q, Gates(a[3], b[3], c[3], d[3]));
+    // A loop, not four calls: one software driver takes ten times as long to compile these.
+    for (var i = 0u; i < 4u; i++) {
+        forward_sample(sample + i, n, q, Gates(a[i], b[i], c[i], d[i]));
+    }
 }
 
 @compute @workgroup_size(64)
@@ -237,10 +237,9 @@ fn backward_quad(sample: u32, n: u32, q: u32) {
                 w[r + 3u * dims.w_stride]) * g;
         }
     }
-    backward_sample(sample, n, q, d[0]);
-    backward_sample(sample + 1u, n, q, d[1]);
-    backward_sample(sample + 2u, n, q, d[2]);
-    backward_sample(sample + 3u, n, q, d[3]);
+    for (var i = 0u; i < 4u; i++) {
+        backward_sample(sample + i, n, q, d[i]);
+    }
 }
 
 @compute @workgroup_size(64)

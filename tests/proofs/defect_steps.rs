@@ -55,8 +55,8 @@ pub(crate) static STEPS: &[Defect] = &[
     ),
     Defect::new(
         "layer/rnn",
-        "sample + 1u, n, q, d[1]",
-        "sample + 1u, n, q, d[0]",
+        "sample + i, n, q, d[i]",
+        "sample + i, n, q, d[0]",
     ),
     Defect::new(
         "layer/rnn",

@@ -70,7 +70,7 @@ impl Shares {
     /// other.
     fn new(tiled: bool, steps: usize, quads: usize, terms: usize) -> Self {
         let rounds = quads.div_ceil(GROUP);
-        let of_step = |parts: usize| 1 + rounds.div_ceil(parts) * (1 + terms);
+        let of_step = |parts: usize| 1 + rounds.div_ceil(parts) * (1 + terms + SAMPLES);
         let most = MAX_ITERATIONS as usize;
         // A GPU has room for more workgroups than there are samples.
         if (tiled && rounds > 1) || of_step(1) > most {
@@ -492,7 +492,7 @@ mod tests {
                 for (steps, gates) in [(1, 4), (65, 1), (1000, 3), (100_000, 4)] {
                     let shares = Shares::new(tiled, steps, quads, gates * quads);
                     let rounds = quads.div_ceil(GROUP).div_ceil(shares.parts);
-                    let all = shares.steps * (1 + rounds * (1 + gates * quads));
+                    let all = shares.steps * (1 + rounds * (1 + gates * quads + SAMPLES));
                     assert!(all <= MAX_ITERATIONS as usize, "{shares:?}: {all}");
                     assert!(shares.steps == 1 || shares.parts == 1, "{shares:?}");
                 }

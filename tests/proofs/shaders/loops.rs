@@ -73,8 +73,8 @@ pub(crate) fn stated(name: &str) -> usize {
         "layer/conv2d_parts" => 1,
         // Pixels in eights and alone, blocks and their tree, forward and backward; pixels twice.
         "layer/batch_norm2d" => 10,
-        // Steps, units of an invocation, and what goes into each; forward and backward.
-        "layer/lstm" | "layer/gru" | "layer/rnn" => 6,
+        // Steps, units of an invocation, what goes into each, and four samples; forward and backward.
+        "layer/lstm" | "layer/gru" | "layer/rnn" => 8,
         // Rows, quads in eights and alone, the tree; quads and rows; forward and backward, where quads
         // come alone. The parts and their tree.
         "layer/layer_norm" => 13,
@@ -99,7 +99,7 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
     // Of a recurrent layer, backwards, where more goes into a unit.
     let steps = |gates: usize| {
         let rounds = dim("quads").div_ceil(64 * dim("parts"));
-        (dim("end") - dim("begin")) * (1 + rounds * (1 + gates * dim("quads")))
+        (dim("end") - dim("begin")) * (1 + rounds * (5 + gates * dim("quads")))
     };
     match name {
         "bench/multiply_add" => dim("iterations"),
