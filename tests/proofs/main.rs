@@ -45,6 +45,7 @@ mod recurrent;
 mod reference;
 #[path = "../support/rounded.rs"]
 mod rounded;
+mod sequences;
 mod shaders;
 mod shapes;
 mod stage;
