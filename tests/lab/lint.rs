@@ -167,10 +167,16 @@ fn a_short_run_draws_a_note_where_a_long_one_draws_a_warning() {
 #[test]
 fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
     let quiet = |config: &Config, what: &str| {
+        // What a range test would find for the optimizer.
+        let (base_lr, max_lr) = match config.optimizer.name() {
+            "sgd" => (0.01, 0.1),
+            _ => (0.001, 0.01),
+        };
+        let from = "this test".into();
         let bounds = Bounds {
-            base_lr: 0.01,
-            max_lr: 0.1,
-            from: "this test".into(),
+            base_lr,
+            max_lr,
+            from,
         };
         let Some(sizes) = config.data.source.sizes else {
             return;

@@ -407,7 +407,6 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "dy[at + 3u * apart]",
         "dy[at + 2u * apart]",
     ),
-    Defect::new("layer/positional_embedding", "n += 4u", "n += 3u"),
     Defect::new(
         "layer/positional_embedding",
         "n < samples",
