@@ -36,8 +36,12 @@ fn tokens(count: usize, symbols: usize) -> Vec<u32> {
 /// does not count.
 fn positions(x: &[u32], steps: usize, classes: usize, ignored: bool) -> Targets {
     let target = |i: usize| {
-        let before = if i % steps == 0 { i + steps - 1 } else { i - 1 };
-        let counts = !ignored || word(i, 3) % 3 != 0;
+        let before = if i.is_multiple_of(steps) {
+            i + steps - 1
+        } else {
+            i - 1
+        };
+        let counts = !ignored || !word(i, 3).is_multiple_of(3);
         let target = (x[i] + x[before]) % classes as u32;
         if counts { target } else { IGNORED }
     };
