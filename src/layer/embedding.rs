@@ -16,7 +16,7 @@ use crate::shape::Shape;
 /// Invocations of a workgroup of the shader.
 const GROUP: usize = 64;
 
-/// y[t] = W[token t], as torch.nn.Embedding.
+/// The row of each token, `y[t] = W[token t]`, as torch.nn.Embedding.
 ///
 /// Shapes: tokens `[steps]`, W `[num_embeddings, embedding_dim]`, y `[steps, embedding_dim]`.
 /// Gradient: row v of dW is the sum of dy over the positions that hold the token v, in their order;

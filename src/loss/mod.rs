@@ -104,7 +104,7 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
 
     /// Losses, choices and gradient in f64 from the definition; used by the proofs only. `x` has a
     /// row of `classes` outputs for each of `labels`; the mean is over those that are not
-    /// [`IGNORED`](crate::data::IGNORED).
+    /// [`IGNORED`].
     fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
 }
 
