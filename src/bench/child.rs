@@ -130,8 +130,10 @@ impl Program {
             .map_err(|error| format!("cannot be started ({error})"))?;
         if !out.status.success() {
             let words = String::from_utf8_lossy(&out.stderr);
-            let first = words.lines().next().unwrap_or_default();
-            return Err(format!("`bench` ended with {}: {first}", out.status));
+            // Drivers say things of their own in front of it.
+            let errors = words.lines().filter(|line| line.starts_with("error"));
+            let last = errors.last().unwrap_or_default();
+            return Err(format!("`bench` ended with {}: {last}", out.status));
         }
         let told: Told = serde_json::from_slice(&out.stdout)
             .map_err(|error| format!("`bench --json` tells no figures: {error}"))?;

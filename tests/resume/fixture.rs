@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use safetensors::tensor::{Dtype, TensorView};
-use wavetrain::optim::OPTIMIZERS;
 use wavetrain::rng::{Key, Stream};
 
 /// Sides of the pictures.
@@ -51,13 +50,7 @@ pub(crate) fn text(folder: &Path, steps: u64) -> String {
             write_samples(&file, seed, count);
         }
     }
-    let adam = OPTIMIZERS.iter().find(|entry| entry.name == "adamw");
-    let clips = adam.is_some_and(|entry| entry.arguments.contains(&"clip_norm"));
-    let optimizer = match (adam, clips) {
-        (None, _) => "kind = \"sgd\"\nweight_decay = 1e-4",
-        (Some(_), false) => "kind = \"adamw\"",
-        (Some(_), true) => "kind = \"adamw\"\nclip_norm = 1.0",
-    };
+    let optimizer = "kind = \"adamw\"\nclip_norm = 0.5";
     let layers = "[{ conv2d = { out_channels = 4, kernel_size = 3 } }, \"batch_norm2d\", \"relu\", \
                   \"flatten\", { dropout = 0.2 }, { linear = 4 }]";
     format!(
