@@ -13,6 +13,7 @@
 //! `source::Options`, the arguments of policies, layers, losses and optimizers where these are
 //! defined.
 
+mod ahead;
 mod arguments;
 pub mod changes;
 mod checkpoint;

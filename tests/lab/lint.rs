@@ -80,6 +80,26 @@ fn what_is_right_draws_nothing() {
 }
 
 #[test]
+fn who_is_to_predict_a_token_does_not_see_it() {
+    let of = |source: &str, layers: &str| {
+        let schedule = "policy = \"constant\"\nlr = 0.1\n[data]";
+        let model = format!("[model]\nlayers = [{{ embedding = 8 }}, {layers}, {{ linear = 30 }}]");
+        rules(&format!("{schedule}\n{source}\n{model}"), 1000)
+    };
+    let text = "source = \"numbers\"";
+    let inside = |causal: &str| {
+        let attention = format!("{{ multihead_attention = {{ num_heads = 2{causal} }} }}");
+        let block = format!("{{ residual = {{ body = [\"layer_norm\", {attention}] }} }}");
+        format!("{{ repeat = {{ times = 2, layers = [{block}] }} }}")
+    };
+    let both = "{ gru = { hidden_size = 4, bidirectional = true } }";
+    assert_eq!(of(text, both), ["answer_seen"]);
+    assert_eq!(of(text, &inside("")), ["answer_seen"]);
+    assert!(of(text, &inside(", causal = true")).is_empty());
+    assert!(of(text, "{ gru = 4 }").is_empty());
+}
+
+#[test]
 fn what_is_found_comes_with_the_number_to_use() {
     let text = |schedule: &str, steps: u64| {
         let found = findings(schedule, steps);

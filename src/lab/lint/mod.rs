@@ -4,6 +4,7 @@
 //! Nothing here is an error by itself: a schedule that draws a warning trains. What cannot be a
 //! schedule is refused where it is read.
 
+mod answer_seen;
 mod bounds_ratio;
 mod epochs_for_steps;
 mod few_cycles;
@@ -39,6 +40,8 @@ pub struct Plan<'a> {
     pub steps: u64,
     /// Steps in an epoch, where that is known.
     pub per_epoch: Option<u64>,
+    /// The layer that sees later tokens, where the next token of a text is to be predicted.
+    pub answer_seen_by: Option<&'static str>,
 }
 
 impl<'a> Plan<'a> {
@@ -56,6 +59,10 @@ impl<'a> Plan<'a> {
             normalizes: config.optimizer.normalizes(),
             steps: steps.max(1),
             per_epoch,
+            // What is cut into windows is a text.
+            answer_seen_by: (config.data.source.keys.contains(&"context"))
+                .then(|| config.looks_ahead())
+                .flatten(),
         }
     }
 
@@ -68,6 +75,7 @@ impl<'a> Plan<'a> {
             normalizes: trainer.optimizer().normalizes(),
             steps: trainer.total_steps().max(1),
             per_epoch: Some(trainer.steps_per_epoch()),
+            answer_seen_by: trainer.answer_seen_by(),
         }
     }
 
@@ -179,6 +187,7 @@ pub static RULES: &[Rule] = &[
     long_warmup::RULE,
     late_milestones::RULE,
     first_rate::RULE,
+    answer_seen::RULE,
 ];
 
 /// Everything that the rules find.

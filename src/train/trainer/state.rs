@@ -31,6 +31,13 @@ impl Trainer {
         self.feed.order.steps_per_epoch()
     }
 
+    /// The layer that sees later tokens, where the next token of a text is to be predicted.
+    #[must_use]
+    pub fn answer_seen_by(&self) -> Option<&'static str> {
+        let looks_ahead = || self.settled.config.looks_ahead();
+        self.extent.is_stream().then(looks_ahead).flatten()
+    }
+
     /// The seed of initial weights, dropout and augmentation.
     #[must_use]
     pub fn seed(&self) -> u64 {
