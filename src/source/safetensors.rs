@@ -225,8 +225,8 @@ fn decode(bytes: Vec<u8>, byte_tokens: bool) -> Result<Arrays, String> {
         shape @ ([_, _] | [_, _, _] | [_, _, _, _]) if !shape.contains(&0) => shape.to_vec(),
         shape => {
             return Err(format!(
-                "x has the shape {shape:?}; expected [N, C, H, W], [N, D], [N, T, C] or, for tokens, \
-                 [N, T], each at least 1 (a grey picture has one channel)"
+                "x has the shape {shape:?}; expected [N, C, H, W] or [N, D], or sequences, [N, T, C] of F32 or \
+                 [N, T] of tokens, each at least 1 (a grey picture has one channel)"
             ));
         }
     };
@@ -243,7 +243,8 @@ fn decode(bytes: Vec<u8>, byte_tokens: bool) -> Result<Arrays, String> {
     let values = match x.dtype() {
         Dtype::U8 if shape.len() == 3 => {
             return Err(format!(
-                "x has the type U8 and the shape {shape:?}; expected sequences of F32"
+                "x has the shape {shape:?} and the type U8; expected [N, C, H, W] or [N, D], or sequences, \
+                 [N, T, C], of F32"
             ));
         }
         Dtype::U8 if !byte_tokens || shape.len() != 2 => {
@@ -273,8 +274,21 @@ fn decode(bytes: Vec<u8>, byte_tokens: bool) -> Result<Arrays, String> {
 
 /// The tokens in `x`.
 fn tokens(x: &TensorView<'_>) -> Result<Vec<u32>, String> {
-    if matches!(x.dtype(), Dtype::F64) {
-        return Err("x has the type F64; expected U8, F32, or whole numbers for tokens".into());
+    let whole = [
+        Dtype::U8,
+        Dtype::I8,
+        Dtype::U16,
+        Dtype::I16,
+        Dtype::U32,
+        Dtype::I32,
+        Dtype::U64,
+        Dtype::I64,
+    ];
+    if !whole.contains(&x.dtype()) {
+        return Err(format!(
+            "x has the type {:?}; expected U8 or F32, or whole numbers for tokens",
+            x.dtype()
+        ));
     }
     let numbers = numbers(x, "x")?;
     let outside = |token: &f64| *token < 0.0 || *token >= MOST_SYMBOLS as f64;

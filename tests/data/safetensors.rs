@@ -5,8 +5,8 @@ use ::safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use wavetrain::data::{Dataset, Storage};
-use wavetrain::source::{Options, Request};
+use wavetrain::data::{Dataset, IGNORED, Storage, Task};
+use wavetrain::source::{Options, Request, Tokens};
 
 /// A tensor by name, type, shape and little-endian bytes.
 type Array = (&'static str, Dtype, Vec<usize>, Vec<u8>);
@@ -234,4 +234,66 @@ fn files_that_are_missing_or_foreign_are_named() {
     .unwrap();
     let foreign = refused("safetensors", &request(root.path()));
     says(&foreign, &["is no safetensors file", "header claims"]);
+}
+
+// ---- sequences
+
+/// Tokens, with a class for each position; a negative one does not count.
+#[test]
+fn tokens_and_sequences_are_read() {
+    let whole = |name: &'static str, shape: &[usize], values: &[i64]| {
+        let data = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        (name, Dtype::I64, shape.to_vec(), data)
+    };
+    let tokens = [4, 0, 2, 1, 1, 3];
+    let set = |arrays: &[Array], tokens| {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["train.safetensors", "test.safetensors"] {
+            write(&root.path().join(name), arrays, None);
+        }
+        let mut request = request(root.path());
+        request.options.tokens = tokens;
+        loaded(&request)
+    };
+    let y = whole("y", &[2, 3], &[-1, 0, 1, 2, -100, 0]);
+    let found = set(&[whole("x", &[2, 3], &tokens), y], Tokens::Chars);
+    assert_eq!(
+        (found.train.storage(), found.train.symbols()),
+        (Storage::Tokens, 5)
+    );
+    assert_eq!(found.train.values(&[1]).unwrap(), [1.0, 1.0, 3.0]);
+    assert_eq!(
+        found.train.targets_of(&[0, 1], 0),
+        [IGNORED, 0, 1, 2, IGNORED, 0]
+    );
+    assert_eq!(
+        found.task,
+        Task::Tokens(vec!["0".into(), "1".into(), "2".into()])
+    );
+    // Bytes are tokens where it is said, and one class for a sequence is a class.
+    let bytes = ("x", Dtype::U8, vec![2, 3], vec![1, 2, 0, 0, 1, 2]);
+    let found = set(&[bytes.clone(), whole("y", &[2], &[1, 0])], Tokens::Bytes);
+    assert_eq!(
+        (found.train.symbols(), found.train.labels()),
+        (3, &[1, 0][..])
+    );
+    let found = set(&[bytes, whole("y", &[2], &[1, 0])], Tokens::Chars);
+    assert_eq!(found.train.storage(), Storage::Bytes);
+    let floats = floats(&[2, 2, 1], &[0.5, 1.5, -1.0, 0.0]);
+    let found = set(&[floats, whole("y", &[2], &[1, 0])], Tokens::Chars);
+    assert_eq!(
+        (found.train.shape(), found.train.positions()),
+        (&[2, 1][..], 1)
+    );
+    let negative = whole("x", &[2, 3], &[0, 1, -2, 0, 0, 0]);
+    mistake(
+        &[negative, whole("y", &[2], &[1, 0])],
+        &[
+            "x is -2 at position 2 of sample 0",
+            "expected tokens from 0",
+        ],
+    );
 }
