@@ -131,8 +131,8 @@ impl Program {
         if !out.status.success() {
             let words = String::from_utf8_lossy(&out.stderr);
             // Drivers say things of their own in front of it.
-            let errors = words.lines().filter(|line| line.starts_with("error"));
-            let last = errors.last().unwrap_or_default();
+            let last = words.lines().rfind(|line| line.starts_with("error"));
+            let last = last.unwrap_or_default();
             return Err(format!("`bench` ended with {}: {last}", out.status));
         }
         let told: Told = serde_json::from_slice(&out.stdout)
