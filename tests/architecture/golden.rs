@@ -99,7 +99,9 @@ fn inputs_are_exact_in_f32() {
                 .flat_map(|map| map.values())
                 .for_each(check);
         }
-        for key in ["start", "gradients"] {
+        // Beside how far f32 is off, gradients are what comes out.
+        let results = value.get("gradients_f32_off").is_some();
+        for key in ["start", "gradients"].iter().filter(|_| !results) {
             let tensors = value.get(key).and_then(Value::as_object);
             tensors
                 .into_iter()
@@ -163,14 +165,22 @@ fn recorded_runs_follow_their_policies() {
             let mut optimizer = config["optimizer"].as_table().unwrap().clone();
             let kind = optimizer.remove("kind").unwrap();
             optimizer.remove("clip_norm");
+            optimizer.remove("decay_on");
             let own = own_momentum(kind.as_str().unwrap(), &optimizer.to_string());
             let schedule = config["schedule"].as_table_mut().unwrap();
             let policy = schedule.remove("policy").unwrap();
-            let arguments = schedule.to_string();
             let updates: Vec<u64> = all(&value);
+            // A policy that ends with the run.
+            let mut entries = POLICIES.iter();
+            let entry = entries.find(|entry| Some(entry.name) == policy.as_str());
+            if entry.unwrap().arguments.contains(&"total_steps") {
+                let all = schedule.entry("total_steps");
+                all.or_insert((updates.len() as i64).into());
+            }
+            let arguments = schedule.to_string();
             follow(policy.as_str().unwrap(), &arguments, &value, &updates, own);
             runs += 1;
         }
     }
-    assert_eq!(runs, 45);
+    assert_eq!(runs, 53);
 }
