@@ -15,7 +15,7 @@ const ALONE: usize = 512;
 /// Rows of a workgroup on a GPU, which runs many at once.
 const FEW_ROWS: usize = 16;
 /// Iterations of an invocation over its rows and columns, at most.
-const MOST_STEPS: usize = 30_000;
+const MOST_STEPS: usize = 59_000;
 /// Most columns of a row.
 const WIDEST: usize = 1 << 20;
 const SHADER: &str = "layer/layer_norm";
@@ -65,7 +65,9 @@ impl Shares {
     fn new(tiled: bool, rows: usize, quads: usize) -> Self {
         let wanted = if tiled { quads } else { quads.div_ceil(ALONE) };
         let lanes = wanted.next_power_of_two().min(GROUP);
-        let most = MOST_STEPS / quads.div_ceil(GROUP);
+        // Each row takes a turn over its quads twice, and they one more in all.
+        let turns = quads.div_ceil(GROUP);
+        let most = MOST_STEPS.saturating_sub(turns) / (2 * turns + 7);
         let rows_of_group = if tiled { FEW_ROWS } else { GROUP };
         // A multiple of the rows that a workgroup takes at once, and room for them.
         let at_once = GROUP / lanes;
