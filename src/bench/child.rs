@@ -131,8 +131,9 @@ impl Program {
         if !out.status.success() {
             let words = String::from_utf8_lossy(&out.stderr);
             // Drivers say things of their own in front of it.
-            let last = words.lines().rfind(|line| line.starts_with("error"));
-            let last = last.unwrap_or_default();
+            let mut lines = words.lines();
+            let last = lines.clone().rfind(|line| line.starts_with("error"));
+            let last = last.or_else(|| lines.next()).unwrap_or_default();
             return Err(format!("`bench` ended with {}: {last}", out.status));
         }
         let told: Told = serde_json::from_slice(&out.stdout)

@@ -28,7 +28,7 @@ fn signal(child: &Child, name: &str) {
 #[test]
 fn a_signal_leaves_a_whole_run_that_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path(), 700);
+    let config = config(folder.path(), 2000);
     succeed(train(&config, &folder.path().join("whole")));
     let whole = contents(&folder.path().join("whole"));
     for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
@@ -58,7 +58,7 @@ fn a_signal_leaves_a_whole_run_that_goes_on() {
 #[test]
 fn a_second_signal_leaves_at_once_and_corrupts_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path(), 700);
+    let config = config(folder.path(), 2000);
     succeed(train(&config, &folder.path().join("whole")));
     let path = folder.path().join("twice");
     let mut child = start(train(&config, &path));
