@@ -49,6 +49,7 @@ impl Layout {
         let extent = dataset.train.extent();
         let split = data::Split::new(extent, data.validation, data.seed)?;
         let per_epoch = data.samples_per_epoch(extent)?;
+        check_streams(&split, dataset, data)?;
         check_last_batch(&network, per_epoch, data)?;
         let accumulate = config.train.accumulate;
         let most = match config.train.chunk {
@@ -93,6 +94,31 @@ impl Layout {
                 ..train
             },
         })
+    }
+}
+
+/// Refuses parts of a text that do not fill one batch of streams: nothing would be evaluated.
+fn check_streams(split: &data::Split, dataset: &Dataset, data: &config::Data) -> Result<()> {
+    let Some(streams) = data.streams() else {
+        return Ok(());
+    };
+    let parts = [
+        ("validation", split.validation.len()),
+        ("test", dataset.test.len()),
+    ];
+    // Without a share there is no validation set.
+    let mut parts = parts.iter().filter(|(_, windows)| *windows > 0);
+    match parts.find(|(_, windows)| *windows < streams) {
+        None => Ok(()),
+        Some((part, windows)) => Err(Error::Argument {
+            what: "data.batch".to_owned(),
+            found: format!(
+                "{streams} streams, with {windows} windows of {} tokens in the {part} part",
+                dataset.test.positions()
+            ),
+            expected: "a window for each stream in every part".to_owned(),
+            help: "lower data.batch or data.context, or give that part more of the text".to_owned(),
+        }),
     }
 }
 

@@ -213,6 +213,12 @@ fn what_does_not_fit_is_refused_in_words() {
         message.contains("data.stateful: true, for a network without a recurrent layer"),
         "{message}"
     );
+    let wide = stateful.replace("batch = 4", "batch = 21");
+    let message = refused(&wide, LSTM);
+    assert!(
+        message.contains("21 streams, with 20 windows of 5 tokens in the test part"),
+        "{message}"
+    );
     let message = refused("batch = 4", "[{ embedding = 6 }, { linear = 8 }]");
     assert!(
         message.contains("[5, 8], but the data has 7 symbols: [5, 7] is expected"),
