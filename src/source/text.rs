@@ -33,7 +33,8 @@ fn load(request: &Request) -> Result<Dataset> {
     let (train_file, test_file) = files(path)?;
     let train = read(&train_file)?;
     let test = test_file.as_deref().map(read).transpose()?;
-    let vocabulary = vocabulary(&train, test.as_deref(), request.options.tokens, &train_file)?;
+    let both = test.as_deref().zip(test_file.as_deref());
+    let vocabulary = vocabulary(&train, both, request.options.tokens, &train_file)?;
     let tokens =
         |file: &Path, bytes: &[u8]| encode(&vocabulary, bytes, request.options.tokens, file);
     let train = tokens(&train_file, &train)?;
@@ -117,7 +118,7 @@ fn utf8<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str> {
 /// The symbols of both texts.
 fn vocabulary(
     train: &[u8],
-    test: Option<&[u8]>,
+    test: Option<(&[u8], &Path)>,
     tokens: Tokens,
     file: &Path,
 ) -> Result<Vocabulary> {
@@ -128,11 +129,12 @@ fn vocabulary(
     let vocabulary = match tokens {
         Tokens::Bytes => Vocabulary::bytes(),
         Tokens::Chars => {
-            let test = test.map_or(Ok(""), |test| utf8(test, file))?;
+            let test = test.map_or(Ok(""), |(test, file)| utf8(test, file))?;
             Vocabulary::chars(&format!("{}{test}", utf8(train, file)?))
         }
     };
-    let all = train.iter().chain(test.unwrap_or_default());
+    let test = test.map_or(&[][..], |(test, _)| test);
+    let all = train.iter().chain(test);
     if all.clone().all(|byte| *byte == train[0]) || vocabulary.symbols().len() < 2 {
         return wrong("has one symbol only; expected a text of at least two");
     }

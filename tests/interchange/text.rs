@@ -157,6 +157,9 @@ fn what_nothing_can_be_made_of_is_refused_in_one_sentence() {
     fs::write(folder.join("one.txt"), "a".repeat(1000)).unwrap();
     fs::write(folder.join("short.txt"), "abcdefg".repeat(9)).unwrap();
     fs::create_dir(folder.join("nothing")).unwrap();
+    fs::create_dir(folder.join("both")).unwrap();
+    fs::write(folder.join("both/train.txt"), "abcdefg".repeat(90)).unwrap();
+    fs::write(folder.join("both/test.txt"), [b'a', 0xff]).unwrap();
     for (file, wanted) in [
         ("text.txt", "is no UTF-8 from byte 400 on"),
         ("empty.txt", "is empty; expected a text"),
@@ -166,6 +169,7 @@ fn what_nothing_can_be_made_of_is_refused_in_one_sentence() {
             "the training part has 50 tokens; expected at least 65",
         ),
         ("nothing", "is a folder without train.txt"),
+        ("both", "both/test.txt: is no UTF-8 from byte 1 on"),
         ("none", "does not exist"),
     ] {
         let message = refused(
