@@ -1,13 +1,14 @@
 //! `wavetrain generate`: a trained network goes on with a text.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::loading;
 use super::options::Globals;
 use super::output::Output;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Model;
 use crate::report::folder::model_file;
 use crate::train::{Generator, Sampling};
@@ -65,7 +66,11 @@ pub(super) fn run(
     };
     sampling.check()?;
     let prompt = match &arguments.prompt_file {
-        Some(file) => read(file)?,
+        Some(file) => {
+            let text = loading::text(file)?;
+            // Its last end of line is no part of a prompt.
+            text.strip_suffix('\n').unwrap_or(&text).to_owned()
+        }
         None => arguments.prompt.clone().unwrap_or_default(),
     };
     let model = Model::open(&model_file(&arguments.model)?)?;
@@ -116,20 +121,4 @@ pub(super) fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The text of a file; its last end of line is no part of a prompt.
-fn read(file: &Path) -> Result<String> {
-    let bytes = std::fs::read(file).map_err(|error| {
-        Error::data(file, format!("cannot be read: {error}"), "name a text file")
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::data(
-            file,
-            format!("is no UTF-8 from byte {at} on; expected a text"),
-            "convert it (iconv -t UTF-8)",
-        )
-    })?;
-    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }

@@ -1,5 +1,8 @@
-//! Loading the data where a person watches: a bar while it takes time, notes about what was found.
+//! Loading the data where a person watches: a bar while it takes time, notes about what was found; and
+//! texts that are arguments.
 
+use std::io::Read;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output;
 use crate::config::Config;
 use crate::data::{Dataset, Loading};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The samples of `data.source`. The bar shows itself only on a terminal.
 pub(super) fn load(config: &Config) -> Result<Dataset> {
@@ -34,4 +37,26 @@ pub(super) fn bar(template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style)
+}
+
+/// The text of a file that is an argument; `-` is standard input.
+pub(super) fn text(path: &Path) -> Result<String> {
+    let bytes = match path == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map(|_| bytes)
+        }
+        false => std::fs::read(path),
+    };
+    let bytes = bytes.map_err(|error| {
+        Error::data(path, format!("cannot be read: {error}"), "name a text file")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let problem = format!("is no UTF-8 from byte {at} on; expected a text");
+        Error::data(path, problem, "convert it (iconv -t UTF-8)")
+    })
 }

@@ -12,7 +12,7 @@ use super::defect_products::PRODUCTS;
 use super::defect_steps::STEPS;
 use super::defect_table::DEFECTS;
 use super::stage::{Defect, Stage};
-use super::table::PROVED_BY_NORMS;
+use super::table::PROVED_APART;
 use super::{
     accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses,
     optimizers, recurrent, table,
@@ -125,7 +125,7 @@ fn the_proofs_find_defects_in_attention() {
 #[test]
 fn every_shader_has_a_planted_defect() {
     // Those of the normalisations are in norms/defects.rs.
-    let here = |name: &str| !PROVED_BY_NORMS.iter().any(|norm| name.ends_with(norm));
+    let here = |name: &str| !PROVED_APART.iter().any(|norm| name.ends_with(norm));
     for entry in SHADERS.iter().filter(|entry| here(entry.name)) {
         let all = DEFECTS.iter().chain(DATA).chain(OPTIM).chain(STEPS);
         let of_shader = all.filter(|defect| defect.shader == entry.name);

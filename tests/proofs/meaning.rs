@@ -18,7 +18,7 @@ use super::golden;
 use super::losses;
 use super::rounded::{LOG_NEAR_ONE, U};
 use super::stage::Stage;
-use super::table::{Bounds, PROOFS, PROVED_BY_NORMS, Proof};
+use super::table::{Bounds, PROOFS, PROVED_APART, Proof};
 use super::verdict::{Wanted, check_given};
 
 /// Both sides are f64 and add up at most some hundred terms in their own order.
@@ -47,7 +47,7 @@ fn layer_of(name: &str, arguments: &str) -> (Box<dyn Layer>, &'static Bounds) {
 fn layers_mean_what_pytorchs_do() {
     let mut stages = Stage::all();
     let mut seen = 0;
-    let others = |name: &str| name == "dropout" || PROVED_BY_NORMS.contains(&name);
+    let others = |name: &str| name == "dropout" || PROVED_APART.contains(&name);
     for entry in LAYERS.iter().filter(|entry| !others(entry.name)) {
         let file = golden::read(&format!("layers/{}.json", entry.name));
         for golden in file.get("cases").list() {

@@ -362,7 +362,7 @@ pub(crate) static PROOFS: &[Proof] = &[
 
 /// Layers that other files prove in the same three ways, with bounds of their own: those whose
 /// statistics run over the batch or over neighbours (`norms`), and that of tokens (`embedding`).
-pub(crate) const PROVED_BY_NORMS: &[&str] = &["batch_norm2d", "local_response_norm", "embedding"];
+pub(crate) const PROVED_APART: &[&str] = &["batch_norm2d", "local_response_norm", "embedding"];
 
 impl Proof {
     pub(crate) fn layer(&self) -> Box<dyn Layer> {
@@ -386,7 +386,7 @@ fn every_layer_is_proved_and_every_example_is_a_layer() {
     for entry in LAYERS {
         let name = entry.name;
         assert!(
-            Proof::of(name).next().is_some() || PROVED_BY_NORMS.contains(&name),
+            Proof::of(name).next().is_some() || PROVED_APART.contains(&name),
             "layer {name} has no line in tests/proofs/table.rs"
         );
         let layer = (entry.parse)(Args::parse(entry.example).unwrap())

@@ -1,12 +1,11 @@
 //! What a network of text makes of texts: how well it predicts them, and what it expects next.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::Path;
 
 use serde_json::json;
 
 use super::Arguments;
+use crate::cli::loading;
 use crate::cli::options::Globals;
 use crate::cli::output::Output;
 use crate::data::Samples;
@@ -36,7 +35,7 @@ pub(super) fn run(
     let mut generator = Generator::new(std::sync::Arc::clone(&gpu), model, 1)?;
     let mut texts = Vec::new();
     for path in &arguments.images {
-        let tokens = generator.prompt(&read(path)?)?;
+        let tokens = generator.prompt(&loading::text(path)?)?;
         let name = path.display().to_string();
         texts.push(Text { name, tokens });
     }
@@ -69,23 +68,6 @@ pub(super) fn run(
         true => output.json(&json!({"model": model.path, "predictions": told})),
         false => output.text(&shown),
     }
-}
-
-fn read(path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(Error::io("standard input", "reading"))?;
-    } else {
-        bytes = std::fs::read(path).map_err(|error| {
-            Error::data(path, format!("cannot be read: {error}"), "name a text file")
-        })?;
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let problem = format!("is no UTF-8 from byte {at} on; expected a text");
-        Error::data(path, problem, "convert it (iconv -t UTF-8)")
-    })
 }
 
 fn figures(
