@@ -13,7 +13,6 @@
 //! `source::Options`, the arguments of policies, layers, losses and optimizers where these are
 //! defined.
 
-mod ahead;
 mod arguments;
 pub mod changes;
 mod checkpoint;
@@ -131,6 +130,12 @@ impl Config {
             resolve::resolve(&merged, &texts, tables)
         });
         config.map_err(|problems| problem::error(&problems, &texts))
+    }
+
+    /// The first layer that shows steps of a sequence to the steps before them, in words.
+    #[must_use]
+    pub fn looks_ahead(&self) -> Option<&'static str> {
+        self.layers.iter().find_map(|layer| layer.looks_ahead())
     }
 
     /// The samples of `data.source`.

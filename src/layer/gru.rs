@@ -127,6 +127,10 @@ impl Layer for Gru {
         self.0.carried = true;
     }
 
+    fn looks_ahead(&self) -> Option<&'static str> {
+        self.0.looks_ahead()
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         self.0.forward(self, b, at, x)
     }

@@ -231,6 +231,12 @@ pub trait Layer: DynClone + std::fmt::Debug + Send + Sync + 'static {
     /// last step.
     fn carry(&mut self) {}
 
+    /// What of the layer, in words, shows steps of a sequence to the steps before them, where anything
+    /// does: a net of such layers sees the token that it is to predict.
+    fn looks_ahead(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Appends the forward pass.
     ///
     /// # Errors

@@ -270,6 +270,10 @@ impl Layer for MultiheadAttention {
         })
     }
 
+    fn looks_ahead(&self) -> Option<&'static str> {
+        (!self.causal).then_some("attention that is not causal")
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let width = at.input().features();
         let qkv = b.shaped("qkv", &at.input().with_features(3 * width));

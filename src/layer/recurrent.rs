@@ -162,6 +162,11 @@ impl Run {
 }
 
 impl Recurrent {
+    /// As [`Layer::looks_ahead`](super::Layer::looks_ahead).
+    pub(super) fn looks_ahead(&self) -> Option<&'static str> {
+        self.bidirectional.then_some("a bidirectional layer")
+    }
+
     /// Of `hidden_size` units, with the defaults.
     #[must_use]
     pub fn new(hidden_size: usize) -> Self {

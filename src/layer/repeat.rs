@@ -76,6 +76,14 @@ impl Layer for Repeat {
         Ok(Fit::new(output).with(branches))
     }
 
+    fn carry(&mut self) {
+        self.layers.0.iter_mut().for_each(|layer| layer.carry());
+    }
+
+    fn looks_ahead(&self) -> Option<&'static str> {
+        self.layers.0.iter().find_map(|layer| layer.looks_ahead())
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let mut branches: Vec<Trace> = Vec::new();
         for chain in at.branches() {

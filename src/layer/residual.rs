@@ -156,6 +156,11 @@ impl Layer for Residual {
         branches.for_each(|layer| layer.carry());
     }
 
+    fn looks_ahead(&self) -> Option<&'static str> {
+        let mut branches = self.body.0.iter().chain(&self.shortcut.0);
+        branches.find_map(|layer| layer.looks_ahead())
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let label = b.label("");
         let branches: Vec<Trace> = at

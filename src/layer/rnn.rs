@@ -204,6 +204,10 @@ impl Layer for Rnn {
         self.carried = true;
     }
 
+    fn looks_ahead(&self) -> Option<&'static str> {
+        self.settings().looks_ahead()
+    }
+
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         self.settings().forward(self, b, at, x)
     }

@@ -110,8 +110,15 @@ fn a_text_is_learned_and_judged_by_its_loss() {
 #[test]
 fn a_state_taken_between_two_windows_goes_on_to_the_same_bits() {
     let data = "source = \"text\"\nbatch = 4\nshuffle = false\nstateful = true";
-    for gpu in gpus() {
-        let setup = setup(data, LSTM, "steps = 40");
+    let repeated = LSTM.replace(
+        "{ lstm = 9 }",
+        "{ repeat = { times = 2, layers = [{ lstm = 6 }] } }",
+    );
+    let nets = gpus()
+        .into_iter()
+        .zip([LSTM, &repeated].into_iter().cycle());
+    for (gpu, layers) in nets {
+        let setup = setup(data, layers, "steps = 40");
         let mut whole = setup.trainer(Arc::clone(&gpu), text(501, 101));
         // 100 windows in 4 streams: 25 steps an epoch; the state is taken in the middle of one.
         assert_eq!(whole.steps_per_epoch(), 25);
