@@ -1,26 +1,30 @@
 //! Embeddings: tokens become rows of a table.
 
+mod rows;
+
 use serde::{Deserialize, Serialize};
 
+pub(super) use rows::Rows;
+
+use super::spec::Fusion;
 use super::window::WIDEST;
 use super::{
     Back, Entry, Fit, Forward, Init, Invalid, Layer, Misfit, Node, ParameterSpec, Pass, Reference,
     ReferenceGradients, Site, Storage,
 };
-use crate::error::{Error, Result};
-use crate::kernel::builder::{MAX_ITERATIONS, grid};
-use crate::kernel::{Builder, Call, Value, shaders};
+use crate::error::Result;
+use crate::kernel::{Builder, Value};
 use crate::onnx::{Attribute, Graph};
 use crate::shape::Shape;
-
-/// Invocations of a workgroup of the shader.
-const GROUP: usize = 64;
 
 /// The row of each token, `y[t] = W[token t]`, as torch.nn.Embedding.
 ///
 /// Shapes: tokens `[steps]`, W `[num_embeddings, embedding_dim]`, y `[steps, embedding_dim]`.
 /// Gradient: row v of dW is the sum of dy over the positions that hold the token v, in their order;
 /// tokens have none. The row `padding_idx` starts at 0 and has the gradient 0, so it stays there.
+///
+/// A recurrent layer right behind it is given the tokens where the table has fewer rows than there are
+/// positions: what it makes of a row it makes once for each symbol.
 ///
 /// The shader is `shaders/layer/embedding.wgsl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,25 +69,6 @@ impl Embedding {
 
     fn rows(&self, symbols: usize) -> usize {
         self.num_embeddings.unwrap_or(symbols)
-    }
-
-    /// The tokens of a sample, and how many rows there are for them.
-    fn sizes(&self, at: &Node) -> [usize; 2] {
-        match at.input {
-            Shape::Tokens { steps, symbols } => [steps, self.rows(symbols)],
-            _ => [0, 0],
-        }
-    }
-
-    fn call(&self, b: &Builder, at: &Site<'_>, what: &str, rows: usize) -> Result<Call> {
-        let [steps, symbols] = self.sizes(at.node);
-        let quads = self.embedding_dim.div_ceil(4);
-        Ok(Call::new(b.label(what), grid(rows * quads, GROUP)?)
-            .u32("rows", rows)
-            .u32("cols", self.embedding_dim)
-            .u32("steps", steps)
-            .u32("symbols", symbols)
-            .u32("padding", self.padding_idx.unwrap_or(u32::MAX as usize)))
     }
 }
 
@@ -184,48 +169,40 @@ impl Layer for Embedding {
         Ok(Fit {
             parameters: vec![weight],
             takes_tokens: true,
+            // What a layer behind gives for the token that fills up would go on changing.
+            fusion: Fusion {
+                table: self.padding_idx.is_none().then_some("weight"),
+                ..Fusion::NOTHING
+            },
             ..Fit::new(input.with_features(self.embedding_dim))
         })
     }
 
     fn forward(&self, b: &mut Builder, at: &Site<'_>, x: Value) -> Result<Forward> {
         let weight = at.parameter("weight")?;
+        let rows = Rows {
+            tokens: x,
+            table: weight.matrix,
+        };
+        if at.node.fused.by_token && rows.pay() {
+            return Ok(x.into());
+        }
         let y = b.shaped("y", at.output());
-        let call = self
-            .call(b, at, "forward", y.matrix.rows)?
-            .u32("x_stride", x.matrix.stride / 4)
-            .u32("y_stride", y.matrix.stride / 4)
-            .u32("w_stride", weight.matrix.stride / 4)
-            .value("x", x)
-            .place("w", b.parameter(weight))
-            .value("y", y);
-        b.dispatch(&shaders::named("layer/embedding"), "forward", call);
+        let w = b.parameter(weight);
+        rows.forward(b, b.label("forward"), w, y)?;
         Ok(y.into())
     }
 
     fn backward(&self, b: &mut Builder, at: &Site<'_>, back: &Back<'_>) -> Result<Option<Value>> {
         let weight = at.parameter("weight")?;
-        let [steps, symbols] = self.sizes(at.node);
-        let samples = back.x.samples();
-        let iterations = samples * (steps.div_ceil(4) + 1);
-        if iterations > MAX_ITERATIONS as usize {
-            return Err(Error::Capacity {
-                what: format!("the gradient of an embedding of {samples} x {steps} tokens"),
-                needed: format!("{iterations} loop iterations of one invocation"),
-                adapter: "a portable kernel".into(),
-                available: format!("{MAX_ITERATIONS}"),
-                help: "lower data.batch or data.context".into(),
-            });
-        }
-        let call = self
-            .call(b, at, "weight gradient", symbols)?
-            .u32("x_stride", back.x.matrix.stride / 4)
-            .u32("y_stride", back.dy.matrix.stride / 4)
-            .u32("w_stride", weight.matrix.stride / 4)
-            .value("x", back.x)
-            .value("dy", back.dy)
-            .place("dw", b.gradient(weight));
-        b.dispatch(&shaders::named("layer/embedding"), "backward", call);
+        let rows = Rows {
+            tokens: back.x,
+            table: weight.matrix,
+        };
+        let links = rows.links(b)?;
+        let dw = b.gradient(weight);
+        let label = b.label("weight gradient");
+        rows.backward(b, label, [links, back.dy], self.padding_idx, dw)?;
         Ok(None)
     }
 

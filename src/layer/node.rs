@@ -111,7 +111,7 @@ impl Fit {
     }
 }
 
-/// What a layer's dispatches do besides, because a relu stands beside it.
+/// What a layer's dispatches do besides, because of its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fused {
     /// Whether the output is that of the relu behind the layer.
@@ -120,6 +120,10 @@ pub struct Fused {
     pub gate: bool,
     /// Whether the layer is a relu that the layer in front applies.
     pub away: bool,
+    /// Whether the layer behind takes the tokens, where that is less work.
+    pub by_token: bool,
+    /// The table of the layer in front, whose tokens this one takes where it is given them.
+    pub table: Option<Parameter>,
 }
 
 /// A layer at its place in a network.
@@ -140,7 +144,7 @@ pub struct Node {
     pub parameters: Range<usize>,
     /// Its own states in [`Inventory::states`].
     pub states: Range<usize>,
-    /// What it does for a relu beside it.
+    /// What it does for its neighbours.
     pub fused: Fused,
 }
 
@@ -296,7 +300,7 @@ impl Inventory {
         for (position, node) in (first..).zip(nodes.iter_mut()) {
             inventory.place(node, position.to_string(), position)?;
         }
-        fuse(nodes);
+        fuse(nodes, &inventory.parameters);
         Ok(inventory)
     }
 
@@ -322,7 +326,7 @@ impl Inventory {
                 let path = format!("{}.{}.{position}", node.path, branch.name);
                 self.place(inside, path, top)?;
             }
-            fuse(&mut branch.nodes);
+            fuse(&mut branch.nodes, &self.parameters);
         }
         Ok(())
     }
@@ -368,14 +372,20 @@ impl Inventory {
     }
 }
 
-/// Decides which relus are applied by the layer in front, and whose gradient by the layer behind.
-fn fuse(nodes: &mut [Node]) {
+/// Decides which relus are applied by the layer in front, and whose gradient by the layer behind; and
+/// which tables are used by the layer behind.
+fn fuse(nodes: &mut [Node], parameters: &[NamedParameter]) {
     for position in 1..nodes.len() {
         let (before, node) = (nodes[position - 1].fit.fusion, nodes[position].fit.fusion);
         let fused = node.is_relu && before.epilogue;
         nodes[position].fused.away = fused;
         nodes[position - 1].fused.relu = fused;
         nodes[position].fused.gate = node.gate && before.is_relu;
+        let mut own = parameters[nodes[position - 1].parameters.clone()].iter();
+        let table = before.table.filter(|_| node.takes_table);
+        let table = table.and_then(|name| own.find(|parameter| parameter.spec.name == name));
+        nodes[position - 1].fused.by_token = table.is_some();
+        nodes[position].fused.table = table.map(|parameter| parameter.place);
     }
 }
 

@@ -12,13 +12,15 @@ pub(super) use reference::{CellGradients, States, sigmoid};
 pub(super) use work::{RELU, Saved};
 
 use super::dropout::Dropout;
+use super::embedding::Rows;
+use super::spec::Fusion;
 use super::window::WIDEST;
 use super::{
     Back, Fit, Forward, Init, Invalid, Misfit, Multipliers, ParameterSpec, Pass,
     ReferenceGradients, Site, StateKind, StateSpec, Storage,
 };
 use crate::error::Result;
-use crate::kernel::{Builder, Mode, Value};
+use crate::kernel::{Builder, Element, Mode, Value};
 use crate::shape::Shape;
 use work::Work;
 
@@ -266,6 +268,10 @@ impl Recurrent {
             });
         }
         let mut fit = Fit::new(input.with_features(self.width()));
+        fit.fusion = Fusion {
+            takes_table: true,
+            ..Fusion::NOTHING
+        };
         for layer in 0..self.num_layers {
             for run in self.runs(layer) {
                 let inputs = self.input(features, layer);
@@ -385,7 +391,15 @@ impl Recurrent {
             else {
                 return Err(at.defect("has no forward pass in front of its backward pass"));
             };
-            let wants_dx = layer > 0 || back.wants_dx;
+            // Tokens have no gradient; their table is this layer's business.
+            let equal = match (x.element, at.node.fused.table) {
+                (Element::U32, Some(table)) => {
+                    let (tokens, table) = (*x, table.matrix);
+                    Some(Rows { tokens, table }.links(b)?)
+                }
+                _ => None,
+            };
+            let wants_dx = layer > 0 || back.wants_dx && equal.is_none();
             let dx = wants_dx.then(|| b.like("dx", *x));
             for (run, saved) in self.runs(layer).zip(saved.chunks_exact(kept)) {
                 let work = Work::new(self, cell, at, run);
@@ -393,7 +407,7 @@ impl Recurrent {
                     true => work::split(b, at.output(), dy, self.hidden_size, run.reverse)?,
                     false => dy,
                 };
-                work.backward(b, [*x, own], &Saved::of(saved), dx)?;
+                work.backward(b, [*x, own], &Saved::of(saved), equal, dx)?;
             }
             match dx {
                 Some(dx) => dy = dx,

@@ -103,8 +103,9 @@ pub struct StateSpec {
     pub kind: StateKind,
 }
 
-/// What a layer can do in one dispatch together with the relu behind it or in front of it. The
-/// chain decides from what neighbours say here (see [`Node::fused`](super::Node::fused)).
+/// What a layer can do together with its neighbours: in one dispatch with the relu behind it or in
+/// front of it, or for each token of a table instead of each position. The chain decides from what
+/// neighbours say here (see [`Node::fused`](super::Node::fused)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fusion {
     /// Whether the layer is the relu, which neighbours may take over.
@@ -113,6 +114,11 @@ pub struct Fusion {
     pub epilogue: bool,
     /// Whether it can apply the gradient of a relu in front of it to the gradient by its input.
     pub gate: bool,
+    /// The parameter whose rows, one for each token, are its output, where a layer behind may take
+    /// tokens and parameter instead.
+    pub table: Option<&'static str>,
+    /// Whether it can take tokens and the table of a layer in front.
+    pub takes_table: bool,
 }
 
 impl Fusion {
@@ -121,6 +127,8 @@ impl Fusion {
         is_relu: false,
         epilogue: false,
         gate: false,
+        table: None,
+        takes_table: false,
     };
     /// The layer is the relu itself.
     pub const RELU: Self = Self {

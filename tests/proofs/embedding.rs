@@ -182,15 +182,17 @@ fn planted_defects_of_embeddings_are_found() {
     let defects = [
         // Another sample's tokens.
         (
-            "x[row / dims.steps * dims.x_stride",
-            "x[row / (dims.steps + 1u) * dims.x_stride",
+            "x[position / dims.steps * dims.x_stride",
+            "x[position / (dims.steps + 1u) * dims.x_stride",
         ),
-        // The last of equal tokens alone.
-        ("sum += dy[", "sum = dy["),
+        // The first of equal tokens is forgotten.
+        ("sum += own(second, quad)", "sum = own(second, quad)"),
+        // The next equal token but one.
+        ("- dims.table_rows + 1u;", "- dims.table_rows + 2u;"),
         // A gradient for what fills up.
-        ("if symbol != dims.padding {", "if true {"),
+        ("if symbol == dims.padding {", "if false {"),
         // Padding behind the last token counts as token 0.
-        ("if same[lane] && t < dims.steps {", "if same[lane] {"),
+        ("& (t < vec4<u32>(dims.steps))", ""),
     ];
     for (from, to) in defects {
         let mut stage = Stage::new(

@@ -15,6 +15,7 @@ mod adapter;
 mod alone;
 mod augment;
 mod bench;
+mod by_token;
 mod case;
 mod clip_norm;
 mod compare;

@@ -6,8 +6,10 @@ use super::lanes::Block;
 use super::{Cell, Recurrent, Run};
 use crate::error::Result;
 use crate::kernel::builder::{MAX_ITERATIONS, grid};
-use crate::kernel::{Builder, Call, Matrix, Mode, Parameter, Shader, Value, shaders};
+use crate::kernel::plan::Bound;
+use crate::kernel::{Builder, Call, Element, Matrix, Mode, Parameter, Shader, Value, shaders};
 use crate::layer::Site;
+use crate::layer::embedding::Rows;
 use crate::product::{Product, matmul::Form};
 use crate::shape::Shape;
 
@@ -159,16 +161,20 @@ impl<'a> Work<'a> {
     /// Appends the forward pass.
     pub(super) fn forward(&self, b: &mut Builder, x: Value) -> Result<(Value, Saved)> {
         let gates = self.rows(b, "gates", self.columns());
-        let weight = self.parameter("weight_ih")?;
-        let bias = self.find("bias_ih").map(|bias| b.parameter(bias));
-        let label = self.label(b, "input");
-        let product = Product::new(Form::Nt, label, x.matrix.rows, self.columns())
-            .sum_over(x.matrix.cols)
-            .a(x.bound(), x.matrix)
-            .b(b.parameter(weight), weight.matrix)
-            .c(gates.bound(), gates.matrix)
-            .bias(bias);
-        b.product(product)?;
+        match x.element {
+            Element::U32 => {
+                // For each symbol once, then looked up.
+                let embedding = self.embedding()?;
+                let table = Matrix::new(embedding.matrix.rows, self.columns());
+                let of_symbols = b.matrix(&self.run.label("input of each symbol"), table);
+                let place = b.parameter(embedding);
+                self.input(b, (place, embedding.matrix), of_symbols)?;
+                let label = self.label(b, "look up");
+                let rows = Rows { tokens: x, table };
+                rows.forward(b, label, of_symbols.bound(), gates)?;
+            }
+            Element::F32 => self.input(b, (x.bound(), x.matrix), gates)?,
+        }
         let previous = self.rows(b, "previous h", self.hidden);
         let cells = self.cell.kept();
         let cells = cells.map(|name| self.rows(b, name, self.hidden));
@@ -201,6 +207,29 @@ impl<'a> Work<'a> {
             self.keep(b, &saved, y)?;
         }
         Ok((y, saved))
+    }
+
+    /// The table of the layer in front, which gives the tokens.
+    fn embedding(&self) -> Result<Parameter> {
+        let table = self.at.node.fused.table;
+        table.ok_or_else(|| {
+            self.at
+                .defect("is given tokens, but no table is in front of it")
+        })
+    }
+
+    /// Appends what the input gives to the gates, row by row.
+    fn input(&self, b: &mut Builder, (x, rows): (Bound, Matrix), gates: Value) -> Result<()> {
+        let weight = self.parameter("weight_ih")?;
+        let bias = self.find("bias_ih").map(|bias| b.parameter(bias));
+        let label = self.label(b, "input");
+        let product = Product::new(Form::Nt, label, rows.rows, self.columns())
+            .sum_over(rows.cols)
+            .a(x, rows)
+            .b(b.parameter(weight), weight.matrix)
+            .c(gates.bound(), gates.matrix)
+            .bias(bias);
+        b.product(product)
     }
 
     /// The kernel for the steps, forward or back.
@@ -301,44 +330,84 @@ impl<'a> Work<'a> {
     }
 
     /// Appends the backward pass from the gradient `dy` by the run's output: the gradients of its
-    /// parameters, and by its input `x` where it is wanted; a second direction adds to it.
+    /// parameters, and by its input `x` where it is wanted; a second direction adds to it. Where `x` are
+    /// tokens, `equal` says where each stands.
     pub(super) fn backward(
         &self,
         b: &mut Builder,
         [x, dy]: [Value; 2],
         saved: &Saved,
+        equal: Option<Value>,
         dx: Option<Value>,
     ) -> Result<()> {
         // Gradients by what the input gives to the gates take the gates' place; those by what h gives
         // are the same, but for a GRU.
         let recurrent = self.steps_back(b, dy, saved)?;
-        let gates = saved.gates;
-        for (weight, bias, dgates, input) in [
-            ("weight_ih", "bias_ih", gates, x),
-            ("weight_hh", "bias_hh", recurrent, saved.previous),
-        ] {
-            let parameter = self.parameter(weight)?;
-            let db = self.find(bias).map(|bias| b.gradient(bias));
-            let dw = b.gradient(parameter);
-            let label = self.label(b, &format!("{weight} gradient"));
-            let product = Product::new(Form::Tn, label, self.columns(), input.matrix.cols)
-                .sum_over(input.matrix.rows)
-                .a(dgates.bound(), dgates.matrix)
-                .b(input.bound(), input.matrix)
-                .c(dw, parameter.matrix)
-                .db(db);
-            b.product(product)?;
+        let (gates, previous) = (saved.gates, saved.previous);
+        let hidden = (previous.bound(), previous.matrix);
+        match equal {
+            None => {
+                self.weight_gradient(b, "ih", gates, (x.bound(), x.matrix))?;
+                self.weight_gradient(b, "hh", recurrent, hidden)?;
+                match dx {
+                    Some(dx) => self.input_gradient(b, gates, (dx.bound(), dx.matrix)),
+                    None => Ok(()),
+                }
+            }
+            Some(equal) => {
+                let embedding = self.embedding()?;
+                let table = Matrix::new(embedding.matrix.rows, self.columns());
+                let of_symbols = b.matrix(&self.run.label("gradient of each symbol"), table);
+                let label = self.label(b, "add up symbols");
+                let rows = Rows { tokens: x, table };
+                rows.backward(b, label, [equal, gates], None, of_symbols.bound())?;
+                let place = b.parameter(embedding);
+                self.weight_gradient(b, "ih", of_symbols, (place, embedding.matrix))?;
+                self.weight_gradient(b, "hh", recurrent, hidden)?;
+                let gradient = b.gradient(embedding);
+                self.input_gradient(b, of_symbols, (gradient, embedding.matrix))
+            }
         }
-        let Some(dx) = dx else {
-            return Ok(());
-        };
+    }
+
+    /// Appends the gradients of `weight_ih` or `weight_hh` and its bias from that by the gates, row by
+    /// row of what the weights are multiplied with.
+    fn weight_gradient(
+        &self,
+        b: &mut Builder,
+        which: &str,
+        dgates: Value,
+        (input, rows): (Bound, Matrix),
+    ) -> Result<()> {
+        let parameter = self.parameter(&format!("weight_{which}"))?;
+        let db = self.find(&format!("bias_{which}"));
+        let db = db.map(|bias| b.gradient(bias));
+        let dw = b.gradient(parameter);
+        let label = self.label(b, &format!("weight_{which} gradient"));
+        let product = Product::new(Form::Tn, label, self.columns(), rows.cols)
+            .sum_over(rows.rows)
+            .a(dgates.bound(), dgates.matrix)
+            .b(input, rows)
+            .c(dw, parameter.matrix)
+            .db(db);
+        b.product(product)
+    }
+
+    /// Appends the gradient by the input from that by the gates, row by row; a second direction adds to
+    /// it.
+    fn input_gradient(
+        &self,
+        b: &mut Builder,
+        dgates: Value,
+        (dx, rows): (Bound, Matrix),
+    ) -> Result<()> {
         let weight = self.parameter("weight_ih")?;
         let label = self.label(b, "input gradient");
-        let product = Product::new(Form::Nn, label, dx.matrix.rows, dx.matrix.cols)
+        let product = Product::new(Form::Nn, label, rows.rows, rows.cols)
             .sum_over(self.columns())
-            .a(gates.bound(), gates.matrix)
+            .a(dgates.bound(), dgates.matrix)
             .b(b.parameter(weight), weight.matrix)
-            .c(dx.bound(), dx.matrix)
+            .c(dx, rows)
             .accumulate(self.run.reverse);
         b.product(product)
     }

@@ -48,7 +48,7 @@ pub(crate) fn stated(name: &str) -> usize {
         // The four lanes of a quad.
         "data/gather_pixels_bytes" | "data/gather_pixels_floats" | "layer/dropout" => 1,
         "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 1,
-        // Samples, quads and their lanes.
+        // Samples and quads; equal tokens in fours.
         "layer/embedding" => 3,
         // The four lanes of a quad: of features and of pixels; forward and backward.
         "data/augment" | "layer/image_rows" => 2,
@@ -106,7 +106,7 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
         "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
         "layer/dropout" | "layer/flatten" | "layer/image_rows" => 4,
         "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 4,
-        // src/layer/embedding.rs bounds its own.
+        // src/layer/embedding/rows.rs bounds its own.
         "layer/embedding" => 60_000,
         "layer/positional_embedding" => {
             let samples = dim("rows") / dim("steps");
