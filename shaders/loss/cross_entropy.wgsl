@@ -7,7 +7,9 @@
 // Rust twin: src/loss/cross_entropy.rs.
 
 struct Dims {
+    // Rows of this dispatch, and the first of them among all.
     rows: u32,
+    first_row: u32,
     // Width of a row: the number of classes.
     cols: u32,
     stride: u32,
@@ -27,20 +29,15 @@ struct Dims {
 fn row_loss(row: u32, label: u32) -> vec2<f32> {
     let quads = (dims.cols + 3u) / 4u;
     let base = row * dims.stride;
-    var largest = -3.4028234e38;
-    var chosen = 0u;
+    var best = Best(-3.4028234e38, 0u);
     for (var quad = 0u; quad < quads; quad++) {
         let v = x[base + quad];
         if !numeric_finite(v) {
             return vec2<f32>(0.0, -1.0);
         }
-        for (var lane = 0u; lane < 4u; lane++) {
-            if 4u * quad + lane < dims.cols && v[lane] > largest {
-                largest = v[lane];
-                chosen = 4u * quad + lane;
-            }
-        }
+        best = better(best, v, 4u * quad);
     }
+    let largest = best.value;
     var total = 0.0;
     var shifted_sum = 0.0;
     var shifted_label = 0.0;
@@ -63,5 +60,5 @@ fn row_loss(row: u32, label: u32) -> vec2<f32> {
     }
     let loss = log(total) - (1.0 - dims.smoothing) * shifted_label
         - dims.uniform_share * shifted_sum;
-    return vec2<f32>(loss, f32(chosen));
+    return vec2<f32>(loss, f32(best.choice));
 }

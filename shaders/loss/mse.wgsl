@@ -7,7 +7,9 @@
 // Rust twin: src/loss/mse.rs.
 
 struct Dims {
+    // Rows of this dispatch, and the first of them among all.
     rows: u32,
+    first_row: u32,
     // Width of a row: the number of classes.
     cols: u32,
     stride: u32,
@@ -25,25 +27,19 @@ struct Dims {
 // (loss, chosen class) of the row, -1 where an output is not finite; writes the row's gradient.
 fn row_loss(row: u32, label: u32) -> vec2<f32> {
     let base = row * dims.stride;
-    var largest = -3.4028234e38;
-    var chosen = 0u;
+    var best = Best(-3.4028234e38, 0u);
     var total = 0.0;
     for (var quad = 0u; quad < (dims.cols + 3u) / 4u; quad++) {
         let v = x[base + quad];
         if !numeric_finite(v) {
             return vec2<f32>(0.0, -1.0);
         }
-        for (var lane = 0u; lane < 4u; lane++) {
-            if 4u * quad + lane < dims.cols && v[lane] > largest {
-                largest = v[lane];
-                chosen = 4u * quad + lane;
-            }
-        }
+        best = better(best, v, 4u * quad);
         let column = vec4<u32>(4u * quad) + vec4<u32>(0u, 1u, 2u, 3u);
         let t = select(vec4<f32>(0.0), vec4<f32>(1.0), column == vec4<u32>(label));
         let d = numeric_mask(v - t, quad, dims.cols);
         total += dot(d, d);
         dx[base + quad] = d * (2.0 * dims.inv_cols * step.inv_count);
     }
-    return vec2<f32>(total * dims.inv_cols, f32(chosen));
+    return vec2<f32>(total * dims.inv_cols, f32(best.choice));
 }

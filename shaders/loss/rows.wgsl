@@ -7,7 +7,8 @@
 // are idle: their gradient is 0 and they count nothing. Neither does a row whose target is ignored, but
 // its class is chosen, too.
 //
-// Invocation r of the grid owns row r. A workgroup of 64 rows adds up its losses and its right answers
+// Invocation r of the grid owns row r of the dispatch, which takes all rows or, where they do not fit into
+// one binding, those from `first_row` on, a multiple of 64; x and dx are bound from there. A workgroup of 64 rows adds up its losses and its right answers
 // in a fixed tree and writes the two sums to its own place of the step's results, which the host adds up
 // in f64. `rows` keeps each row's loss and chosen class (the first of equal largest ones) for those who
 // look at single rows.
@@ -20,6 +21,30 @@
 @group(0) @binding(5) var<storage, read_write> rows: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read_write> results: array<vec2<f32>>;
 @group(1) @binding(0) var<uniform> step: Step;
+
+// The largest output so far, and its class.
+struct Best {
+    value: f32,
+    choice: u32,
+}
+
+// With four more outputs, of the classes from `first` on; of equal ones the first stays.
+fn better(before: Best, v: vec4<f32>, first: u32) -> Best {
+    var best = before;
+    if first < dims.cols && v.x > best.value {
+        best = Best(v.x, first);
+    }
+    if first + 1u < dims.cols && v.y > best.value {
+        best = Best(v.y, first + 1u);
+    }
+    if first + 2u < dims.cols && v.z > best.value {
+        best = Best(v.z, first + 2u);
+    }
+    if first + 3u < dims.cols && v.w > best.value {
+        best = Best(v.w, first + 3u);
+    }
+    return best;
+}
 
 const IGNORED: u32 = 0xffffffffu;
 
@@ -39,13 +64,14 @@ fn loss(
 ) {
     let block = group.y * groups.x + group.x;
     let row = block * 64u + local;
+    let whole = dims.first_row + row;
     sums[local] = vec2<f32>(0.0);
-    if row < step.count * dims.positions {
-        let sample = indices[step.start + row / dims.positions];
-        let label = labels[sample * dims.positions + step.phase + row % dims.positions];
+    if row < dims.rows && whole < step.count * dims.positions {
+        let sample = indices[step.start + whole / dims.positions];
+        let label = labels[sample * dims.positions + step.phase + whole % dims.positions];
         let counts = label != IGNORED;
         let result = row_loss(row, select(0u, label, counts));
-        rows[step.start * dims.positions + row] = vec2<f32>(select(0.0, result.x, counts), result.y);
+        rows[step.start * dims.positions + whole] = vec2<f32>(select(0.0, result.x, counts), result.y);
         let right = select(0.0, 1.0, result.y == f32(label));
         // A number of right answers below zero says that an output was not finite.
         let sum = vec2<f32>(result.x, select(right, -16777216.0, result.y < 0.0));
@@ -65,6 +91,6 @@ fn loss(
         }
     }
     if local == 0u && block * 64u < dims.rows {
-        results[step.slot * dims.results_stride + dims.results_first + block] = sums[0];
+        results[step.slot * dims.results_stride + dims.results_first + dims.first_row / 64u + block] = sums[0];
     }
 }

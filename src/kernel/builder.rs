@@ -258,6 +258,10 @@ impl Builder {
         self.plan.target.class == Class::Tiled
     }
 
+    pub(crate) fn max_binding_bytes(&self) -> u64 {
+        self.plan.target.max_binding_bytes
+    }
+
     pub(crate) fn max_texture_side(&self) -> usize {
         self.plan.target.max_texture_side as usize
     }

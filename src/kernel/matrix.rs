@@ -245,6 +245,62 @@ impl Value {
     }
 }
 
+/// The rows of a matrix that one of several dispatches takes, where all do not fit into one binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Portion {
+    /// First row and one past the last.
+    pub rows: std::ops::Range<usize>,
+}
+
+/// Rows of all portions but the last are a multiple of this.
+pub const PORTION: usize = 64;
+
+impl Portion {
+    /// The fewest portions of `rows` rows of these strides of which each fits into `most` bytes; one, if
+    /// not even [`PORTION`] rows fit.
+    #[must_use]
+    pub fn all(rows: usize, strides: &[usize], most: u64) -> Vec<Self> {
+        let widest = strides.iter().copied().max().unwrap_or(0).max(1);
+        let fit = (most / (4 * widest as u64)) as usize / PORTION * PORTION;
+        if fit == 0 || rows.next_multiple_of(4) <= fit {
+            return vec![Self { rows: 0..rows }];
+        }
+        let each = rows.div_ceil(rows.div_ceil(fit)).next_multiple_of(PORTION);
+        let begins = (0..rows).step_by(each);
+        let portion = |begin: usize| begin..(begin + each).min(rows);
+        begins
+            .map(|begin| Self {
+                rows: portion(begin),
+            })
+            .collect()
+    }
+
+    /// These rows of a matrix.
+    #[must_use]
+    pub fn of(&self, bound: Bound, matrix: Matrix) -> (Bound, Matrix) {
+        let part = Matrix {
+            rows: self.rows.len(),
+            ..matrix
+        };
+        let Bound::Buffer {
+            buffer,
+            offset,
+            element,
+            ..
+        } = bound
+        else {
+            return (bound, matrix);
+        };
+        let part_bound = Bound::Buffer {
+            buffer,
+            offset: offset + 4 * (self.rows.start * matrix.stride) as u64,
+            bytes: part.bytes(),
+            element,
+        };
+        (part_bound, part)
+    }
+}
+
 /// Zero pixels around an image in a texture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Border {

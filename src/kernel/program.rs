@@ -265,19 +265,29 @@ impl Workshop {
     }
 
     fn check_capacity(&self, plan: &Plan) -> Result<()> {
-        let most = self
-            .gpu
-            .max_binding_bytes()
-            .min(self.gpu.max_buffer_bytes());
-        for spec in &plan.buffers {
-            if spec.bytes > most {
-                return Err(Error::Capacity {
-                    what: format!("the buffer of {}", spec.key),
-                    needed: mebibytes(spec.bytes),
-                    available: format!("{} in one binding", mebibytes(most)),
-                    adapter: self.gpu.description().name.clone(),
-                    help: "use a smaller data.batch or smaller layers".into(),
-                });
+        let too_large = |key: &Key, bytes: u64, available: String| Error::Capacity {
+            what: format!("the buffer of {key}"),
+            needed: mebibytes(bytes),
+            available,
+            adapter: self.gpu.description().name.clone(),
+            help: "use a smaller data.batch or smaller layers".into(),
+        };
+        let most = self.gpu.max_buffer_bytes();
+        if let Some(spec) = plan.buffers.iter().find(|spec| spec.bytes > most) {
+            let available = format!("{} in one buffer", mebibytes(most));
+            return Err(too_large(&spec.key, spec.bytes, available));
+        }
+        let most = self.gpu.max_binding_bytes();
+        let dispatches = plan.ops().filter_map(|op| match op {
+            Op::Dispatch(dispatch) => Some(dispatch),
+            Op::CopyToImage { .. } => None,
+        });
+        for (_, bound) in dispatches.flat_map(|dispatch| &dispatch.bindings) {
+            if let Bound::Buffer { buffer, bytes, .. } = *bound
+                && bytes > most
+            {
+                let available = format!("{} in one binding", mebibytes(most));
+                return Err(too_large(&plan.buffers[buffer].key, bytes, available));
             }
         }
         for spec in &plan.images {

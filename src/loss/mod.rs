@@ -13,6 +13,7 @@ use dyn_clone::DynClone;
 use crate::data::{IGNORED, Task};
 use crate::error::{Error, Result};
 use crate::kernel::builder::{Call, MAX_ITERATIONS, grid};
+use crate::kernel::matrix::Portion;
 use crate::kernel::plan::Bound;
 use crate::kernel::{Builder, Value, shaders};
 use crate::onnx::Graph;
@@ -132,9 +133,10 @@ fn takes_classes(loss: &str, output: &Shape, task: &Task) -> Result<()> {
 }
 
 /// Refuses rows that are too long for one invocation, which runs through its row's quads at most
-/// seven times (`cross_entropy`: once and once for each lane, then for the powers and the gradient).
+/// four times (`cross_entropy`: for the largest, the powers and the gradient, and where a row does not
+/// count).
 fn check_row(classes: usize) -> Result<()> {
-    let iterations = 7 * classes.div_ceil(4) + BLOCK;
+    let iterations = 4 * classes.div_ceil(4) + BLOCK;
     if iterations <= MAX_ITERATIONS as usize {
         return Ok(());
     }
@@ -147,7 +149,8 @@ fn check_row(classes: usize) -> Result<()> {
     })
 }
 
-/// Appends the dispatch of a loss shader; `more` sets the uniform's further fields.
+/// Appends the dispatch of a loss shader, or several where the outputs do not fit into one binding;
+/// `more` sets the uniform's further fields.
 fn dispatch(
     b: &mut Builder,
     shader: &str,
@@ -157,19 +160,24 @@ fn dispatch(
     let matrix = site.x.matrix;
     check_row(matrix.cols)?;
     let dx = b.like("dx", site.x);
-    let call = Call::new(b.label("loss and gradient"), grid(matrix.rows, BLOCK)?)
-        .matrix(matrix)
-        .value("x", site.x)
-        .place("labels", site.labels)
-        .place("indices", site.indices)
-        .value("dx", dx)
-        .place("rows", site.rows)
-        .place("results", site.results)
-        .u32("results_first", 1)
-        .u32("results_stride", site.results_stride)
-        .u32("positions", site.positions)
-        .flops(10 * matrix.rows * matrix.cols);
-    b.dispatch(&shaders::named(shader), "loss", more(call));
+    for portion in Portion::all(matrix.rows, &[matrix.stride], b.max_binding_bytes()) {
+        let (x, part) = portion.of(site.x.bound(), matrix);
+        let (dx, _) = portion.of(dx.bound(), matrix);
+        let call = Call::new(b.label("loss and gradient"), grid(part.rows, BLOCK)?)
+            .matrix(part)
+            .place("x", x)
+            .place("labels", site.labels)
+            .place("indices", site.indices)
+            .place("dx", dx)
+            .place("rows", site.rows)
+            .place("results", site.results)
+            .u32("first_row", portion.rows.start)
+            .u32("results_first", 1)
+            .u32("results_stride", site.results_stride)
+            .u32("positions", site.positions)
+            .flops(10 * part.rows * part.cols);
+        b.dispatch(&shaders::named(shader), "loss", more(call));
+    }
     Ok(dx)
 }
 

@@ -238,6 +238,24 @@ fn products_of_many_tiles_equal_their_reference() {
     }
 }
 
+/// Operands that do not fit into one binding are taken in portions of their rows.
+#[test]
+fn products_of_more_than_a_binding_come_in_portions() {
+    for mut stage in Stage::all() {
+        // Rows of 128 floats, of which 64 fit.
+        stage.binding = Some(64 * 4 * 128);
+        for rows in [64, 65, 200] {
+            let case = Case {
+                count: rows - 1,
+                relu: true,
+                gate: true,
+                ..Case::new(rows, &[100])
+            };
+            prove_width(&mut stage, 70, true, &case).unwrap();
+        }
+    }
+}
+
 /// Sums of more than 240,000 terms: one software driver silently leaves the loops of an invocation
 /// after 65,535 iterations in total.
 #[test]

@@ -401,6 +401,17 @@ pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
                 check(stage, &what, &*loss, &partial)?;
             }
         }
+        // Rows of 128 floats, of which 64 fit into a binding.
+        stage.binding = Some(64 * 4 * 128);
+        for case in [Case::new(200, 70), Case::sequences(3, 65, 100)] {
+            let partial = Case {
+                count: case.rows / 3,
+                ..case.clone()
+            };
+            check(stage, &what, &*loss, &case)?;
+            check(stage, &what, &*loss, &partial)?;
+        }
+        stage.binding = None;
         check(stage, &what, &*loss, &ties())?;
         check(stage, &what, &*loss, &large())?;
         not_finite(stage, &what, &*loss)?;
@@ -465,7 +476,7 @@ fn kernels_of_losses_equal_their_references() {
 /// refused with the number of classes, not computed wrongly.
 #[test]
 fn rows_of_many_classes_are_right_or_refused() {
-    const MOST: usize = 34_248;
+    const MOST: usize = 59_936;
     for mut stage in Stage::all() {
         for (what, loss) in losses() {
             check(&mut stage, &what, &*loss, &Case::new(2, MOST)).unwrap();
@@ -480,7 +491,16 @@ fn rows_of_many_classes_are_right_or_refused() {
                 positions: 1,
             };
             let refused = loss.forward(&mut b, &site).unwrap_err().to_string();
-            assert!(refused.contains("34249 classes"), "{refused}");
+            assert!(refused.contains("59937 classes"), "{refused}");
         }
     }
+}
+
+/// The logits of 768 rows take 147 MiB, more than one binding of most adapters.
+#[test]
+fn losses_of_large_vocabularies_come_in_portions() {
+    let mut stage = Stage::new(wavetrain::gpu::ClassName::LanesPlain, None).unwrap();
+    let loss = wavetrain::loss::CrossEntropy::default();
+    let case = Case::sequences(12, 64, 50_257);
+    check(&mut stage, "large vocabulary", &loss, &case).unwrap();
 }

@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) class: ClassName,
     pub(crate) workshop: Workshop,
     defect: Option<Defect>,
+    /// The largest binding that plans are made for, where it is not the adapter's.
+    pub(crate) binding: Option<u64>,
     /// Kernels that the defect was planted in.
     pub(crate) planted: usize,
 }
@@ -59,12 +61,17 @@ impl Stage {
             gpu,
             class,
             defect,
+            binding: None,
             planted: 0,
         })
     }
 
     pub(crate) fn builder(&self, mode: Mode, rows: usize) -> Builder {
-        Builder::new(self.gpu.target(), mode, rows)
+        let mut target = self.gpu.target();
+        if let Some(bytes) = self.binding {
+            target.max_binding_bytes = bytes;
+        }
+        Builder::new(target, mode, rows)
     }
 
     /// Realises a plan, with the defect where there is one.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Form, Operand, Variant, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
-use crate::kernel::matrix::Matrix;
+use crate::kernel::matrix::{Matrix, Portion};
 use crate::kernel::plan::{Bound, Key};
 use crate::kernel::source::Shader;
 use crate::kernel::{Builder, Call};
@@ -200,19 +200,62 @@ pub fn variant(class: Class, form: Form, m: usize, n: usize, k: usize) -> Varian
     )
 }
 
+impl Product {
+    /// The products of which this consists, where its operands do not fit into one binding: of some rows
+    /// of A and C, in tn of some terms of the sum.
+    fn portions(self, most: u64) -> Vec<Self> {
+        let (Some(a), Some(b), Some(c)) = (self.a, self.b, self.c) else {
+            return vec![self];
+        };
+        let (rows, other) = match self.form {
+            Form::Nt | Form::Nn => (self.m, c),
+            Form::Tn => (self.k, b),
+        };
+        let portions = Portion::all(rows, &[a.1.stride, other.1.stride], most);
+        if portions.len() == 1 {
+            return vec![self];
+        }
+        let part = |portion: &Portion| {
+            let of = |(bound, matrix)| Some(portion.of(bound, matrix));
+            let mut part = self.clone();
+            part.a = of(a);
+            if self.form == Form::Tn {
+                part.k = portion.rows.len();
+                part.b = of(b);
+                part.accumulate |= portion.rows.start > 0;
+                return part;
+            }
+            part.m = portion.rows.len();
+            part.c = of(c);
+            if self.form == Form::Nn {
+                part.extra = self.extra.map(|gate| portion.of(gate, c.1).0);
+            }
+            part
+        };
+        portions.iter().map(part).collect()
+    }
+}
+
 impl Builder {
-    /// Appends a product.
+    /// Appends a product, in portions where its operands do not fit into one binding.
     ///
     /// # Errors
     /// If the grid does not fit.
     pub fn product(&mut self, product: Product) -> Result<()> {
+        for portion in product.portions(self.max_binding_bytes()) {
+            self.portion(&portion)?;
+        }
+        Ok(())
+    }
+
+    fn portion(&mut self, product: &Product) -> Result<()> {
         let (Some((a, a_matrix)), Some((b, b_matrix)), Some((c, c_matrix))) =
             (product.a, product.b, product.c)
         else {
             unreachable!("a product has two operands and a result");
         };
         let matrices = [a_matrix, b_matrix, c_matrix];
-        let variant = self.fitting(&product, matrices);
+        let variant = self.fitting(product, matrices);
         let a = self.operand(variant.a, a, a_matrix);
         let b = self.operand(variant.b, b, b_matrix);
         let nothing = self.shared(Key::Nothing, 256);

@@ -56,10 +56,10 @@ pub(crate) fn stated(name: &str) -> usize {
         "layer/flatten" => 3,
         // Samples in fours and alone; the bits of a column, samples.
         "layer/positional_embedding" => 4,
-        // Largest value with its lanes, powers, gradient; idle rows; the tree of sums.
-        "loss/cross_entropy" => 6,
-        // Quads with their lanes; idle or ignored rows; the tree of sums.
-        "loss/mse" => 4,
+        // Largest value, powers, gradient; idle or ignored rows; the tree of sums.
+        "loss/cross_entropy" => 5,
+        // Quads; idle or ignored rows; the tree of sums.
+        "loss/mse" => 3,
         // The parts, for what they are and for their sum.
         "optim/clip_norm" => 2,
         // Rounds over a part, and again where its squares overflow; the sums of the invocations, for
@@ -112,8 +112,8 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
             let samples = dim("rows") / dim("steps");
             (samples / 4 + 3).max(32 + dim("span"))
         }
-        "loss/cross_entropy" => 7 * quads() + 6,
-        "loss/mse" => 5 * quads() + 6,
+        "loss/cross_entropy" => 4 * quads() + 6,
+        "loss/mse" => 2 * quads() + 6,
         "optim/clip_norm" => 2 * dim("parts"),
         "optim/gradient_norm" => 2 * (dim("part_quads").div_ceil(256) + 64),
         "layer/max_pool2d" | "layer/avg_pool2d" => dim("kernel_y") * (1 + dim("kernel_x")),
