@@ -1,7 +1,7 @@
 """Loads a model.safetensors that wavetrain wrote into PyTorch modules, from the file alone.
 
     net, about = load("runs/cifar10-quick-0001/model.safetensors")
-    logits = net(about.prepare(pixels))      # pixels: [N, C, H, W], 0 to 255
+    logits = net(about.prepare(pixels))      # pixels: [N, C, H, W], 0 to 255; tokens: [N, T]
     names = [about.classes[i] for i in logits.argmax(1)]
 
 `save(net, about, "start.safetensors")` goes the other way: `wavetrain train --init start.safetensors`.
@@ -30,7 +30,9 @@ class About:
     scale: torch.Tensor
 
     def prepare(self, values: torch.Tensor) -> torch.Tensor:
-        """The network's input from samples as they are in the data (pixels 0 to 255)."""
+        """The network's input from samples as they are in the data (pixels 0 to 255, tokens)."""
+        if self.description["input"]["values"] == "tokens":
+            return values.long()
         return (values.to(self.mean.dtype) - self.mean) * self.scale
 
 
@@ -128,6 +130,16 @@ class ImageRows(nn.Module):
         return x.transpose(1, 2).flatten(2)
 
 
+def every_step(kind: type) -> type:
+    """torch.nn.LSTM, GRU or RNN with the output of every step alone; the states begin at zero."""
+
+    class EveryStep(kind):
+        def forward(self, x):
+            return super().forward(x)[0]
+
+    return EveryStep
+
+
 class Last(nn.Module):
     def forward(self, x):
         return x[:, -1]
@@ -140,9 +152,18 @@ def load(path) -> tuple[nn.Sequential, About]:
         description = json.loads(file.metadata()["wavetrain"])
     weights = load_file(path)
     net = chain(description["layers"], weights, "")
+    tie(net, description["layers"])
     net.load_state_dict(weights, strict=True)
     mean, scale = normalization(description, path)
     return net.eval(), About(description, description["classes"], mean, scale)
+
+
+def tie(net: nn.Sequential, layers: list) -> None:
+    """Makes one parameter of those that are tied."""
+    for position, layer in enumerate(layers):
+        other = layer.get("linear", {}).get("tie") if isinstance(layer, dict) else None
+        if other:
+            net[position].weight = net.get_parameter(other)
 
 
 def save(net: nn.Module, about: About, path) -> None:
@@ -194,6 +215,15 @@ def module(name: str, a: dict, weights: dict, path: str) -> nn.Module:
     if name in ("layer_norm", "rms_norm"):
         tensors = {key: weights.get(path + key) for key in ("weight", "bias")}
         return RowNorm(a.get("eps", 2.0**-23), name == "layer_norm", tensors)
+    if name == "embedding":
+        rows, width = weights[path + "weight"].shape
+        return nn.Embedding(rows, width, padding_idx=a.get("padding_idx"))
+    if name in ("lstm", "gru", "rnn"):
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[name]
+        keys = ["hidden_size", "num_layers", "bias", "dropout", "bidirectional", "nonlinearity"]
+        keywords = {key: a[key] for key in keys if key in a}
+        width = weights[path + "weight_ih_l0"].shape[1]
+        return every_step(kind)(width, batch_first=True, **keywords)
     if name == "multihead_attention":
         width = weights[path + "in_proj_weight"].shape[1]
         keywords = {"dropout": a["dropout"], "bias": a["bias"]}

@@ -43,8 +43,13 @@ from training import follow  # noqa: E402
 from wavetrain_torch import load  # noqa: E402
 
 torch.set_num_threads(2)
-PRESETS = {  # steps, and the folder of the data
+PRESETS = {  # steps, and the folder or file of the data
     "glyphs": (20, None),
+    "glyphs-gru": (20, None),
+    "numbers-lstm": (20, None),
+    "sums-gpt": (20, None),
+    "shakespeare-lstm": (4, "shakespeare/input.txt"),
+    "shakespeare-gpt": (4, "shakespeare/input.txt"),
     "mnist-mlp": (20, "mnist"),
     "mnist-lenet": (20, "mnist"),
     "fashion-cnn": (20, "fashion_mnist"),
@@ -103,8 +108,41 @@ def exported(run: pathlib.Path, pixels: numpy.ndarray, program: str) -> numpy.nd
     return logits
 
 
+def compare_tokens(name: str, run: pathlib.Path, program: str) -> bool:
+    """Outputs behind the end of a prompt that fills the context; of all positions against ONNX."""
+    net, about = load(run / "model.safetensors")
+    (steps,) = about.description["input"]["shape"]
+    generator = numpy.random.default_rng(11)
+    between = " " if max(map(len, about.classes)) > 1 else ""
+    own, tokens = [], generator.integers(0, len(about.classes), (3, steps))
+    for row in tokens:
+        prompt = between.join(about.classes[token] for token in row)
+        text = wavetrain("predict", run, "--prompt", prompt, "--top", len(about.classes), "--json", program=program)
+        outputs = numpy.zeros(len(about.classes))
+        for top in json.loads(text)["predictions"][0]["next"]:
+            outputs[top["class"]] = top["output"]
+        own.append(outputs)
+    with torch.no_grad():
+        theirs = net(about.prepare(torch.from_numpy(tokens))).numpy()
+    file = run / "model.onnx"
+    wavetrain("export", run, "--onnx", file, program=program)
+    onnx.checker.check_model(str(file), full_check=True)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (ort,) = session.run(["logits"], {"input": tokens})
+    largest = max(1.0, numpy.abs(theirs).max())
+    off = [numpy.abs(theirs[:, -1] - own).max() / largest, numpy.abs(theirs - ort).max() / largest]
+    good = max(off) <= LOGITS
+    print(
+        f"{name:<24} logits up to {largest:8.2f}; PyTorch off by {off[0]:.1e}, "
+        f"ONNX Runtime from PyTorch by {off[1]:.1e}   {'ok' if good else 'DIFFERS'}"
+    )
+    return good
+
+
 def compare_logits(name: str, run: pathlib.Path, program: str) -> bool:
     net, about = load(run / "model.safetensors")
+    if about.description["input"]["values"] == "tokens":
+        return compare_tokens(name, run, program)
     shape = about.description["input"]["shape"]
     pixels = pictures(run / "pictures", shape)
     own = seen(run, run / "pictures", len(pixels), len(about.classes), program)

@@ -36,7 +36,10 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
         false => graph.input(INPUT, &description.input),
     }
     for (name, tensor) in &model.weights.tensors {
-        graph.floats(name, &tensor.shape, &tensor.values);
+        // Operators name the one that the others are tied to.
+        if network.twins().all(|(twin, _)| twin != name) {
+            graph.floats(name, &tensor.shape, &tensor.values);
+        }
     }
     let x = match is_tokens {
         true => INPUT.to_owned(),

@@ -36,7 +36,7 @@ pub struct ParameterSpec {
     pub zero_row: Option<usize>,
     /// The full name (`0.weight`) of a parameter in front that this one is: tied weights are one
     /// stretch under two names, and their gradients are added. It starts, and has multipliers, as
-    /// that one; files hold it once.
+    /// that one; files hold it under both names.
     pub tied: Option<String>,
 }
 

@@ -41,12 +41,14 @@ impl Model {
             });
         };
         let description = Description::read(text, weights.beside.as_deref(), path)?;
-        let model = Self {
+        let mut model = Self {
             path: path.to_owned(),
             weights,
             description,
         };
-        model.weights.check(&model.network()?, path)?;
+        let network = model.network()?;
+        model.weights.check(&network, path)?;
+        model.weights.add_twins(&network);
         model.loss()?;
         Ok(model)
     }

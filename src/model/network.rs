@@ -167,6 +167,15 @@ impl Network {
         all.filter(|parameter| parameter.spec.tied.is_none())
     }
 
+    /// The names of tied parameters, each with the name of the one that it is tied to.
+    pub fn twins(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.inventory.parameters.iter();
+        all.filter_map(|parameter| {
+            let tied = parameter.spec.tied.as_deref()?;
+            Some((parameter.name.as_str(), tied))
+        })
+    }
+
     /// All state that is not trained and belongs to the weights (running statistics), in the order
     /// of the layers.
     pub fn states(&self) -> impl Iterator<Item = &StateSpec> {

@@ -111,8 +111,43 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Checks that the tensors are those of `network`: every name and shape, none missing, none
-    /// more, all values finite.
+    /// Gives tied parameters all their names, as the state_dict of a torch.nn.Module has them.
+    pub fn add_twins(&mut self, network: &Network) {
+        for (name, other) in network.twins() {
+            if let Some(tensor) = self.tensor(network, other).cloned() {
+                for name in [name, other] {
+                    self.tensors.insert(name.to_owned(), tensor.clone());
+                }
+            }
+        }
+    }
+
+    /// The tensor of a parameter or state of `network`: under its name, or under one that is tied to it.
+    fn tensor(&self, network: &Network, name: &str) -> Option<&Tensor> {
+        let twins = network.twins().filter(|(_, other)| *other == name);
+        let names = std::iter::once(name).chain(twins.map(|(twin, _)| twin));
+        names.filter_map(|name| self.tensors.get(name)).next()
+    }
+
+    /// Refuses tensors that are tied and differ.
+    fn check_twins(&self, network: &Network, file: &Path) -> Result<()> {
+        for (name, other) in network.twins() {
+            if let (Some(twin), Some(tensor)) =
+                (self.tensors.get(name), self.tensor(network, other))
+                && twin != tensor
+            {
+                let problem = format!(
+                    "tensor `{name}` is not `{other}`, to which this model ties it: both must be equal, or \
+                     one of them left out"
+                );
+                return Err(wrong(file, problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the tensors are those of `network`: every name and shape, none missing (of tied ones
+    /// one is enough), none more, all values finite.
     ///
     /// # Errors
     /// [`Error::Weights`] names the first tensor that is wrong.
@@ -123,7 +158,7 @@ impl Weights {
         let expected: Vec<(&String, Vec<usize>)> = parameters.chain(states).collect();
         for (name, expected) in &expected {
             let name: &String = name;
-            let Some(tensor) = self.tensors.get(name) else {
+            let Some(tensor) = self.tensor(network, name) else {
                 let has: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
                 let problem = format!(
                     "tensor `{name}` of shape {expected:?} is missing; the file has {}",
@@ -147,7 +182,11 @@ impl Weights {
                 return Err(wrong(file, problem));
             }
         }
-        let known = |name: &String| expected.iter().any(|(known, _)| *known == name);
+        self.check_twins(network, file)?;
+        let known = |name: &String| {
+            let mut twins = network.twins();
+            expected.iter().any(|(known, _)| *known == name) || twins.any(|(twin, _)| twin == name)
+        };
         let counters = network.counters(0);
         let mut names = self.tensors.keys().filter(|name| !known(name));
         let mut others = self
@@ -168,7 +207,7 @@ impl Weights {
     pub fn flat(&self, network: &Network) -> Vec<f32> {
         let mut flat = vec![0.0; network.floats()];
         for parameter in network.parameters() {
-            if let Some(tensor) = self.tensors.get(&parameter.name) {
+            if let Some(tensor) = self.tensor(network, &parameter.name) {
                 let place = parameter.place;
                 let spec = &parameter.spec;
                 let stored = spec.storage.store(&spec.shape, &tensor.values);

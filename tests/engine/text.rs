@@ -5,9 +5,9 @@ use std::sync::Arc;
 use wavetrain::data::{Dataset, IGNORED, Samples, Targets, Task};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::rng::{Key, Stream};
-use wavetrain::train::Split;
+use wavetrain::train::{Ended, Split};
 
-use super::fixture::{Setup, bits, gpu, gpus, weight_bits};
+use super::fixture::{Keeper, Setup, bits, gpu, gpus, weight_bits};
 
 const SYMBOLS: usize = 7;
 const CONTEXT: usize = 5;
@@ -251,5 +251,78 @@ fn what_does_not_fit_is_refused_in_words() {
     assert!(
         message.contains("is tied to 0.wieght, but no layer in front"),
         "{message}"
+    );
+}
+
+/// Evaluations of a text are judged by the loss: which is best, when a run stops, when a rate falls.
+#[test]
+fn the_loss_decides_about_a_text() {
+    let judged = |schedule: &str, train: &str| {
+        let setup = Setup {
+            schedule: schedule.into(),
+            ..setup("source = \"text\"\nbatch = 8\nvalidation = 0.2", NET, train)
+        };
+        let mut trainer = setup.trainer(gpu(), text(1001, 201));
+        let mut keeper = Keeper::default();
+        let summary = trainer.run(&mut [&mut keeper]).unwrap();
+        let held_out = keeper.evaluations.iter();
+        let losses: Vec<f64> = held_out
+            .filter(|evaluation| evaluation.split == Split::Validation)
+            .map(|evaluation| evaluation.loss)
+            .collect();
+        (losses, keeper, summary)
+    };
+    // A rate that overshoots: losses go up and down.
+    let (losses, keeper, summary) = judged(
+        "policy = \"constant\"\nlr = 3.0",
+        "steps = 400\neval_every = 5\nearly_stop = 4",
+    );
+    let mut best = f64::INFINITY;
+    let better = losses.iter().enumerate().filter(|(_, loss)| {
+        let is = **loss < best;
+        best = best.min(**loss);
+        is
+    });
+    let better: Vec<u64> = better.map(|(at, _)| 5 * (at as u64 + 1)).collect();
+    let found: Vec<u64> = keeper.bests.iter().map(|best| best.0).collect();
+    assert_eq!(found, better);
+    assert_eq!(summary.ended, Ended::Stopped, "{losses:?}");
+    assert_eq!(losses.len() as u64, better.last().unwrap() / 5 + 4);
+    // Under a threshold that no loss passes the rate halves with each evaluation after the first.
+    let (losses, keeper, _) = judged(
+        "policy = \"plateau\"\nlr = 0.1\nfactor = 0.5\npatience = 0\nthreshold = 0.99",
+        "steps = 30\neval_every = 6",
+    );
+    assert_eq!(losses.len(), 5);
+    for record in &keeper.records {
+        let falls = (record.step / 6).saturating_sub(1);
+        let wanted = 0.1 * 0.5_f64.powi(i32::try_from(falls).unwrap());
+        assert_eq!(record.lr as f32, wanted as f32, "step {}", record.step);
+    }
+}
+
+/// A tied parameter has two names in files; one is enough to read, and two must be equal.
+#[test]
+fn tied_weights_have_both_names_in_files() {
+    let layers = "[{ embedding = 6 }, { linear = 6 }, { linear = { out_features = 7, tie = \"0.weight\" } }]";
+    let setup = setup("source = \"text\"\nbatch = 8", layers, "steps = 10");
+    let mut trainer = setup.trainer(gpu(), text(301, 101));
+    trainer.advance(3, 3).unwrap();
+    let whole = trainer.weights().unwrap();
+    assert_eq!(whole.tensors["0.weight"], whole.tensors["2.weight"]);
+    let file = std::path::Path::new("a file");
+    for left_out in ["0.weight", "2.weight"] {
+        let mut other = setup.trainer(gpu(), text(301, 101));
+        let mut weights = whole.clone();
+        weights.tensors.remove(left_out);
+        other.set_weights(&weights, file).unwrap();
+        assert_eq!(other.weights().unwrap().tensors, whole.tensors);
+    }
+    let mut weights = whole.clone();
+    weights.tensors.get_mut("2.weight").unwrap().values[1] += 1.0;
+    let refused = trainer.set_weights(&weights, file).unwrap_err().to_string();
+    assert!(
+        refused.contains("`2.weight` is not `0.weight`, to which this model ties it"),
+        "{refused}"
     );
 }

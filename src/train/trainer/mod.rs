@@ -297,6 +297,7 @@ impl Trainer {
             .training
             .network
             .counters(self.feed.order.batches(self.done));
+        weights.add_twins(&self.training.network);
         self.described.describe(&mut weights);
         Ok(weights)
     }
