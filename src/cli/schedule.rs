@@ -239,7 +239,11 @@ fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
 /// data.
 fn length(config: &Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
     Ok(
-        match (config.train.length(), config.data.source.sizes, wanted) {
+        match (
+            config.train.length(),
+            config.data.source.known().sizes,
+            wanted,
+        ) {
             (_, Some(sizes), _) => {
                 let per_epoch = config.steps_per_epoch(sizes.train)?;
                 (config.total_steps(sizes.train)?, Some(per_epoch))
@@ -252,7 +256,7 @@ fn length(config: &Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
                     what: "--steps".to_owned(),
                     found: format!(
                         "not given, and how many steps {epochs} epochs are is known only when {} is read",
-                        config.data.source.name
+                        config.data.source.name()
                     ),
                     expected: "a number of steps".to_owned(),
                     help:

@@ -9,9 +9,8 @@
 //! Config  -> to_toml() -> the same Config               (write.rs)
 //! ```
 //!
-//! What a key may hold is decided in one place: the fixed keys in `sections.rs`, `data::Augment` and
-//! `source::Options`, the arguments of policies, layers, losses and optimizers where these are
-//! defined.
+//! What a key may hold is decided in one place: the fixed keys in `sections.rs` and `data::Augment`,
+//! the arguments of policies, layers, losses, optimizers and sources where these are defined.
 
 mod arguments;
 pub mod changes;
@@ -154,9 +153,8 @@ impl Config {
         let request = source::Request {
             dir: self.data.dir.clone(),
             seed: self.data.seed,
-            options: self.data.options.clone(),
         };
-        (self.data.source.load)(&request, watcher)
+        self.data.source.open(&request, watcher)
     }
 
     /// Steps in one pass over `train` training samples, of which `data.validation` is still part.

@@ -18,19 +18,19 @@ use crate::data::Augment;
 use crate::layer::Layer;
 use crate::optim::decay_on::{self, DecayOn};
 use crate::optim::{Optimizer, clip_norm};
-use crate::source::Options;
 
-/// The sections and the keys that have a fixed place; the tables `loss`, `optimizer` and
-/// `schedule` have their entries' arguments besides. `run` is information and not looked into.
-fn sections() -> [(&'static str, Vec<&'static str>); 11] {
-    let data = [
-        &["source"],
-        stated::<Data>().names,
-        stated::<Options>().names,
-    ];
+/// The sections and the keys that have a fixed place, and those of all sources; the tables `loss`,
+/// `optimizer` and `schedule` have their entries' arguments besides. `run` is information and not looked into.
+fn sections(tables: &Tables) -> [(&'static str, Vec<&'static str>); 11] {
+    let mut data = [&["source"], stated::<Data>().names].concat();
+    for key in tables.sources.iter().flat_map(|source| source.arguments) {
+        if !data.contains(key) {
+            data.push(key);
+        }
+    }
     [
         ("seed", vec![]),
-        ("data", data.concat()),
+        ("data", data),
         ("augment", stated::<Augment>().names.to_vec()),
         ("model", vec!["layers"]),
         ("loss", vec!["kind"]),
@@ -108,7 +108,7 @@ pub(super) fn resolve<'t>(
 
 /// Streams that go on from batch to batch keep their order.
 fn stateful(data: &Data, merged: &DeTable<'_>) -> Option<Problem> {
-    if !data.options.stateful || !data.shuffle {
+    if !data.stateful() || !data.shuffle {
         return None;
     }
     let place = |key: &str| super::layers::get(merged, key).map(toml::Spanned::span);
@@ -291,7 +291,7 @@ fn across(config: &Config, merged: &DeTable<'_>) -> Result<(), Problems> {
 /// A problem for each key outside the tables of entries that nobody reads.
 fn unknown_keys(merged: &DeTable<'_>, tables: &Tables) -> Problems {
     let mut problems = Problems::new();
-    let sections = sections();
+    let sections = sections(tables);
     let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
     for (key, value) in merged {
         let name: &str = key.get_ref();
@@ -318,7 +318,7 @@ fn unknown(path: &str, name: &str, known: &[&str], tables: &Tables) -> Problem {
     if let Some(near) = suggest::nearest(name, known.iter().copied()) {
         return problem.help(format!("did you mean `{near}`?"));
     }
-    let homes: Vec<String> = sections()
+    let homes: Vec<String> = sections(tables)
         .iter()
         .filter(|(_, keys)| keys.contains(&name))
         .map(|(section, _)| *section)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::args::{MOST, choice, number, some_whole, whole};
 use crate::data::{self, Epochs, Extent, Normalize};
 use crate::error::{Error, Result};
-use crate::source;
+use crate::source::{self, Glyphs, Source};
 
 /// The keys outside the tables.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -25,9 +25,9 @@ pub(super) struct Top {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// The source, one of the table of sources.
-    #[serde(skip_deserializing, default = "glyphs", serialize_with = "source_name")]
-    pub source: &'static source::Entry,
+    /// The source, with the keys that are its own.
+    #[serde(skip, default = "glyphs")]
+    pub source: Box<dyn Source>,
     /// Where the files are, for sources made of files; relative to the current folder.
     #[serde(
         default,
@@ -52,20 +52,13 @@ pub struct Data {
     /// How values become the network's input.
     #[serde(deserialize_with = "choice")]
     pub normalize: Normalize,
-    /// The keys that only some sources have.
-    #[serde(skip)]
-    pub options: source::Options,
 }
 
 const LARGEST_BATCH: u64 = u32::MAX as u64;
 
 /// Stands in until the source's name is looked up in the table.
-fn glyphs() -> &'static source::Entry {
-    &source::SOURCES[0]
-}
-
-fn source_name<S: Serializer>(source: &source::Entry, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(source.name)
+fn glyphs() -> Box<dyn Source> {
+    Box::new(Glyphs {})
 }
 
 fn part<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
@@ -82,10 +75,16 @@ impl Data {
         Epochs::new(samples, extent, (self.shuffle, self.streams()), self.seed)
     }
 
+    /// Whether each batch goes on where the one before it ends.
+    #[must_use]
+    pub fn stateful(&self) -> bool {
+        self.source.windows().is_some_and(|cut| cut.stateful)
+    }
+
     /// The streams that windows of a text lie in, where each batch goes on where the one before it ends.
     #[must_use]
     pub fn streams(&self) -> Option<usize> {
-        self.options.stateful.then_some(self.batch)
+        self.stateful().then_some(self.batch)
     }
 
     /// Samples of an epoch where there are `extent` to train on, of which `validation` is still part.

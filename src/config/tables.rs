@@ -5,7 +5,7 @@ use crate::layer::{LAYERS, Layer};
 use crate::loss::{LOSSES, Loss};
 use crate::optim::{OPTIMIZERS, Optimizer};
 use crate::schedule::{POLICIES, Policy};
-use crate::source::{self, SOURCES};
+use crate::source::{SOURCES, Source};
 
 /// The tables that a configuration chooses from. A library user with own policies or layers
 /// gives longer ones.
@@ -20,7 +20,7 @@ pub struct Tables {
     /// Values of `optimizer.kind`.
     pub optimizers: &'static [Entry<dyn Optimizer>],
     /// Values of `data.source`.
-    pub sources: &'static [source::Entry],
+    pub sources: &'static [Entry<dyn Source>],
 }
 
 impl Default for Tables {

@@ -14,6 +14,7 @@ use crate::loss::LOSSES;
 use crate::optim::decay_on::{self, DecayOn};
 use crate::optim::{OPTIMIZERS, clip_norm};
 use crate::schedule::POLICIES;
+use crate::source::SOURCES;
 
 impl Config {
     /// The whole configuration as TOML, all defaults spelled out, in a stable order; reading it
@@ -148,11 +149,13 @@ fn line(out: &mut String, key: &str, value: &Value) {
 }
 
 impl Data {
-    /// The keys of `[data]` with their values, those of other sources left out.
+    /// The keys of `[data]` with their values, the source's own at the end.
     fn pairs(&self) -> Vec<(String, Value)> {
-        let mut all = pairs(self);
-        let own = pairs(&self.options).into_iter();
-        all.extend(own.filter(|(key, _)| self.source.keys.contains(&key.as_str())));
+        let mut all = vec![("source".to_owned(), self.source.name().into())];
+        all.extend(pairs(self));
+        let arguments = self.source.arguments();
+        let own = ordered(&arguments, order(SOURCES, self.source.name()));
+        all.extend(own.map(|(key, value)| (key.to_owned(), value.clone())));
         all
     }
 }

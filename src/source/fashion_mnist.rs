@@ -2,8 +2,8 @@
 //! "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
 //! arXiv 1708.07747). The class names are those of its table 2.
 
-use super::idx::folder::Set;
-use super::{Entry, Sizes};
+use super::idx::folder::{Nothing, Set};
+use super::{Entry, Source};
 
 const SET: Set = Set {
     name: "fashion_mnist",
@@ -25,15 +25,11 @@ const SET: Set = Set {
 };
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: SET.name,
     summary: "Fashion-MNIST, clothing of 28x28 bytes, from four IDX files (raw or .gz)",
-    shape: &[1, 28, 28],
-    classes: SET.classes,
-    sizes: Some(Sizes {
-        train: 60_000,
-        test: 10_000,
-    }),
-    keys: &[],
-    load: |request, _| SET.load(request),
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| args.read::<Nothing>().map(|Nothing {}| Box::new(SET) as _),
 };

@@ -2,8 +2,8 @@
 //! "The MNIST database of handwritten digits", 1998).
 
 use super::glyphs::DIGITS;
-use super::idx::folder::Set;
-use super::{Entry, Sizes};
+use super::idx::folder::{Nothing, Set};
+use super::{Entry, Source};
 
 const SET: Set = Set {
     name: "mnist",
@@ -14,15 +14,11 @@ const SET: Set = Set {
 };
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: SET.name,
     summary: "MNIST, handwritten digits of 28x28 bytes, from four IDX files (raw or .gz)",
-    shape: &[1, 28, 28],
-    classes: SET.classes,
-    sizes: Some(Sizes {
-        train: 60_000,
-        test: 10_000,
-    }),
-    keys: &[],
-    load: |request, _| SET.load(request),
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| args.read::<Nothing>().map(|Nothing {}| Box::new(SET) as _),
 };

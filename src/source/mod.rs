@@ -1,8 +1,8 @@
 //! Sources of data sets: one file each, from the program's own glyphs to folders of
 //! pictures.
 //!
-//! A source loads a [`Dataset`]; [`SOURCES`] is the table. Nothing in a file is trusted before it is
-//! checked against the file's length.
+//! A [`Source`] opens a [`Dataset`]; [`SOURCES`] is the table. Nothing in a file is trusted before it
+//! is checked against the file's length.
 
 mod cifar10;
 mod fashion_mnist;
@@ -11,18 +11,32 @@ mod idx;
 mod image_folder;
 mod mnist;
 mod numbers;
+mod paths;
 mod portions;
 mod request;
 mod safetensors;
 mod sums;
 mod text;
+mod values;
 
-pub use request::{Options, Request, Tokens, folder, path};
+pub use crate::args::{Entry, Invalid};
+pub use cifar10::Cifar10;
+pub use glyphs::Glyphs;
+pub use idx::folder::Set;
+pub use image_folder::ImageFolder;
+pub use numbers::Numbers;
+pub use paths::{folder, path};
+pub use request::Request;
+pub use safetensors::Safetensors;
+pub use sums::Sums;
+pub use text::{Text, Tokens};
+
+use dyn_clone::DynClone;
 
 use crate::data::{Dataset, Watcher};
 use crate::error::Result;
 
-/// Numbers of samples, where a source can state them without reading anything.
+/// Numbers of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Training samples.
@@ -31,39 +45,68 @@ pub struct Sizes {
     pub test: usize,
 }
 
-/// One line of the table of sources.
-#[derive(Debug)]
-pub struct Entry {
-    /// The name in `data.source`.
-    pub name: &'static str,
-    /// What it is, in a line.
-    pub summary: &'static str,
+/// What a source can say of its samples without reading anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
     /// The usual shape of a sample; empty where the files decide.
-    pub shape: &'static [usize],
+    pub shape: Vec<usize>,
     /// Class names, in the order of the labels; empty where the files decide.
     pub classes: &'static [&'static str],
-    /// The usual sizes, known without reading anything.
+    /// The usual sizes.
     pub sizes: Option<Sizes>,
-    /// The keys of `[data]` that only some sources have, and this one does (see [`Options`]).
-    pub keys: &'static [&'static str],
-    /// Loads the samples, and says how far it is (see [`Entry::read`]).
-    pub load: fn(&Request, Watcher<'_>) -> Result<Dataset>,
 }
 
-impl Entry {
-    /// Loads the samples.
+/// How a stream of tokens becomes samples: windows, each of which is to be gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Tokens of a window; at least 1.
+    pub context: usize,
+    /// Whether a batch goes on where the one before it ends, so that recurrent layers carry their
+    /// states on.
+    pub stateful: bool,
+}
+
+/// A source of data, with the keys of `[data]` that are its own.
+pub trait Source: DynClone + std::fmt::Debug + Send + Sync {
+    /// The source's name in `data.source`.
+    fn name(&self) -> &'static str;
+
+    /// Refuses arguments that make no source.
+    ///
+    /// # Errors
+    /// The first argument that is wrong.
+    fn validate(&self) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    /// All arguments, defaults included, as they would be written in `[data]`.
+    fn arguments(&self) -> toml::Table {
+        toml::Table::new()
+    }
+
+    /// What is known of the samples before anything is read.
+    fn known(&self) -> Known {
+        Known::default()
+    }
+
+    /// How its stream of tokens is cut, for a source whose samples are windows of one.
+    fn windows(&self) -> Option<Windows> {
+        None
+    }
+
+    /// Loads the samples, or whatever reads them by index, and tells `watcher` how far it is.
     ///
     /// # Errors
     /// Files that are missing or wrong, each by name.
-    pub fn read(&self, request: &Request) -> Result<Dataset> {
-        (self.load)(request, &|_| {})
-    }
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset>;
 }
+
+dyn_clone::clone_trait_object!(Source);
 
 /// The table of sources: the only place that lists them.
 ///
 /// The first is the default.
-pub static SOURCES: &[Entry] = &[
+pub static SOURCES: &[Entry<dyn Source>] = &[
     glyphs::ENTRY,
     mnist::ENTRY,
     fashion_mnist::ENTRY,
@@ -77,6 +120,6 @@ pub static SOURCES: &[Entry] = &[
 
 /// The source of that name.
 #[must_use]
-pub fn source(name: &str) -> Option<&'static Entry> {
+pub fn source(name: &str) -> Option<&'static Entry<dyn Source>> {
     SOURCES.iter().find(|entry| entry.name == name)
 }

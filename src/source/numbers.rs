@@ -5,20 +5,73 @@
 //! fastai and PyTorch" (2020), chapter 12: `one . two . three . ...`, without 8,000, which that data set
 //! lacks between its two files; 63,095 words, 30 symbols.
 
-use super::{Entry, Request};
-use crate::data::{Dataset, Samples, Task};
+use super::values::{CONTEXT, TEST_SHARE, context, test_share};
+use super::{Entry, Known, Request, Source, Windows};
+use crate::data::{Dataset, Samples, Task, Watcher};
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "numbers",
     summary: "1 to 9,999 in words, one after the other; the next word is learned; no download",
-    shape: &[],
-    classes: &[],
-    sizes: None,
-    keys: &["test_share", "context", "stateful"],
-    load: |request, _| load(request),
+    arguments: &["test_share", "context", "stateful"],
+    short: None,
+    example: "context = 64",
+    parse: |args| Ok(Box::new(args.read::<Numbers>()?)),
 };
+
+/// Numbers in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Numbers {
+    /// The share of the words, the last ones, that is the test part; above 0, below 1.
+    #[serde(deserialize_with = "test_share")]
+    pub test_share: f64,
+    /// Words of a sample; at least 1.
+    #[serde(deserialize_with = "context")]
+    pub context: usize,
+    /// Whether a batch goes on where the one before it ends.
+    pub stateful: bool,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            test_share: TEST_SHARE,
+            context: CONTEXT,
+            stateful: false,
+        }
+    }
+}
+
+impl Source for Numbers {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: vec![self.context],
+            ..Known::default()
+        }
+    }
+
+    fn windows(&self) -> Option<Windows> {
+        Some(Windows {
+            context: self.context,
+            stateful: self.stateful,
+        })
+    }
+
+    fn open(&self, _: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        load(self)
+    }
+}
 
 const SMALL: [&str; 20] = [
     "",
@@ -75,7 +128,7 @@ fn all() -> Vec<&'static str> {
     all
 }
 
-fn load(request: &Request) -> Result<Dataset> {
+fn load(source: &Numbers) -> Result<Dataset> {
     let words = all();
     let mut symbols: Vec<String> = Vec::new();
     let tokens: Vec<u32> = words
@@ -88,8 +141,8 @@ fn load(request: &Request) -> Result<Dataset> {
             }) as u32
         })
         .collect();
-    let cut = ((1.0 - request.options.test_share) * tokens.len() as f64) as usize;
-    let sizes = [request.options.context, symbols.len()];
+    let cut = ((1.0 - source.test_share) * tokens.len() as f64) as usize;
+    let sizes = [source.context, symbols.len()];
     let train = Samples::windows(sizes, tokens[..cut].to_vec())?;
     let test = Samples::windows(sizes, tokens[cut..].to_vec())?;
     Dataset::of(ENTRY.name, train, test, Task::Tokens(symbols))

@@ -7,22 +7,61 @@
 //! negative where none counts. Names of the classes may stand in the file's metadata, under the key `classes`, as a
 //! JSON array of strings.
 
-use super::{Entry, Request, Tokens};
-use crate::data::{Dataset, IGNORED, MOST_SYMBOLS, Samples, Targets, Task};
+use super::paths::{file, path};
+use super::{Entry, Request, Source, Tokens};
+use crate::args::choice;
+use crate::data::{Dataset, IGNORED, MOST_SYMBOLS, Samples, Targets, Task, Watcher};
 use crate::error::{Error, Result};
 use ::safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "safetensors",
     summary: "own arrays x and y (classes) from a file for training and one for the test",
-    shape: &[],
-    classes: &[],
-    sizes: None,
-    keys: &["train", "test", "tokens"],
-    load: |request, _| load(request),
+    arguments: &["tokens", "train", "test"],
+    short: None,
+    example: "train = \"train.safetensors\"\ntest = \"test.safetensors\"",
+    parse: |args| Ok(Box::new(args.read::<Safetensors>()?)),
 };
+
+/// Arrays in files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Safetensors {
+    /// Whether the numbers of `x` are tokens that are bytes.
+    #[serde(deserialize_with = "choice")]
+    pub tokens: Tokens,
+    /// The file with the training samples, below `data.dir` where that is given.
+    #[serde(
+        deserialize_with = "file",
+        serialize_with = "path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub train: Option<PathBuf>,
+    /// The same for the test samples.
+    #[serde(
+        deserialize_with = "file",
+        serialize_with = "path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub test: Option<PathBuf>,
+}
+
+impl Source for Safetensors {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        load(self, request.dir.as_deref())
+    }
+}
 
 /// The files where only the folder is named.
 const NAMES: [&str; 2] = ["train.safetensors", "test.safetensors"];
@@ -34,12 +73,10 @@ const MOST_CLASSES: u32 = 1 << 16;
 const HELP: &str = "write it with safetensors.torch.save_file({\"x\": x, \"y\": y}, file): x u8 or \
     f32, [N, C, H, W], [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T]";
 
-fn load(request: &Request) -> Result<Dataset> {
-    let options = &request.options;
-    let dir = request.dir.as_deref();
-    let train_file = file("train", options.train.as_deref(), NAMES[0], dir)?;
-    let test_file = file("test", options.test.as_deref(), NAMES[1], dir)?;
-    let bytes = options.tokens == Tokens::Bytes;
+fn load(source: &Safetensors, dir: Option<&Path>) -> Result<Dataset> {
+    let train_file = place("train", source.train.as_deref(), NAMES[0], dir)?;
+    let test_file = place("test", source.test.as_deref(), NAMES[1], dir)?;
+    let bytes = source.tokens == Tokens::Bytes;
     let mut train = read(&train_file, bytes)?;
     let mut test = read(&test_file, bytes)?;
     fitting(&train, &train_file, &test, &test_file)?;
@@ -78,7 +115,7 @@ fn load(request: &Request) -> Result<Dataset> {
 }
 
 /// The path of one of the two files.
-fn file(key: &str, named: Option<&Path>, usual: &str, dir: Option<&Path>) -> Result<PathBuf> {
+fn place(key: &str, named: Option<&Path>, usual: &str, dir: Option<&Path>) -> Result<PathBuf> {
     match (named, dir) {
         (Some(named), Some(dir)) => Ok(dir.join(named)),
         (Some(named), None) => Ok(named.into()),

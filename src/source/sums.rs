@@ -5,21 +5,63 @@
 //! reversed, each digit of the answer follows from the digits in front. Which pairs are held out for the
 //! test is drawn by `data.seed`: of a pair that is, neither order is trained on.
 
-use super::{Entry, Request};
-use crate::data::{Dataset, IGNORED, Samples, Targets, Task};
+use super::values::{TEST_SHARE, test_share};
+use super::{Entry, Known, Request, Source};
+use crate::data::{Dataset, IGNORED, Samples, Targets, Task, Watcher};
 use crate::error::{Error, Result};
 use crate::rng::{Key, Stream};
+use serde::{Deserialize, Serialize};
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "sums",
     summary: "sums of two numbers below 100, the answer reversed; no download",
-    shape: &[STEPS],
-    classes: &[],
-    sizes: None,
-    keys: &["test_share"],
-    load: |request, _| load(request),
+    arguments: &["test_share"],
+    short: None,
+    example: "test_share = 0.2",
+    parse: |args| Ok(Box::new(args.read::<Sums>()?)),
 };
+
+/// Sums that are written out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sums {
+    /// The share of the pairs that is the test part; above 0, below 1.
+    #[serde(deserialize_with = "test_share")]
+    pub test_share: f64,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            test_share: TEST_SHARE,
+        }
+    }
+}
+
+impl Source for Sums {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: vec![STEPS],
+            ..Known::default()
+        }
+    }
+
+    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        let [train, test] = pairs(self.test_share, request.seed)?;
+        let symbols = SYMBOLS.map(|symbol| symbol.to_string()).to_vec();
+        let (train, test) = (samples(&train)?, samples(&test)?);
+        Dataset::of(self.name(), train, test, Task::Tokens(symbols))
+    }
+}
 
 /// Symbols of a written sum, `85+50=531`.
 const LENGTH: usize = 9;
@@ -90,13 +132,6 @@ fn pairs(share: f64, seed: u64) -> Result<[Vec<[usize; 2]>; 2]> {
     Ok([of(&order[out..]), of(&order[..out])])
 }
 
-fn load(request: &Request) -> Result<Dataset> {
-    let [train, test] = pairs(request.options.test_share, request.seed)?;
-    let symbols = SYMBOLS.map(|symbol| symbol.to_string()).to_vec();
-    let (train, test) = (samples(&train)?, samples(&test)?);
-    Dataset::of(ENTRY.name, train, test, Task::Tokens(symbols))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,11 +153,11 @@ mod tests {
 
     #[test]
     fn no_pair_is_in_both_parts_in_any_order() {
-        let dataset = load(&Request {
+        let request = Request {
             seed: 4,
             ..Request::default()
-        })
-        .unwrap();
+        };
+        let dataset = Sums::default().open(&request, &|_| {}).unwrap();
         assert_eq!(dataset.train.len() + dataset.test.len(), 10_000);
         let pairs = |samples: &Samples| -> BTreeSet<BTreeSet<Vec<u32>>> {
             let all: Vec<u32> = (0..samples.len() as u32).collect();

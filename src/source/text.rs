@@ -3,51 +3,113 @@
 //! A file is cut: its last part, `data.test_share` of it, is the test part. A folder has `train.txt`, and
 //! maybe `test.txt`. The text lies in memory, and on the device where it fits there.
 
-use super::{Entry, Request, Tokens};
-use crate::data::{Dataset, Samples, Task, Vocabulary};
+use super::request::set_dir;
+use super::values::{CONTEXT, TEST_SHARE, context, test_share};
+use super::{Entry, Known, Request, Source, Windows};
+use crate::args::choice;
+use crate::data::{Dataset, Samples, Task, Vocabulary, Watcher};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "text",
     summary: "a text file, or a folder with train.txt and maybe test.txt; the next character is learned",
-    shape: &[],
-    classes: &[],
-    sizes: None,
-    keys: &["test_share", "tokens", "context", "stateful"],
-    load: |request, _| load(request),
+    arguments: &["test_share", "tokens", "context", "stateful"],
+    short: None,
+    example: "context = 64",
+    parse: |args| Ok(Box::new(args.read::<Text>()?)),
 };
 
-const HELP: &str = "give a text file in UTF-8 with --data FILE, or a folder with train.txt";
+/// A text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Text {
+    /// The share of a file, its end, that is the test part; above 0, below 1.
+    #[serde(deserialize_with = "test_share")]
+    pub test_share: f64,
+    /// What its tokens are.
+    #[serde(deserialize_with = "choice")]
+    pub tokens: Tokens,
+    /// Tokens of a sample; at least 1.
+    #[serde(deserialize_with = "context")]
+    pub context: usize,
+    /// Whether a batch goes on where the one before it ends.
+    pub stateful: bool,
+}
 
-fn load(request: &Request) -> Result<Dataset> {
-    let Some(path) = &request.dir else {
-        return Err(Error::Argument {
-            what: "data.dir".into(),
-            found: "not given, and text is read from a file".into(),
-            expected: "a text file, or a folder with train.txt".into(),
-            help: "name it with --data FILE".into(),
-        });
-    };
-    let (train_file, test_file) = files(path)?;
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            test_share: TEST_SHARE,
+            tokens: Tokens::Chars,
+            context: CONTEXT,
+            stateful: false,
+        }
+    }
+}
+
+/// `data.tokens`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename = "kind of tokens")]
+pub enum Tokens {
+    /// Characters: the sorted set of those of the whole text.
+    #[default]
+    Chars,
+    /// The 256 bytes.
+    Bytes,
+}
+
+impl Source for Text {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: vec![self.context],
+            ..Known::default()
+        }
+    }
+
+    fn windows(&self) -> Option<Windows> {
+        Some(Windows {
+            context: self.context,
+            stateful: self.stateful,
+        })
+    }
+
+    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        load(self, request)
+    }
+}
+
+const EXPECTED: &str = "a text file, or a folder with train.txt";
+const HELP: &str = "give a text file in UTF-8, or a folder with train.txt";
+
+fn load(source: &Text, request: &Request) -> Result<Dataset> {
+    let (train_file, test_file) = files(request.place("a text", EXPECTED, "")?)?;
     let train = read(&train_file)?;
     let test = test_file.as_deref().map(read).transpose()?;
     let both = test.as_deref().zip(test_file.as_deref());
-    let vocabulary = vocabulary(&train, both, request.options.tokens, &train_file)?;
-    let tokens =
-        |file: &Path, bytes: &[u8]| encode(&vocabulary, bytes, request.options.tokens, file);
+    let vocabulary = vocabulary(&train, both, source.tokens, &train_file)?;
+    let tokens = |file: &Path, bytes: &[u8]| encode(&vocabulary, bytes, source.tokens, file);
     let train = tokens(&train_file, &train)?;
     let (train, test) = match (&test, &test_file) {
         (Some(test), Some(file)) => (train, tokens(file, test)?),
         _ => {
-            let share = 1.0 - request.options.test_share;
+            let share = 1.0 - source.test_share;
             let cut = (share * train.len() as f64) as usize;
             let (first, last) = train.split_at(cut);
             (first.to_vec(), last.to_vec())
         }
     };
-    let context = request.options.context;
+    let context = source.context;
     let sizes = [context, vocabulary.symbols().len()];
     let samples = |what: &str, file: &Path, tokens: Vec<u32>| {
         if tokens.len() <= context {
@@ -79,7 +141,7 @@ fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
         return Ok((path.to_owned(), None));
     }
     let problem = match path.is_dir() {
-        false => "does not exist; expected a text file, or a folder with train.txt",
+        false => format!("does not exist; expected {EXPECTED}"),
         true => {
             let [train, test, input] =
                 ["train.txt", "test.txt", "input.txt"].map(|name| path.join(name));
@@ -90,10 +152,10 @@ fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
             if input.is_file() {
                 return Ok((input, None));
             }
-            "is a folder without train.txt; expected a text file, or a folder with it"
+            "is a folder without train.txt; expected a text file, or a folder with it".to_owned()
         }
     };
-    Err(Error::data(path, problem.to_owned(), HELP))
+    Err(Error::data(path, problem, set_dir("")))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

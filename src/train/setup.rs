@@ -131,7 +131,7 @@ pub(super) fn carrying(layers: &[Box<dyn Layer>]) -> Vec<Box<dyn Layer>> {
 
 /// The network, whose recurrent layers carry their states on where `data.stateful` says so.
 fn network(config: &Config, dataset: &Dataset) -> Result<Network> {
-    if !config.data.options.stateful {
+    if !config.data.stateful() {
         return Network::of_samples(&config.layers, &dataset.train);
     }
     let network = Network::of_samples(&carrying(&config.layers), &dataset.train)?;

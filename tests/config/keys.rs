@@ -356,7 +356,7 @@ fn every_preset_is_complete_commented_and_survives_writing() {
         );
         assert!(!preset.summary.is_empty());
         // A preset ends where a cycle does.
-        let samples = match (config.data.source.sizes, config.data.source.name) {
+        let samples = match (config.data.source.known().sizes, config.data.source.name()) {
             (Some(sizes), _) => sizes.train.into(),
             // The windows of a million letters.
             (None, "text") => 15_684.into(),

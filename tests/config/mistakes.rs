@@ -269,7 +269,7 @@ const GALLERY: &[(&str, &[&str], &[&str])] = &[
     (LEAST, &["optimizer.decay_on=biases"], &["optimizer.decay_on is the string \"biases\"; expected \"all\" or \"matrices\""]),
     (LEAST, &["data.source=numbers", "data.stateful=true"], &["data.stateful is true, and so is data.shuffle", "data.shuffle = false"]),
     (LEAST, &["data.source=numbers", "data.context=0"], &["data.context is 0; expected a whole number, 1 or more"]),
-    (LEAST, &["data.context=16"], &["data.context is set, but source glyphs does not take it", "belongs to `text` and `numbers`"]),
+    (LEAST, &["data.context=16"], &["unknown key data.context; source glyphs does not take it", "belongs to `text` and `numbers`"]),
     (LEAST, &["optimizer.clip_nrom=1"], &["did you mean `clip_norm`?"]),
     (LEAST, &["optimizer.kind=adamw", "optimizer.clip=1"], &["optimizer adamw does not take it", "`weight_decay`, `clip_norm` and `decay_on`"]),
     ("clip_norm = 1\n", &[], &["did you mean `optimizer.clip_norm`?"]),

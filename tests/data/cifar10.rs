@@ -4,7 +4,7 @@ use super::{bytes, load, load_noted, real, refused, says};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::path::Path;
-use wavetrain::source::{Request, source};
+use wavetrain::source::{Cifar10, Request, Source};
 
 const BATCHES: [&str; 6] = [
     "data_batch_1.bin",
@@ -71,7 +71,7 @@ fn both_refused(files: &[(String, Vec<u8>)]) -> [String; 2] {
     let packed = tempfile::tempdir().unwrap();
     let archive = pack(files, &format!("{FOLDER}/"));
     fs::write(packed.path().join(ARCHIVE), archive).unwrap();
-    [loose, packed].map(|dir| refused("cifar10", &request(dir.path())))
+    [loose, packed].map(|dir| refused(&Cifar10 {}, &request(dir.path())))
 }
 
 fn changed(name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<(String, Vec<u8>)> {
@@ -108,7 +108,7 @@ fn files_are_found_loose_and_packed() {
     for (number, form) in forms.iter().enumerate() {
         let root = tempfile::tempdir().unwrap();
         form(root.path());
-        let (set, notes) = load_noted("cifar10", &request(root.path())).unwrap();
+        let (set, notes) = load_noted(&Cifar10 {}, &request(root.path())).unwrap();
         assert_eq!(set.train.shape(), [3, 32, 32], "form {number}");
         assert_eq!(set.train.labels(), [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]);
         assert_eq!(set.test.labels(), [5, 4]);
@@ -118,7 +118,7 @@ fn files_are_found_loose_and_packed() {
             bytes(&set.test)[3071],
             50_u8.wrapping_add((3071 % 256) as u8)
         );
-        assert_eq!(set.classes(), source("cifar10").unwrap().classes);
+        assert_eq!(set.classes(), Cifar10 {}.known().classes);
         says(&notes[0], &["data_batch_1.bin holds 2 records", "10000"]);
         assert_eq!(notes.len(), 6);
         // Nothing is unpacked beside the archive.
@@ -172,16 +172,16 @@ fn each_missing_file_is_named() {
 #[test]
 fn a_folder_that_is_missing_or_holds_nothing_says_what_is_looked_for() {
     says(
-        &refused("cifar10", &Request::default()),
-        &["data.dir", "not given", FOLDER, ARCHIVE, "--data DIR"],
+        &refused(&Cifar10 {}, &Request::default()),
+        &["data.dir", "not given", FOLDER, ARCHIVE, "set data.dir"],
     );
     let root = tempfile::tempdir().unwrap();
     let missing = root.path().join("nowhere");
     says(
-        &refused("cifar10", &request(&missing)),
+        &refused(&Cifar10 {}, &request(&missing)),
         &["nowhere: does not exist", ARCHIVE],
     );
-    let none = refused("cifar10", &request(root.path()));
+    let none = refused(&Cifar10 {}, &request(root.path()));
     says(
         &none,
         &[
@@ -194,7 +194,7 @@ fn a_folder_that_is_missing_or_holds_nothing_says_what_is_looked_for() {
     let file = root.path().join("file");
     fs::write(&file, "x").unwrap();
     says(
-        &refused("cifar10", &request(&file)),
+        &refused(&Cifar10 {}, &request(&file)),
         &["file: is not a folder"],
     );
 }
@@ -222,7 +222,7 @@ fn truncated_and_oversized_files_are_refused() {
     let full = changed("test_batch.bin", |file| *file = record(1, 0).repeat(10_000));
     let root = tempfile::tempdir().unwrap();
     write(&full, root.path());
-    let (set, notes) = load_noted("cifar10", &request(root.path())).unwrap();
+    let (set, notes) = load_noted(&Cifar10 {}, &request(root.path())).unwrap();
     assert_eq!((set.test.len(), notes.len()), (10_000, 5));
     let long = changed("test_batch.bin", |file| *file = record(1, 0).repeat(10_001));
     for message in both_refused(&long) {
@@ -250,7 +250,7 @@ fn a_broken_archive_is_refused() {
     let file = root.path().join(ARCHIVE);
     let message = |contents: &[u8]| {
         fs::write(&file, contents).unwrap();
-        refused("cifar10", &request(root.path()))
+        refused(&Cifar10 {}, &request(root.path()))
     };
     for length in [0, 1, 9, archive.len() / 2, archive.len() - 9] {
         says(
@@ -291,7 +291,7 @@ fn the_real_files_are_read() {
     let Some(dir) = real("cifar10") else {
         return;
     };
-    let (set, notes) = load_noted("cifar10", &request(&dir)).unwrap();
+    let (set, notes) = load_noted(&Cifar10 {}, &request(&dir)).unwrap();
     assert_eq!((set.train.len(), set.test.len()), (50_000, 10_000));
     assert_eq!(notes, [""; 0]);
     for class in 0..10 {

@@ -1,13 +1,12 @@
 //! IDX files, good and bad, and the real data sets.
 
-use super::{bytes, load, real, says};
+use super::{bytes, load, plain, real, says};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use wavetrain::data::{Dataset, Normalization, Normalize};
 use wavetrain::error::Error;
-use wavetrain::source::source;
 
 /// A small set in MNIST's form: (name, contents) of its four files.
 struct Files(Vec<(&'static str, Vec<u8>)>);
@@ -114,7 +113,7 @@ fn idx_files_are_found_in_every_usual_place_under_every_usual_name() {
             }
         }
     }
-    let classes = |name| source(name).unwrap().classes;
+    let classes = |name| plain(name).known().classes;
     assert_eq!(classes("mnist")[7], "7");
     assert_eq!(classes("fashion_mnist")[0], "T-shirt/top");
     assert_eq!(classes("fashion_mnist")[9], "Ankle boot");
@@ -133,7 +132,7 @@ fn a_folder_that_is_missing_or_holds_nothing_says_what_is_looked_for() {
             IMAGES,
             TEST_LABELS,
             ".gz",
-            "--data DIR",
+            "set data.dir",
             "https://",
         ],
     );
@@ -147,7 +146,7 @@ fn a_folder_that_is_missing_or_holds_nothing_says_what_is_looked_for() {
         &[
             "nowhere: does not exist",
             IMAGES,
-            "--data DIR",
+            "set data.dir",
             "zalandoresearch",
         ],
     );
@@ -158,7 +157,7 @@ fn a_folder_that_is_missing_or_holds_nothing_says_what_is_looked_for() {
             "none of the files of MNIST",
             IMAGES,
             "MNIST/raw",
-            "--data DIR",
+            "set data.dir",
         ],
     );
     let file = root.path().join("file");
@@ -319,9 +318,9 @@ fn files_that_disagree_are_refused() {
 /// Loads the real files and compares with the published counts of the labels.
 fn published(name: &str, train: [usize; 10], test: [usize; 10]) -> Option<Dataset> {
     let set = load(name, Some(&real(name)?), 0).unwrap();
-    let sizes = source(name).unwrap().sizes.unwrap();
+    let sizes = plain(name).known().sizes.unwrap();
     assert_eq!((set.train.len(), set.test.len()), (sizes.train, sizes.test));
-    assert_eq!(set.train.shape(), source(name).unwrap().shape);
+    assert_eq!(set.train.shape(), plain(name).known().shape);
     for (samples, expected) in [(&set.train, train), (&set.test, test)] {
         let mut counts = [0; 10];
         for &label in samples.labels() {

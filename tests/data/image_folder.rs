@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use wavetrain::data::Dataset;
 use wavetrain::picture::Resize;
-use wavetrain::source::{Options, Request};
+use wavetrain::source::{ImageFolder, Request};
 
 fn grey(side: u32, value: u8) -> DynamicImage {
     GrayImage::from_pixel(side, side, Luma([value])).into()
@@ -32,20 +32,23 @@ fn request(dir: &Path) -> Request {
     }
 }
 
-fn sized(dir: &Path, size: usize, resize: Resize) -> Request {
-    let options = Options {
+fn sized(size: usize, resize: Resize) -> ImageFolder {
+    ImageFolder {
         size: Some([size; 2]),
         resize,
-        ..Options::default()
-    };
-    Request {
-        options,
-        ..request(dir)
+        ..ImageFolder::default()
+    }
+}
+
+fn split(test_share: f64) -> ImageFolder {
+    ImageFolder {
+        test_share,
+        ..ImageFolder::default()
     }
 }
 
 fn load(dir: &Path) -> (Dataset, Vec<String>) {
-    load_noted("image_folder", &request(dir)).unwrap()
+    load_noted(&ImageFolder::default(), &request(dir)).unwrap()
 }
 
 #[test]
@@ -113,16 +116,11 @@ fn a_folder_without_train_and_test_is_split_by_seed() {
     }
     write(root.path(), &[("single/1.png", grey(1, 0))]);
     let with = |seed, test_share| {
-        let options = Options {
-            test_share,
-            ..Options::default()
-        };
         let request = Request {
             seed,
-            options,
             ..request(root.path())
         };
-        load_noted("image_folder", &request).unwrap().0
+        load_noted(&split(test_share), &request).unwrap().0
     };
     let set = with(1, 0.3);
     for label in 0..3 {
@@ -142,14 +140,11 @@ fn a_folder_without_train_and_test_is_split_by_seed() {
     assert_ne!(set.test, with(2, 0.3).test);
     assert_eq!(with(1, 0.2).test.len(), 6);
     for share in [0.0, 1.0, -1.0, f64::NAN] {
-        let mut request = request(root.path());
-        request.options.test_share = share;
-        says(&refused("image_folder", &request), &["data.test_share"]);
+        let message = refused(&split(share), &request(root.path()));
+        says(&message, &["data.test_share"]);
     }
-    let mut request = request(root.path());
-    request.options.test_share = 0.01;
     says(
-        &refused("image_folder", &request),
+        &refused(&split(0.01), &request(root.path())),
         &["0.01", "no picture for the test (31"],
     );
 }
@@ -163,7 +158,7 @@ fn sizes_must_agree_or_be_brought_together() {
         ("test/a/1.png", grey(4, 30)),
     ];
     write(root.path(), &pictures);
-    let message = refused("image_folder", &request(root.path()));
+    let message = refused(&ImageFolder::default(), &request(root.path()));
     let parts = [
         "2.png: the picture has 6x6",
         "4x4 pixels",
@@ -171,23 +166,23 @@ fn sizes_must_agree_or_be_brought_together() {
         "data.resize",
     ];
     says(&message, &parts);
-    let message = refused("image_folder", &sized(root.path(), 6, Resize::None));
+    let message = refused(&sized(6, Resize::None), &request(root.path()));
     says(&message, &["1.png", "4x4", "expected 6x6", "data.resize"]);
     for resize in [Resize::Crop, Resize::Stretch] {
-        let (set, notes) = load_noted("image_folder", &sized(root.path(), 4, resize)).unwrap();
+        let (set, notes) = load_noted(&sized(4, resize), &request(root.path())).unwrap();
         assert_eq!(bytes(&set.train), [[10; 16], [20; 16]].concat());
         says(
             &notes.concat(),
             &["1 of 3 pictures have another size", "brought to 4x4"],
         );
     }
-    let mut oblong = sized(root.path(), 4, Resize::Stretch);
-    oblong.options.size = Some([2, 5]);
-    let (set, _) = load_noted("image_folder", &oblong).unwrap();
+    let mut oblong = sized(4, Resize::Stretch);
+    oblong.size = Some([2, 5]);
+    let (set, _) = load_noted(&oblong, &request(root.path())).unwrap();
     assert_eq!(set.train.shape(), [1, 2, 5]);
-    oblong.options.size = Some([0, 5]);
+    oblong.size = Some([0, 5]);
     says(
-        &refused("image_folder", &oblong),
+        &refused(&oblong, &request(root.path())),
         &["data.size", "at least 1"],
     );
 }
@@ -215,7 +210,7 @@ fn unreadable_pictures_are_named_the_first_one_first() {
             let file = root.path().join(format!("train/a/{number}.png"));
             fs::write(file, contents).unwrap();
         }
-        let message = refused("image_folder", &request(root.path()));
+        let message = refused(&ImageFolder::default(), &request(root.path()));
         says(&message, &["train/a/077.png: ", what, "help: replace"]);
     }
 }
@@ -235,7 +230,7 @@ fn a_jpeg_called_png_is_a_jpeg() {
 #[test]
 fn folders_that_do_not_fit_are_named() {
     let root = tempfile::tempdir().unwrap();
-    let message = || refused("image_folder", &request(root.path()));
+    let message = || refused(&ImageFolder::default(), &request(root.path()));
     says(&message(), &["holds no class", "a folder with pictures"]);
     fs::create_dir_all(root.path().join("train/cat")).unwrap();
     says(&message(), &["holds train, but no test"]);
@@ -267,12 +262,12 @@ fn folders_that_do_not_fit_are_named() {
     );
 
     says(
-        &refused("image_folder", &Request::default()),
+        &refused(&ImageFolder::default(), &Request::default()),
         &["data.dir", "not given"],
     );
     let missing = request(&root.path().join("nowhere"));
     says(
-        &refused("image_folder", &missing),
+        &refused(&ImageFolder::default(), &missing),
         &["nowhere: does not exist"],
     );
 }

@@ -12,9 +12,10 @@ mod skip;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use wavetrain::args::Args;
 use wavetrain::data::{Dataset, Loading, Samples, Storage};
 use wavetrain::error::Error;
-use wavetrain::source::{Request, SOURCES, glyphs, source};
+use wavetrain::source::{Request, SOURCES, Source, glyphs, source};
 
 fn bytes(samples: &Samples) -> Vec<u8> {
     assert_eq!(samples.storage(), Storage::Bytes);
@@ -25,17 +26,21 @@ fn load(name: &str, dir: Option<&Path>, seed: u64) -> Result<Dataset, Error> {
     let request = Request {
         dir: dir.map(Path::to_path_buf),
         seed,
-        ..Request::default()
     };
-    load_noted(name, &request).map(|(set, _)| set)
+    load_noted(&*plain(name), &request).map(|(set, _)| set)
+}
+
+/// The source of that name without any argument.
+fn plain(name: &str) -> Box<dyn Source> {
+    let entry = source(name).expect("a source of that name");
+    (entry.parse)(Args::parse("").unwrap()).unwrap()
 }
 
 /// The samples, and the notes about them.
-fn load_noted(name: &str, request: &Request) -> Result<(Dataset, Vec<String>), Error> {
-    let source = source(name).expect("a source of that name");
+fn load_noted(source: &dyn Source, request: &Request) -> Result<(Dataset, Vec<String>), Error> {
     let notes = Mutex::new(Vec::new());
     let last = Mutex::new(None);
-    let set = (source.load)(request, &|event| match event {
+    let set = source.open(request, &|event| match event {
         Loading::Note(note) => notes.lock().unwrap().push(note.to_owned()),
         Loading::Progress { done, total, .. } => {
             assert!(done <= total);
@@ -50,9 +55,9 @@ fn load_noted(name: &str, request: &Request) -> Result<(Dataset, Vec<String>), E
 }
 
 /// What is wrong with the files of a source, which must be a user's mistake.
-fn refused(name: &str, request: &Request) -> String {
-    let Err(error) = load_noted(name, request) else {
-        panic!("accepted: {request:?}");
+fn refused(source: &dyn Source, request: &Request) -> String {
+    let Err(error) = load_noted(source, request) else {
+        panic!("accepted: {source:?}, {request:?}");
     };
     assert!(error.is_users_mistake(), "{error:?}");
     let message = error.to_string();
@@ -79,22 +84,33 @@ fn real(name: &str) -> Option<PathBuf> {
 
 #[test]
 fn the_table_names_each_source_once_and_glyphs_first() {
-    let names: Vec<&str> = SOURCES.iter().map(|entry| entry.name).collect();
-    assert_eq!(
-        names,
-        [
-            "glyphs",
-            "mnist",
-            "fashion_mnist",
-            "cifar10",
-            "image_folder",
-            "safetensors",
-            "text",
-            "numbers",
-            "sums"
-        ]
-    );
+    for (place, entry) in SOURCES.iter().enumerate() {
+        let first = SOURCES.iter().position(|other| other.name == entry.name);
+        assert_eq!(first, Some(place), "{}", entry.name);
+        assert_eq!(plain(entry.name).name(), entry.name);
+    }
+    assert_eq!(SOURCES[0].name, "glyphs");
     assert!(source("mnst").is_none());
+}
+
+#[test]
+fn a_source_writes_what_it_reads() {
+    for entry in SOURCES {
+        let example = (entry.parse)(Args::parse(entry.example).unwrap()).unwrap();
+        example.validate().unwrap();
+        for source in [example, plain(entry.name)] {
+            let written = source.arguments();
+            for key in written.keys() {
+                assert!(
+                    entry.arguments.contains(&key.as_str()),
+                    "{} {key}",
+                    entry.name
+                );
+            }
+            let again = (entry.parse)(Args::parse(&written.to_string()).unwrap()).unwrap();
+            assert_eq!(again.arguments(), written, "{}", entry.name);
+        }
+    }
 }
 
 // ---- glyphs

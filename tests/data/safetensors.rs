@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use wavetrain::data::{Dataset, IGNORED, Storage, Task};
-use wavetrain::source::{Options, Request, Tokens};
+use wavetrain::source::{Request, Safetensors, Tokens};
 
 /// A tensor by name, type, shape and little-endian bytes.
 type Array = (&'static str, Dtype, Vec<usize>, Vec<u8>);
@@ -61,13 +61,13 @@ fn with(train: &[Array], classes: Option<&str>, load: impl Fn(&Request)) {
 }
 
 fn loaded(request: &Request) -> Dataset {
-    load_noted("safetensors", request).unwrap().0
+    load_noted(&Safetensors::default(), request).unwrap().0
 }
 
 /// What is said about these arrays.
 fn mistake(train: &[Array], parts: &[&str]) {
     with(train, None, |request| {
-        let message = refused("safetensors", request);
+        let message = refused(&Safetensors::default(), request);
         says(&message, &["train.safetensors: "]);
         says(&message, parts);
     });
@@ -109,13 +109,12 @@ fn floats_and_labels_of_every_type_are_read() {
         for name in ["own.safetensors", "other.safetensors"] {
             write(&root.path().join(name), &arrays, None);
         }
-        let mut request = request(root.path());
-        request.options = Options {
+        let source = Safetensors {
             train: Some("own.safetensors".into()),
             test: Some(root.path().join("other.safetensors")),
-            ..Options::default()
+            ..Safetensors::default()
         };
-        let set = loaded(&request);
+        let set = load_noted(&source, &request(root.path())).unwrap().0;
         assert_eq!(set.train.storage(), Storage::Floats);
         let found = set.train.values(&[0, 1]).unwrap();
         assert_eq!(found, values, "{dtype:?}");
@@ -195,7 +194,7 @@ fn metadata_that_does_not_fit_is_refused() {
     ] {
         with(&arrays, Some(classes), |request| {
             says(
-                &refused("safetensors", request),
+                &refused(&Safetensors::default(), request),
                 &["train.safetensors", part],
             );
         });
@@ -209,30 +208,30 @@ fn both_files_must_fit_each_other() {
             "test.safetensors: its samples are u8 of shape [1, 2, 3]",
             "u8 of shape [6]",
         ];
-        says(&refused("safetensors", request), &parts);
+        says(&refused(&Safetensors::default(), request), &parts);
     });
     with(&[x(&[2, 1, 2, 3]), y(&[0, 0])], None, |request| {
         let parts = [
             "test.safetensors: y is 1 for sample 0; expected 0 to 0",
             "every class",
         ];
-        says(&refused("safetensors", request), &parts);
+        says(&refused(&Safetensors::default(), request), &parts);
     });
 }
 
 #[test]
 fn files_that_are_missing_or_foreign_are_named() {
-    let none = refused("safetensors", &Request::default());
+    let none = refused(&Safetensors::default(), &Request::default());
     says(&none, &["data.train", "not given", "train.safetensors"]);
     let root = tempfile::tempdir().unwrap();
-    let missing = refused("safetensors", &request(root.path()));
+    let missing = refused(&Safetensors::default(), &request(root.path()));
     says(&missing, &["train.safetensors: cannot be read"]);
     fs::write(
         root.path().join("train.safetensors"),
         "<!DOCTYPE html><html>",
     )
     .unwrap();
-    let foreign = refused("safetensors", &request(root.path()));
+    let foreign = refused(&Safetensors::default(), &request(root.path()));
     says(&foreign, &["is no safetensors file", "header claims"]);
 }
 
@@ -254,9 +253,11 @@ fn tokens_and_sequences_are_read() {
         for name in ["train.safetensors", "test.safetensors"] {
             write(&root.path().join(name), arrays, None);
         }
-        let mut request = request(root.path());
-        request.options.tokens = tokens;
-        loaded(&request)
+        let source = Safetensors {
+            tokens,
+            ..Safetensors::default()
+        };
+        load_noted(&source, &request(root.path())).unwrap().0
     };
     let y = whole("y", &[2, 3], &[-1, 0, 1, 2, -100, 0]);
     let found = set(&[whole("x", &[2, 3], &tokens), y], Tokens::Chars);

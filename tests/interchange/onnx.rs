@@ -353,10 +353,10 @@ fn every_preset_can_be_exported() {
         };
         let config = Config::read(preset.name, preset.text, &rate, &Tables::default());
         let config = config.unwrap_or_else(|error| panic!("{error}"));
-        let shape = config.data.source.shape.to_vec();
-        let dataset = match config.data.source.name {
+        let shape = config.data.source.known().shape;
+        let dataset = match config.data.source.name() {
             "numbers" | "sums" => config.load_data().unwrap(),
-            "text" => letters(config.data.options.context),
+            "text" => letters(shape[0]),
             _ => Dataset::new(preset.name, samples(&shape), samples(&shape), 10).unwrap(),
         };
         check(&exported(config, dataset));

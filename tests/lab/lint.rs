@@ -198,7 +198,7 @@ fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
             max_lr,
             from,
         };
-        let Some(sizes) = config.data.source.sizes else {
+        let Some(sizes) = config.data.source.known().sizes else {
             return;
         };
         let run = config.settle(sizes.train, Some(&bounds)).unwrap();

@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
             steps: steps.max(1),
             per_epoch,
             // What is cut into windows is a text.
-            answer_seen_by: (config.data.source.keys.contains(&"context"))
+            answer_seen_by: (config.data.source.windows().is_some())
                 .then(|| config.looks_ahead())
                 .flatten(),
         }

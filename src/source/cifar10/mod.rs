@@ -8,9 +8,11 @@
 
 mod archive;
 
-use super::{Entry, Request, Sizes};
+use super::request::set_dir;
+use super::{Entry, Known, Request, Sizes, Source};
 use crate::data::{Dataset, Loading, Samples, Task, Watcher};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -55,26 +57,48 @@ const HOME: &str = "`wavetrain data get cifar10` downloads it from \
     https://www.cs.toronto.edu/~kriz/cifar.html";
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "cifar10",
     summary: "CIFAR-10, colour pictures of 32x32 bytes, from its binary files or their archive",
-    shape: &SHAPE,
-    classes: CLASSES,
-    sizes: Some(Sizes {
-        train: 50_000,
-        test: 10_000,
-    }),
-    keys: &[],
-    load,
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Cifar10>()?)),
 };
 
+/// CIFAR-10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cifar10 {}
+
+impl Source for Cifar10 {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: SHAPE.to_vec(),
+            classes: CLASSES,
+            sizes: Some(Sizes {
+                train: 50_000,
+                test: 10_000,
+            }),
+        }
+    }
+
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+        load(request, watcher)
+    }
+}
+
 fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
-    let (place, classes, batches) = match find(request.dir.as_deref())? {
-        Place::Folder(folder) => {
+    let (place, classes, batches) = match find(request)? {
+        Files::Folder(folder) => {
             let (classes, batches) = read_folder(&folder, watcher)?;
             (folder, classes, batches)
         }
-        Place::Archive(file) => {
+        Files::Archive(file) => {
             let (classes, batches) = archive::read(&file, watcher)?;
             (file, classes, batches)
         }
@@ -96,35 +120,16 @@ fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
 
 /// Where the files are.
 #[derive(Debug)]
-enum Place {
+enum Files {
     Folder(PathBuf),
     Archive(PathBuf),
 }
 
 /// The first of the usual places that holds all files, or else the archive, or else the first place
 /// that holds any.
-fn find(dir: Option<&Path>) -> Result<Place> {
-    let Some(dir) = dir else {
-        return Err(Error::Argument {
-            what: "data.dir".into(),
-            found: "not given, and CIFAR-10 is read from files".into(),
-            expected: format!("the folder with {FOLDER} or {ARCHIVE}"),
-            help: format!("name it with --data DIR; {HOME}"),
-        });
-    };
-    if !dir.is_dir() {
-        let found = if dir.exists() {
-            "is not a folder"
-        } else {
-            "does not exist"
-        };
-        let problem = format!("{found}; expected the folder with {FOLDER} or {ARCHIVE}");
-        return Err(Error::data(
-            dir,
-            problem,
-            format!("name it with --data DIR; {HOME}"),
-        ));
-    }
+fn find(request: &Request) -> Result<Files> {
+    let expected = format!("the folder with {FOLDER} or {ARCHIVE}");
+    let dir = request.folder("CIFAR-10", &expected, HOME)?;
     let roots = [dir.to_path_buf(), dir.join(ENTRY.name)];
     let folders = roots
         .iter()
@@ -135,11 +140,11 @@ fn find(dir: Option<&Path>) -> Result<Place> {
         .iter()
         .find(|folder| holds(folder).iter().all(|&is| is));
     if let Some(folder) = whole {
-        return Ok(Place::Folder(folder.clone()));
+        return Ok(Files::Folder(folder.clone()));
     }
     let archives = roots.iter().map(|root| root.join(ARCHIVE));
     if let Some(file) = archives.into_iter().find(|file| file.is_file()) {
-        return Ok(Place::Archive(file));
+        return Ok(Files::Archive(file));
     }
     let part = folders
         .iter()
@@ -149,8 +154,7 @@ fn find(dir: Option<&Path>) -> Result<Place> {
             "holds none of the files of CIFAR-10; expected {}, here or in {FOLDER}, or {ARCHIVE}",
             listed(&BATCHES)
         );
-        let help = format!("name the folder with --data DIR; {HOME}");
-        return Err(Error::data(dir, problem, help));
+        return Err(Error::data(dir, problem, set_dir(HOME)));
     };
     Err(missing(folder, |name| folder.join(name).is_file()))
 }

@@ -9,11 +9,12 @@
 mod draw;
 mod stroke;
 
-use super::{Entry, Request, Sizes, portions};
-use crate::data::{Dataset, Samples, Task};
+use super::{Entry, Known, Request, Sizes, Source, portions};
+use crate::data::{Dataset, Samples, Task, Watcher};
 use crate::error::Result;
 use crate::rng::{Key, Stream};
 use draw::{PIXELS, SIDE, STYLE};
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -30,22 +31,40 @@ const SIZES: Sizes = Sizes {
 const FIRST_TEST: u64 = 10_000_000_000;
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "glyphs",
     summary: "digits of 28x28 bytes that the program draws itself; no download",
-    shape: &[1, SIDE, SIDE],
-    classes: DIGITS,
-    sizes: Some(SIZES),
-    keys: &[],
-    load: |request, _| load(request),
+    arguments: &[],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Glyphs>()?)),
 };
 
-fn load(request: &Request) -> Result<Dataset> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let train = samples(request.seed, 0, SIZES.train, threads)?;
-    let test = samples(request.seed, FIRST_TEST, SIZES.test, threads)?;
-    let classes = DIGITS.iter().map(|&name| name.into()).collect();
-    Dataset::of(ENTRY.name, train, test, Task::Classes(classes))
+/// Digits that are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Glyphs {}
+
+impl Source for Glyphs {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: vec![1, SIDE, SIDE],
+            classes: DIGITS,
+            sizes: Some(SIZES),
+        }
+    }
+
+    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let train = samples(request.seed, 0, SIZES.train, threads)?;
+        let test = samples(request.seed, FIRST_TEST, SIZES.test, threads)?;
+        let classes = DIGITS.iter().map(|&name| name.into()).collect();
+        Dataset::of(self.name(), train, test, Task::Classes(classes))
+    }
 }
 
 /// Draws the samples numbered `first..first + count` under `seed` on `threads` threads; the bytes

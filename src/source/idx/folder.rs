@@ -1,14 +1,21 @@
 //! Data sets of four IDX files in one folder, under the names that MNIST gave them.
 
 use super::{Idx, Kind, read};
-use crate::data::{Dataset, Samples, Task};
+use crate::data::{Dataset, Samples, Task, Watcher};
 use crate::error::{Error, Result};
-use crate::source::Request;
+use crate::source::request::set_dir;
+use crate::source::{Known, Request, Sizes, Source};
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// A data set that is kept in MNIST's form.
+/// Arguments of a source that has none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::source) struct Nothing {}
+
+/// A data set of 60,000 and 10,000 grey pictures that is kept in MNIST's form.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::source) struct Set {
+pub struct Set {
     /// The source's name.
     pub(in crate::source) name: &'static str,
     /// What the set is called in a sentence.
@@ -44,10 +51,24 @@ fn find(folder: &Path, half: &str, kind: Kind) -> Option<PathBuf> {
     files.into_iter().find(|file| file.is_file())
 }
 
-impl Set {
-    /// Loads the set from `data.dir`.
-    pub(in crate::source) fn load(&self, request: &Request) -> Result<Dataset> {
-        let folder = self.folder(request.dir.as_deref())?;
+impl Source for Set {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            shape: vec![1, 28, 28],
+            classes: self.classes,
+            sizes: Some(Sizes {
+                train: 60_000,
+                test: 10_000,
+            }),
+        }
+    }
+
+    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
+        let folder = self.folder(request)?;
         let train = self.half(&folder, TRAIN)?;
         let test = self.half(&folder, TEST)?;
         if train.shape() != test.shape() {
@@ -66,29 +87,13 @@ impl Set {
         let classes = self.classes.iter().map(|&name| name.into()).collect();
         Dataset::of(self.name, train, test, Task::Classes(classes))
     }
+}
 
+impl Set {
     /// The first of the usual places that holds any of the files.
-    fn folder(&self, dir: Option<&Path>) -> Result<PathBuf> {
-        let Some(dir) = dir else {
-            return Err(Error::Argument {
-                what: "data.dir".into(),
-                found: format!("not given, and {} is read from files", self.title),
-                expected: format!("the folder with {}", self.files()),
-                help: format!("name it with --data DIR; {}", self.source()),
-            });
-        };
-        if !dir.is_dir() {
-            let found = if dir.exists() {
-                "is not a folder"
-            } else {
-                "does not exist"
-            };
-            return Err(Error::Data {
-                file: dir.into(),
-                problem: format!("{found}; expected the folder with {}", self.files()),
-                help: format!("name it with --data DIR; {}", self.source()),
-            });
-        }
+    fn folder(&self, request: &Request) -> Result<PathBuf> {
+        let expected = format!("the folder with {}", self.files());
+        let dir = request.folder(self.title, &expected, &self.source())?;
         let below = [self.name, self.torchvision, "raw"];
         let places: Vec<PathBuf> = std::iter::once(dir.to_path_buf())
             .chain(below.map(|name| dir.join(name)))
@@ -110,7 +115,7 @@ impl Set {
                     self.files(),
                     below.join(", ")
                 ),
-                help: format!("name the folder with --data DIR; {}", self.source()),
+                help: set_dir(&self.source()),
             })
     }
 

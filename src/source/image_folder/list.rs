@@ -4,7 +4,6 @@ use crate::data::{Loading, Watcher};
 use crate::error::{Error, Result};
 use crate::picture::{entries, is_picture};
 use crate::rng::{Key, Stream};
-use crate::source::Request;
 use std::path::{Path, PathBuf};
 
 /// A file and its class.
@@ -22,8 +21,8 @@ pub(super) struct Listing {
     pub(super) test: Vec<Labelled>,
 }
 
-/// Lists the pictures below `data.dir`: in `train` and `test`, or split by `data.seed`.
-pub(super) fn list(dir: &Path, request: &Request, watcher: Watcher<'_>) -> Result<Listing> {
+/// Lists the pictures below `dir`: in `train` and `test`, or split by (test share, seed).
+pub(super) fn list(dir: &Path, by: (f64, u64), watcher: Watcher<'_>) -> Result<Listing> {
     let halves = ["train", "test"].map(|half| dir.join(half));
     let mut left_out = LeftOut::default();
     let listing = match [halves[0].is_dir(), halves[1].is_dir()] {
@@ -40,7 +39,7 @@ pub(super) fn list(dir: &Path, request: &Request, watcher: Watcher<'_>) -> Resul
         }
         [false, false] => {
             let classes = Classes::find(dir, &mut left_out)?;
-            split(dir, classes, request)?
+            split(dir, classes, by)?
         }
         [has_train, _] => {
             let (there, not) = if has_train {
@@ -161,10 +160,8 @@ fn pictures(folder: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Holds `data.test_share` of each class out, at random by `data.seed`, and at least one picture
-/// back for training.
-fn split(dir: &Path, classes: Classes, request: &Request) -> Result<Listing> {
-    let share = request.options.test_share;
+/// Holds a share of each class out, at random by `seed`, and at least one picture back for training.
+fn split(dir: &Path, classes: Classes, (share, seed): (f64, u64)) -> Result<Listing> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::Argument {
             what: "data.test_share".into(),
@@ -182,7 +179,7 @@ fn split(dir: &Path, classes: Classes, request: &Request) -> Result<Listing> {
     for (step, pictures) in (1..).zip(classes.pictures) {
         let count = pictures.len();
         let held_out = ((count as f64 * share).round() as usize).min(count - 1);
-        let order = Key::new(request.seed, Stream::Split, step).permutation(count);
+        let order = Key::new(seed, Stream::Split, step).permutation(count);
         let mut is_test = vec![false; count];
         for &picture in &order[..held_out] {
             is_test[picture as usize] = true;

@@ -7,35 +7,93 @@
 //! how many there are.
 
 mod list;
+mod size;
 
-use super::{Entry, Request, portions};
+use super::values::{TEST_SHARE, test_share};
+use super::{Entry, Invalid, Request, Source, portions};
+use crate::args::choice;
 use crate::data::{Dataset, Loading, Samples, Task, Watcher};
 use crate::error::{Error, Result};
-use crate::picture::{Changes, Picture, other_size};
+use crate::picture::{Changes, Picture, Resize, other_size};
 use list::Labelled;
+use serde::{Deserialize, Serialize};
+use size::size;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// The table's line.
-pub(super) const ENTRY: Entry = Entry {
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "image_folder",
     summary: "own PNG and JPEG files, a folder for each class, in train and test or to be split",
-    shape: &[],
-    classes: &[],
-    sizes: None,
-    keys: &["size", "resize", "test_share"],
-    load,
+    arguments: &["size", "resize", "test_share"],
+    short: None,
+    example: "size = 32\nresize = \"crop\"",
+    parse: |args| Ok(Box::new(args.read::<ImageFolder>()?)),
 };
+
+/// Pictures in folders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageFolder {
+    /// Height and width of all pictures; without it all must have one.
+    #[serde(deserialize_with = "size", skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// How pictures of other sizes come to it.
+    #[serde(deserialize_with = "choice")]
+    pub resize: Resize,
+    /// The share of each class that becomes the test set where no folder says which pictures do;
+    /// above 0, below 1.
+    #[serde(deserialize_with = "test_share")]
+    pub test_share: f64,
+}
+
+impl Default for ImageFolder {
+    fn default() -> Self {
+        Self {
+            size: None,
+            resize: Resize::None,
+            test_share: TEST_SHARE,
+        }
+    }
+}
+
+impl Source for ImageFolder {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.size.is_some() || self.resize == Resize::None {
+            return Ok(());
+        }
+        Err(Invalid {
+            key: "resize",
+            message:
+                "is set, but data.size does not say to which size; add data.size, for example \
+                      data.size = 32"
+                    .into(),
+        })
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+        load(self, request, watcher)
+    }
+}
 
 /// Channels while it is not known yet whether all pictures are grey.
 const CHANNELS: usize = 3;
 
-fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
-    let dir = folder(request.dir.as_deref())?;
-    let listing = list::list(dir, request, watcher)?;
-    let size = match request.options.size {
+fn load(source: &ImageFolder, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+    let expected = "the folder with train/CLASS and test/CLASS, or with a folder for each class";
+    let dir = request.folder(ENTRY.name, expected, "")?;
+    let listing = list::list(dir, (source.test_share, request.seed), watcher)?;
+    let size = match source.size {
         Some(size) => size,
         None => size_of_all(&listing.train)?,
     };
@@ -48,7 +106,7 @@ fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
         });
     }
     let job = Job {
-        request,
+        source,
         size,
         watcher,
         total: listing.train.len() + listing.test.len(),
@@ -81,28 +139,6 @@ fn load(request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     Dataset::of(ENTRY.name, train, test, Task::Classes(listing.classes))
 }
 
-fn folder(dir: Option<&Path>) -> Result<&Path> {
-    let expected = "the folder with train/CLASS and test/CLASS, or with a folder for each class";
-    let Some(dir) = dir else {
-        return Err(Error::Argument {
-            what: "data.dir".into(),
-            found: "not given, and image_folder reads files".into(),
-            expected: expected.into(),
-            help: "name it with --data DIR".into(),
-        });
-    };
-    if dir.is_dir() {
-        return Ok(dir);
-    }
-    let found = if dir.exists() {
-        "is not a folder"
-    } else {
-        "does not exist"
-    };
-    let problem = format!("{found}; expected {expected}");
-    Err(Error::data(dir, problem, "name it with --data DIR"))
-}
-
 /// The size of the first picture: without `data.size` all must have it.
 fn size_of_all(pictures: &[Labelled]) -> Result<[usize; 2]> {
     match pictures.first() {
@@ -114,7 +150,7 @@ fn size_of_all(pictures: &[Labelled]) -> Result<[usize; 2]> {
 
 /// Everything that the threads share.
 struct Job<'a> {
-    request: &'a Request,
+    source: &'a ImageFolder,
     size: [usize; 2],
     watcher: Watcher<'a>,
     total: usize,
@@ -210,11 +246,11 @@ impl Job<'_> {
     }
 
     fn picture(&self, file: &Path) -> Result<Picture> {
-        let options = &self.request.options;
-        if options.size.is_some() {
-            return Picture::read(file, options.size, options.resize);
+        let source = self.source;
+        if source.size.is_some() {
+            return Picture::read(file, source.size, source.resize);
         }
-        let picture = Picture::read(file, None, options.resize)?;
+        let picture = Picture::read(file, None, source.resize)?;
         let [_, height, width] = picture.shape;
         if [height, width] == self.size {
             return Ok(picture);

@@ -73,19 +73,18 @@ impl Preset {
     pub(crate) fn all() -> Vec<Self> {
         let presets = PRESETS.iter().map(|preset| {
             let config = Config::parse(preset.name, preset.text).unwrap();
-            let source = config.data.source;
-            let context = config.data.options.context;
+            let known = config.data.source.known();
             // Sources of tokens do not state their symbols.
-            let (shape, classes, storage) = match source.name {
-                "text" => (vec![context], 65, Storage::Tokens),
-                "numbers" => (vec![context], 30, Storage::Tokens),
-                "sums" => (source.shape.to_vec(), 12, Storage::Tokens),
-                _ => (source.shape.to_vec(), source.classes.len(), Storage::Bytes),
+            let (classes, storage) = match config.data.source.name() {
+                "text" => (65, Storage::Tokens),
+                "numbers" => (30, Storage::Tokens),
+                "sums" => (12, Storage::Tokens),
+                _ => (known.classes.len(), Storage::Bytes),
             };
             Self {
                 name: preset.name.to_owned(),
                 text: preset.text.to_owned(),
-                shape,
+                shape: known.shape,
                 classes,
                 storage,
             }
