@@ -19,7 +19,7 @@ use refusal::Refusal;
 use scope::Stretch;
 pub use scope::{Scope, Steps};
 pub use stated::{Stated, stated};
-pub use values::{MOST, choice, list, number, one_of, some_whole, whole};
+pub use values::{MOST, choice, counted, list, number, one_of, some_whole, whole};
 
 /// One line of a table of policies, layers, losses or optimizers (`T` is the family's trait).
 ///

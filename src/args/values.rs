@@ -9,6 +9,13 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::stated::stated;
 
+/// A number of things as it is written in a configuration: `1 epoch`, `3 epochs`.
+#[must_use]
+pub fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 /// The largest whole number of TOML.
 pub const MOST: u64 = i64::MAX as u64;
 

@@ -22,7 +22,7 @@ pub const LIMIT: f64 = 1.03;
 
 /// What to run, and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct AgainstOptions {
     /// Rounds: in each, both programs measure everything once.
     pub rounds: usize,
     /// Seconds that a program measures the steps of one model in a round, about.
@@ -174,7 +174,7 @@ fn identify(path: &Path) -> Result<(), String> {
 pub fn run(
     gpu: &Arc<Gpu>,
     other: &Other,
-    options: &Options,
+    options: &AgainstOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Against> {
     let models = chosen(&options.models)?;
@@ -198,7 +198,7 @@ pub fn run(
 fn turns(
     programs: &[Program; 2],
     models: &[&'static Model],
-    options: &Options,
+    options: &AgainstOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Times, (usize, String)> {
     let mut times = Times::new(models, options.first_steps);
@@ -246,7 +246,7 @@ impl Times {
         program: &Program,
         of: usize,
         model: &Model,
-        options: &Options,
+        options: &AgainstOptions,
     ) -> Result<(), String> {
         let step = program.step(model.name, options.seconds)?;
         self.push(of, model, Quantity::Step, step);
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[cfg(unix)]
-    const OPTIONS: Options = Options {
+    const OPTIONS: AgainstOptions = AgainstOptions {
         rounds: 6,
         seconds: 1,
         models: Vec::new(),
@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "abbaabbaabba");
 
         std::fs::remove_file(&log).unwrap();
-        let options = Options {
+        let options = AgainstOptions {
             rounds: 2,
             first_steps: true,
             ..OPTIONS

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use statrs::statistics::{Data, OrderStatistics};
 
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -28,7 +29,7 @@ pub use products::PRODUCTS;
 
 /// What to measure, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct BenchOptions {
     /// Rounds at least; more while `time` is not used up.
     pub rounds: usize,
     /// Time for the rounds.
@@ -39,7 +40,7 @@ pub struct Options {
     pub first_steps: bool,
 }
 
-impl Default for Options {
+impl Default for BenchOptions {
     fn default() -> Self {
         Self {
             rounds: 15,
@@ -111,13 +112,7 @@ pub struct Figures {
 
 /// The median of some measurements; NaN for none.
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => sorted[n / 2],
-        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
-    }
+    Data::new(values.to_vec()).median()
 }
 
 /// Seconds that `work` takes.
@@ -131,7 +126,11 @@ fn seconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
 ///
 /// # Errors
 /// A device that fails, or an unknown model.
-pub fn run(gpu: &Arc<Gpu>, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Figures> {
+pub fn run(
+    gpu: &Arc<Gpu>,
+    options: &BenchOptions,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Figures> {
     let chosen = models::chosen(&options.models)?;
     progress("setting up");
     let mut arithmetic = arithmetic::Arithmetic::new(gpu)?;

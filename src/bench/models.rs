@@ -188,7 +188,7 @@ pub(super) fn named(name: &str) -> Result<&'static Model> {
         .iter()
         .find(|model| model.name == name)
         .ok_or_else(|| Error::Argument {
-            what: "--model".into(),
+            what: "model".into(),
             found: format!("`{name}`"),
             expected: "the name of a model".into(),
             help: format!(

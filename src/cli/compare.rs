@@ -11,11 +11,11 @@ use crate::config::{Bounds, Config, Settled};
 use crate::data::{Dataset, Judge};
 use crate::draw::plot;
 use crate::error::{Error, Result};
-use crate::lab::compare::{self, Settings, Store, Takes, Target, Variant};
+use crate::lab::compare::{self, Settings, Store, Target, Variant};
 use crate::lab::find::{self, RangeTest};
 use crate::page::comparison::Comparison;
 use crate::report::folder::RunFolder;
-use crate::schedule::Policy;
+use crate::schedule::{Policy, Span};
 
 /// Compares policies, or values of any key, over seeds: what the data show and what they do not
 #[derive(Debug, clap::Args)]
@@ -140,7 +140,7 @@ fn settings(arguments: &Arguments, steps: u64, judge: Judge) -> Result<Settings>
 }
 
 /// A policy between bounds, refused by the names of the flags.
-fn take(name: &str, takes: &Takes) -> Result<Box<dyn Policy>> {
+fn take(name: &str, takes: &Span) -> Result<Box<dyn Policy>> {
     let policy = compare::take(name, takes);
     policy.map_err(|error| match as_flag(error, &[]) {
         Error::Argument {
@@ -181,7 +181,7 @@ fn range_test(
         return Ok(None);
     }
     let mut trainer = provisional(base, globals.open()?, dataset.clone())?;
-    let options = find::Options::default();
+    let options = find::RangeTestOptions::default();
     let test = find::find(&mut trainer, &options, &mut |seed, step| {
         watch(&options, seed, step);
     })?;
@@ -214,7 +214,7 @@ fn policies(
 ) -> Result<Vec<Variant>> {
     let found = found.map(|bounds| [bounds.base_lr, bounds.max_lr]);
     let [base_lr, max_lr] = found.or_else(|| bounds(&base.config)).unwrap_or([0.0, 1.0]);
-    let takes = Takes {
+    let takes = Span {
         base_lr,
         max_lr,
         steps,
@@ -287,7 +287,7 @@ fn values(vary: &str) -> Result<(&str, Vec<String>)> {
 
 /// Refuses names that are no policies, before anything is loaded.
 fn names(policies: &[String]) -> Result<()> {
-    let some = Takes {
+    let some = Span {
         base_lr: 0.01,
         max_lr: 0.1,
         steps: 1000,

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
 use super::loading;
+use super::options::as_flag;
 use super::output::{self, Output};
 use crate::data::Loading;
 use crate::error::Result;
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         Loading::Note(note) => bar.suspend(|| output::note(&[note.to_owned()])),
     });
     bar.finish_and_clear();
-    let files = got?;
+    let files = got.map_err(|error| as_flag(error, &[]))?;
     let (count, place) = (files.len(), folder.display());
     // A name that is no source's is a text's.
     let source = source(name).map_or("text", |entry| entry.name);

@@ -11,6 +11,7 @@ use super::options::Globals;
 use super::output::{self, Output};
 use crate::config::{Config, Overrides};
 use crate::data::Dataset;
+use crate::draw::words::things;
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
@@ -183,12 +184,8 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
         return text;
     }
     let (members, folder) = (together.members, together.folder.display());
-    let word = if members == 1 {
-        "snapshot"
-    } else {
-        "snapshots"
-    };
-    let _ = writeln!(text, "{members} {word} of {folder} together on {data}");
+    let members = things(members as u64, "snapshot");
+    let _ = writeln!(text, "{members} of {folder} together on {data}");
     for part in &together.parts {
         let _ = writeln!(
             text,

@@ -72,8 +72,8 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    fn options(&self) -> find::Options {
-        find::Options {
+    fn options(&self) -> find::RangeTestOptions {
+        find::RangeTestOptions {
             from: self.from,
             to: self.to,
             steps: self.steps,
@@ -136,14 +136,14 @@ pub(super) fn provisional(config: &Config, gpu: Arc<Gpu>, dataset: Dataset) -> R
 }
 
 /// Shows how far the range test is, where a person watches.
-pub(super) fn watch(options: &find::Options, seed: u64, step: u64) {
+pub(super) fn watch(options: &find::RangeTestOptions, seed: u64, step: u64) {
     let (number, seeds, steps) = (seed + 1, options.seeds, options.steps);
     output::status(&format!(
         "range test, sweep {number} of {seeds}, step {step} of {steps}"
     ));
 }
 
-fn shown(test: &RangeTest, options: &find::Options, output: &Output) -> String {
+fn shown(test: &RangeTest, options: &find::RangeTestOptions, output: &Output) -> String {
     let style = plot::Style {
         colour: output.colour,
         ..plot::Style::default()

@@ -8,6 +8,7 @@ mod devices;
 mod eval;
 mod export;
 mod find;
+mod flags;
 mod generate;
 mod kernels;
 mod loading;

@@ -44,7 +44,8 @@ impl Globals {
 
     /// The device that the options ask for.
     pub(crate) fn open(&self) -> Result<Arc<Gpu>> {
-        Gpu::open(&self.selection()).map(Arc::new)
+        let gpu = Gpu::open(&self.selection());
+        gpu.map(Arc::new).map_err(|error| as_flag(error, &[]))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::path::Path;
 
+use super::flags;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::lab::lint::{Finding, Severity};
@@ -182,5 +183,5 @@ pub(super) fn complain(error: &Error) {
         "error"
     };
     // Nothing is left to do where standard error is closed, too.
-    let _ = writeln!(io::stderr(), "{word}: {error}");
+    let _ = writeln!(io::stderr(), "{word}: {}", flags::named(&error.to_string()));
 }

@@ -115,7 +115,7 @@ impl Drawn {
         let (total, per_epoch) = length(&config, arguments.steps)?;
         let provisional = Bounds::provisional();
         let schedule = config.schedule_in(per_epoch, total, Some(&provisional))?;
-        let mut findings = lint::lint(&lint::Plan::new(&config, &*schedule, total, per_epoch));
+        let mut findings = lint::lint(&lint::RunPlan::new(&config, &*schedule, total, per_epoch));
         if !bounds.is_empty() {
             // Rates that nobody knows yet say nothing.
             findings.retain(|finding| !ABOUT_RATES.contains(&finding.rule));

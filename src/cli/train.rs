@@ -25,7 +25,7 @@ use crate::page::PageWriter;
 use crate::report::folder::RunFolder;
 use crate::report::record::Recorder;
 use crate::report::tensorboard::TensorBoard;
-use crate::report::terminal::{Options, Progress, Terminal};
+use crate::report::terminal::{Progress, Terminal, TerminalOptions};
 use crate::train::{Checkpoint, Ended, Event, Observer, Summary, Trainer};
 use going_on::{GoingOn, Start};
 
@@ -93,7 +93,7 @@ fn anew(
     let mut trainer = set_up(arguments, globals, &config, folder.is_some())?;
     let mut talk = talk(arguments);
     if !auto {
-        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+        output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
     }
     let mut look = look(arguments, output, log_every);
     if arguments.dry_run {
@@ -107,7 +107,7 @@ fn anew(
         None
     };
     if range.is_some() {
-        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+        output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
     }
     let folder = match (folder, &arguments.out) {
         (Some(folder), _) => folder,
@@ -141,11 +141,11 @@ fn go_on(
     let mut trainer = Trainer::new(globals.open()?, going.config.clone(), dataset)?;
     going.record(&mut trainer, arguments.strict)?;
     if going.wants_lint() {
-        output::findings(&lint::lint(&lint::Plan::of(&trainer)), arguments.strict)?;
+        output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
     }
     let mut talk = talk(arguments);
     if arguments.dry_run {
-        let look = Options { plot: None, ..look };
+        let look = TerminalOptions { plot: None, ..look };
         dry_run(&trainer, Terminal::new(&mut talk, look), &notes, false)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -171,8 +171,8 @@ fn talk(arguments: &Arguments) -> Box<dyn Write> {
 }
 
 /// The same look, with the run's folder named at the end.
-fn named(look: Options, folder: &RunFolder) -> Options {
-    Options {
+fn named(look: TerminalOptions, folder: &RunFolder) -> TerminalOptions {
+    TerminalOptions {
         folder: Some(folder.path().to_owned()),
         ..look
     }
@@ -273,9 +273,9 @@ fn range_test(
     trainer: &mut Trainer,
     talk: &mut dyn Write,
 ) -> Result<RangeTest> {
-    let options = lab::find::Options {
+    let options = lab::find::RangeTestOptions {
         keep_weights: arguments.init.is_some(),
-        ..lab::find::Options::default()
+        ..lab::find::RangeTestOptions::default()
     };
     let found = lab::find::find_and_adopt(trainer, &options, &mut |seed, step| {
         find::watch(&options, seed, step);
@@ -302,14 +302,14 @@ fn range_test(
 }
 
 /// A bar where a person watches a terminal, plain lines elsewhere.
-fn look(arguments: &Arguments, output: &Output, log_every: u64) -> Options {
+fn look(arguments: &Arguments, output: &Output, log_every: u64) -> TerminalOptions {
     let watched = io::stderr().is_terminal() && (arguments.json || io::stdout().is_terminal());
     let colour = output.colour && watched;
     let style = plot::Style {
         colour,
         ..plot::Style::default()
     };
-    Options {
+    TerminalOptions {
         progress: if watched {
             Progress::Bar(ProgressDrawTarget::stderr())
         } else {

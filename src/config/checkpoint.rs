@@ -7,7 +7,7 @@ use serde::de::value::{I64Deserializer, I128Deserializer, U64Deserializer};
 use serde::de::{Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::args::{MOST, whole};
+use crate::args::{MOST, counted, whole};
 
 /// `[checkpoint]`. It never changes what is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,10 +116,8 @@ impl Serialize for Every {
             Self::Auto => "auto".to_owned(),
             Self::Never => return to.serialize_u64(0),
             Self::Steps(steps) => return to.serialize_u64(*steps),
-            Self::Epochs(1) => "1 epoch".to_owned(),
-            Self::Epochs(epochs) => format!("{epochs} epochs"),
-            Self::Cycles(1) => "1 cycle".to_owned(),
-            Self::Cycles(cycles) => format!("{cycles} cycles"),
+            Self::Epochs(epochs) => counted(*epochs, "epoch"),
+            Self::Cycles(cycles) => counted(*cycles, "cycle"),
             Self::Time(time) => match time.as_secs() {
                 seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
                 seconds => format!("{seconds} s"),

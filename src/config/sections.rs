@@ -9,7 +9,7 @@ use serde::de::value::{I64Deserializer, I128Deserializer, U64Deserializer};
 use serde::de::{Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::args::{MOST, choice, number, some_whole, whole};
+use crate::args::{MOST, choice, counted, number, some_whole, whole};
 use crate::data::{self, Epochs, Extent, Normalize};
 use crate::error::{Error, Result};
 use crate::source::{self, Glyphs, Source};
@@ -206,8 +206,7 @@ pub enum Length {
 impl Serialize for Length {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Epochs(1) => to.serialize_str("1 epoch"),
-            Self::Epochs(epochs) => to.serialize_str(&format!("{epochs} epochs")),
+            Self::Epochs(epochs) => to.serialize_str(&counted(*epochs, "epoch")),
             Self::Steps(steps) => to.serialize_u64(*steps),
         }
     }

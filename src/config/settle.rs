@@ -156,8 +156,8 @@ fn no_bounds(config: &Config) -> Error {
          anything is trained"
     );
     let problem = Problem::new(key, message).help(
-        "`wavetrain find` finds them; write its base_lr and max_lr into [schedule], or set them \
-         with --set (in the library: Config::settle)",
+        "`wavetrain find` finds them; write its base_lr and max_lr into [schedule] (in the \
+         library: Config::settle)",
     );
     problem::error(&[problem], &Texts::default())
 }

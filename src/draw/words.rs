@@ -52,6 +52,14 @@ pub fn things(number: u64, thing: &str) -> String {
     format!("{} {thing}{plural}", count(number))
 }
 
+/// So many steps in units of `of` steps: `2 epochs`, `1 cycle`, `1.5 cycles`.
+pub fn lengths(steps: u64, of: u64, unit: &str) -> String {
+    let units = steps as f64 / of.max(1) as f64;
+    let units = (units * 100.0).round() / 100.0;
+    let plural = if units == 1.0 { "" } else { "s" };
+    format!("{} {unit}{plural}", number(units))
+}
+
 /// The samples of a step of `batches` batches: `128 samples`, `4 x 32 samples`.
 pub fn batches_of(batches: usize, batch: usize) -> String {
     let batch = things(batch as u64, "sample");
@@ -94,6 +102,9 @@ mod tests {
         assert_eq!(things(1, "step"), "1 step");
         assert_eq!(things(10, "class"), "10 classes");
         assert_eq!(things(3752, "step"), "3,752 steps");
+        assert_eq!(lengths(200, 100, "epoch"), "2 epochs");
+        assert_eq!(lengths(100, 100, "epoch"), "1 epoch");
+        assert_eq!(lengths(150, 100, "cycle"), "1.5 cycles");
         assert_eq!(rate(163.42), "163");
         assert_eq!(rate(12_345.6), "12,346");
         assert_eq!(rate(0.123_45), "0.123");

@@ -16,12 +16,12 @@ pub(super) struct Answer {
 /// Refuses what is no address of HTTP; whether it is on this machine.
 pub(super) fn check(address: &str) -> Result<bool> {
     let wrong = |found: String| Error::Argument {
-        what: "--from".into(),
+        what: "from".into(),
         found,
         expected: "an address such as https://example.org/mnist/".into(),
-        help: "files that are on this machine already need no download: name their folder with \
-            --data DIR"
-            .into(),
+        help:
+            "files that are on this machine already need no download: set data.dir to their folder"
+                .into(),
     };
     let uri: Uri = address
         .parse()
@@ -62,7 +62,7 @@ pub(super) fn ask(address: &str, bytes: u64, start: u64) -> Result<Answer> {
         failed(
             address,
             format!("cannot be reached: {error}"),
-            "check the connection, name another server with --from URL, or fetch the file by hand",
+            "check the connection, name another server, or fetch the file by hand",
         )
     })?;
     let status = response.status();
@@ -80,7 +80,7 @@ pub(super) fn ask(address: &str, bytes: u64, start: u64) -> Result<Answer> {
         }
         _ => {
             let problem = format!("the server answered {status}; expected the file");
-            let help = "check the address, or name another server with --from URL";
+            let help = "check the address, or name another server";
             return Err(failed(address, problem, help));
         }
     };
@@ -92,7 +92,7 @@ pub(super) fn ask(address: &str, bytes: u64, start: u64) -> Result<Answer> {
         return Err(failed(
             address,
             format!("the server has a file of {total} bytes; expected {bytes}"),
-            "this is another file; name another server with --from URL",
+            "this is another file; name another server",
         ));
     }
     Ok(Answer {

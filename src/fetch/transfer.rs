@@ -71,7 +71,7 @@ fn is_there(file: &Path, archive: &Archive<'_>) -> Result<bool> {
             "is there already with the SHA-256 {found}; expected {}",
             archive.sha256
         ),
-        "move it away, or name another folder with --to DIR; nothing is overwritten",
+        "move it away, or name another folder; nothing is overwritten",
     ))
 }
 
@@ -101,7 +101,7 @@ fn download(address: &str, archive: &Archive<'_>, file: &Path, watcher: Watcher<
                 archive.sha256
             ),
             "this is another file, or it was damaged on the way; nothing of it is kept. Try again, \
-             or name another server with --from URL",
+             or name another server",
         ));
     }
     keep(&part, file)
@@ -149,7 +149,7 @@ fn receive(
         if count as u64 > room {
             remove(part)?;
             let problem = format!("sends more than the {} bytes of the file", archive.bytes);
-            let help = "this is another file; name another server with --from URL";
+            let help = "this is another file; name another server";
             return Err(failed(address, problem, help));
         }
         let written = out.write_all(&buffer[..count]);
@@ -184,7 +184,7 @@ fn not_written(part: &Path, missing: u64, error: &io::Error) -> Error {
     failed(
         &part.display().to_string(),
         format!("the disk is full; {missing} bytes are missing"),
-        "free some room, and the same command continues there, or name another folder with --to DIR",
+        "free some room, and the same command continues there, or name another folder",
     )
 }
 
@@ -192,7 +192,7 @@ fn not_writable(path: &Path, action: &str, error: &io::Error) -> Error {
     Error::Output {
         path: path.into(),
         problem: format!("cannot be {action}: {error}"),
-        help: "name a folder that can be written to with --to DIR".into(),
+        help: "name another folder, which can be written to".into(),
     }
 }
 

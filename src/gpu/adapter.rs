@@ -40,7 +40,7 @@ impl std::str::FromStr for ClassName {
             .into_iter()
             .find(|class| class.as_str() == text)
             .ok_or_else(|| Error::Argument {
-                what: "--kernels".into(),
+                what: "kernels".into(),
                 found: format!("`{text}`"),
                 expected: "tiled, lanes or lanes-plain".into(),
                 help: "leave it out: the class is chosen from the adapter's type".into(),
@@ -352,8 +352,8 @@ pub(super) fn choose(backend: Backend, selection: &Selection) -> Result<Candidat
             wanted_name(selection).unwrap_or_default(),
             names.join(", ")
         ),
-        help: "`wavetrain devices` lists the adapters; give a part of a name to --adapter or \
-               WGPU_ADAPTER_NAME"
+        help: "`wavetrain devices` lists the adapters; name another adapter by a part of its name, here \
+               or in WGPU_ADAPTER_NAME"
             .into(),
     })
 }
@@ -373,13 +373,13 @@ pub(super) fn class(description: &AdapterDescription, wanted: Option<ClassName>)
                 subgroups: true,
             }),
             _ => Err(Error::Argument {
-                what: "--kernels".into(),
+                what: "kernels".into(),
                 found: "`lanes`".into(),
                 expected: format!(
                     "an adapter with subgroup operations and one subgroup size; {} has sizes {} to {}",
                     description.name, description.subgroup_sizes[0], description.subgroup_sizes[1]
                 ),
-                help: "use --kernels lanes-plain, the form without subgroup operations".into(),
+                help: "ask for lanes-plain, the form without subgroup operations".into(),
             }),
         },
     }

@@ -71,7 +71,7 @@ impl Gpu {
         }))
         .map_err(|error| Error::NoAdapter {
             problem: format!("{} refuses to open: {error}", description.name),
-            help: "try `--limits portable`, another --adapter, or a newer driver".into(),
+            help: "try portable limits, another adapter, or a newer driver".into(),
         })?;
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         watch(&device, &trouble);
@@ -138,8 +138,8 @@ impl Gpu {
         Error::Device {
             adapter: self.description.name.clone(),
             problem: problem.into(),
-            help: "run again; if it persists, try a smaller batch, `--limits portable` or another \
-                   --adapter, and update the driver"
+            help: "run again; if it persists, try a smaller batch, portable limits or another \
+                   adapter, and update the driver"
                 .into(),
         }
     }

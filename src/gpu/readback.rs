@@ -11,12 +11,12 @@ const CALLBACK: Duration = Duration::from_secs(10);
 
 /// What became of a mapping, once it is known.
 #[derive(Debug, Default)]
-struct Outcome {
+struct Mapping {
     result: Mutex<Option<std::result::Result<(), String>>>,
     known: Condvar,
 }
 
-impl Outcome {
+impl Mapping {
     fn lock(&self) -> MutexGuard<'_, Option<std::result::Result<(), String>>> {
         self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +46,7 @@ impl Outcome {
 #[derive(Debug)]
 pub(crate) struct Readback {
     buffer: wgpu::Buffer,
-    outcome: Arc<Outcome>,
+    outcome: Arc<Mapping>,
 }
 
 impl Gpu {

@@ -10,7 +10,7 @@ use super::source::{
 
 /// One line of the table.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ShaderEntry {
     /// The name: the file is `shaders/NAME.wgsl`.
     pub name: &'static str,
     /// What it computes, in a line.
@@ -20,7 +20,7 @@ pub struct Entry {
     skeleton: Option<&'static Skeleton>,
 }
 
-impl Entry {
+impl ShaderEntry {
     /// The shader.
     #[must_use]
     pub fn shader(&self) -> Shader {
@@ -39,7 +39,7 @@ macro_rules! shaders {
     (@on $skeleton:ident) => { Some(&$skeleton) };
     ($($name:literal: $summary:literal, [$($snippet:ident),*] $(on $skeleton:ident)?;)*) => {
         /// All shaders that are files.
-        pub static SHADERS: &[Entry] = &[$(Entry {
+        pub static SHADERS: &[ShaderEntry] = &[$(ShaderEntry {
             name: $name,
             summary: $summary,
             snippets: &[$(&$snippet),*],

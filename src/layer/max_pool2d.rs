@@ -111,7 +111,7 @@ impl Reference for MaxPool2d {
         let mut y = vec![0.0; pass.samples * output.elements()];
         self.window()
             .each(pass.samples, input, output, |at, inside, _| {
-                y[at] = pass.x[first_largest(pass.x, inside)];
+                y[at] = pass.x[chosen(pass.x, inside)];
             });
         y
     }
@@ -121,7 +121,7 @@ impl Reference for MaxPool2d {
         let mut dx = vec![0.0; pass.x.len()];
         self.window()
             .each(pass.samples, input, output, |at, inside, _| {
-                dx[first_largest(pass.x, inside)] += dy[at];
+                dx[chosen(pass.x, inside)] += dy[at];
             });
         ReferenceGradients {
             dx,
@@ -130,13 +130,8 @@ impl Reference for MaxPool2d {
     }
 }
 
-/// The first of the positions `inside` whose value is the largest.
-fn first_largest(x: &[f64], inside: &[usize]) -> usize {
-    let mut best = inside[0];
-    for at in inside {
-        if x[*at] > x[best] {
-            best = *at;
-        }
-    }
-    best
+/// Which of the positions `inside`, the first of several, has the largest value.
+fn chosen(x: &[f64], inside: &[usize]) -> usize {
+    let larger = |best, at| if x[at] > x[best] { at } else { best };
+    inside.iter().copied().reduce(larger).unwrap_or_default()
 }

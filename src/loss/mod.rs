@@ -183,13 +183,8 @@ fn dispatch(
 
 /// The first of the largest values.
 pub(crate) fn first_largest(row: &[f64]) -> usize {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best
+    let larger = |best, at| if row[at] > row[best] { at } else { best };
+    (0..row.len()).reduce(larger).unwrap_or(0)
 }
 
 /// The table of losses: the only place that lists them.

@@ -35,8 +35,8 @@ impl Model {
                     "holds weights alone: its metadata have no key `{KEY}` that describes the network"
                 ),
                 help:
-                    "give a file that `wavetrain train` wrote; weights from elsewhere go in with \
-                       `wavetrain train --init FILE`"
+                    "give a file that `wavetrain train` wrote; weights from elsewhere are what a run \
+                       starts from, given to `wavetrain train`"
                         .into(),
             });
         };

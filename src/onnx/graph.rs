@@ -22,25 +22,6 @@ pub enum Attribute {
     Texts(Vec<String>),
 }
 
-/// Where a layer stands.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// What the names of its tensors begin with (`3.body.0`).
-    pub path: &'a str,
-    /// Shape of one sample of the input.
-    pub input: &'a [usize],
-    /// Shape of one sample of the output.
-    pub output: &'a [usize],
-}
-
-impl Place<'_> {
-    /// The full name of one of the layer's tensors.
-    #[must_use]
-    pub fn named(&self, name: &str) -> String {
-        format!("{}.{name}", self.path)
-    }
-}
-
 /// Nodes, constants, and the names that are taken.
 #[derive(Debug, Default)]
 pub struct Graph {

@@ -7,7 +7,7 @@
 mod graph;
 pub mod messages;
 
-pub use graph::{Attribute, Graph, Place};
+pub use graph::{Attribute, Graph};
 
 /// The version of the operators.
 pub const OPSET: i64 = 17;

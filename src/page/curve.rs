@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use crate::draw::chart::{Chart, Series, count, number};
+use crate::draw::words::things;
 use crate::lab::lint::Finding;
 use crate::schedule::Policy;
 
@@ -116,8 +117,11 @@ impl<'a> Curve<'a> {
         );
         if let Some(period) = self.policy.period().filter(|period| *period > 0) {
             let (whole, rest) = (self.steps / period, self.steps % period);
-            let cycles = if whole == 1 { "cycle" } else { "cycles" };
-            text += &format!("{} whole {cycles} of {} steps", count(whole), count(period));
+            text += &format!(
+                "{} of {}",
+                things(whole, "whole cycle"),
+                things(period, "step")
+            );
             text += &match rest {
                 0 => "\n".to_owned(),
                 rest => format!(

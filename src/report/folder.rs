@@ -74,7 +74,7 @@ impl RunFolder {
                 return Err(refused(
                     &path,
                     "is a file".into(),
-                    "choose another --out: the name of a folder that is new or empty",
+                    "choose another output folder: the name of a folder that is new or empty",
                 ));
             }
             Ok(_) if !force => refuse_contents(&path)?,
@@ -148,7 +148,7 @@ impl RunFolder {
             Ok(_) => Err(refused(
                 path,
                 "is a file".into(),
-                "choose another --out: the name of a folder that is new or empty",
+                "choose another output folder: the name of a folder that is new or empty",
             )),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // It will be made in the nearest folder above that exists; "" is the current one.
@@ -323,7 +323,7 @@ impl RunFolder {
             Err(error) => Err(refused(
                 &self.path,
                 format!("cannot be written to: {}", plain(&error)),
-                "choose another --out, or give yourself the right to write there",
+                "choose another output folder, or give yourself the right to write there",
             )),
         }
     }
@@ -417,7 +417,7 @@ fn refuse_contents(path: &Path) -> Result<()> {
     Err(refused(
         path,
         problem,
-        "choose another --out, or add --force to overwrite the files of a run in it (others stay)",
+        "choose another output folder, or overwrite the files of a run in it (others stay)",
     ))
 }
 
@@ -433,7 +433,7 @@ fn in_use(path: &Path) -> Error {
     refused(
         path,
         "is in use: another process is training in it".into(),
-        "wait for it to end, end it, or choose another --out",
+        "wait for it to end, end it, or choose another output folder",
     )
 }
 
@@ -441,7 +441,7 @@ fn cannot_create(path: &Path, error: &std::io::Error) -> Error {
     refused(
         path,
         format!("cannot be made: {}", plain(error)),
-        "choose another --out, or give yourself the right to write there",
+        "choose another output folder, or give yourself the right to write there",
     )
 }
 

@@ -1,6 +1,6 @@
 //! The constant rate: the baseline that every other policy is compared with.
 
-use super::{Entry, Invalid, Policy, Rate, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr` for every step `t`.
@@ -41,6 +41,11 @@ impl Policy for Constant {
 
     fn at(&self, _step: u64) -> Rate {
         Rate::new(self.lr)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        // The mean rate of the triangle between the same bounds.
+        Some(format!("lr = {:?}", (span.base_lr + span.max_lr) / 2.0))
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, or_run, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * t / t_max)) / 2` up to `t_max`, then `eta_min`.
@@ -91,6 +91,10 @@ impl Policy for Cosine {
 
     fn length(&self) -> Option<u64> {
         Some(self.t_max)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(format!("{}\nt_max = {}", span.lr(), span.steps))
     }
 
     fn describe(&self) -> String {

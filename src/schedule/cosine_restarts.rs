@@ -4,7 +4,7 @@ use super::anneal::{Anneal, share};
 use super::cosine::check_least;
 use super::growth::Growth;
 use super::length::{check_decay, check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr * gamma^c - eta_min) * (1 + cos(pi * q / T_c)) / 2`, where step `t` is step
@@ -108,6 +108,12 @@ impl Policy for CosineRestarts {
     fn cycle_end(&self, step: u64) -> Option<u64> {
         let place = self.growth().place(step);
         place.start.checked_add(place.length)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        // Three cycles, each twice as long as the one before.
+        let first = span.steps.div_ceil(7);
+        Some(format!("{}\nt_0 = {first}\nt_mult = 2", span.lr()))
     }
 
     fn describe(&self) -> String {

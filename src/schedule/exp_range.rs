@@ -1,7 +1,7 @@
 //! The triangular policy under an exponential decay per step.
 
 use super::cycle::{self, Cycle};
-use super::{Entry, Invalid, Policy, Rate, Steps};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps};
 use serde::{Deserialize, Serialize};
 
 /// A triangle that shrinks by the factor `gamma` at every step, in one of two forms
@@ -132,6 +132,11 @@ impl Policy for ExpRange {
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
         self.cycle.momentum_range()
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        // A tenth of the swing is left at the end.
+        Some(format!("{}\ngamma = {:?}", span.cycle(), span.reach(0.1)))
     }
 
     fn describe(&self) -> String {

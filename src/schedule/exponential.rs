@@ -1,7 +1,7 @@
 //! Exponential decay.
 
 use super::length::{check_decay, table};
-use super::{Entry, Invalid, Policy, Rate, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * gamma^t`.
@@ -47,6 +47,11 @@ impl Policy for Exponential {
 
     fn at(&self, step: u64) -> Rate {
         Rate::new(self.lr * libm::pow(self.gamma, step as f64))
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        let gamma = span.reach(span.base_lr / span.max_lr);
+        Some(format!("{}\ngamma = {gamma:?}", span.lr()))
     }
 
     fn describe(&self) -> String {

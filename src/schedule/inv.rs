@@ -2,7 +2,7 @@
 
 use super::length::table;
 use super::polynomial::check_power;
-use super::{Entry, Invalid, Policy, Rate, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * (1 + gamma * t)^(-power)`.
@@ -61,6 +61,14 @@ impl Policy for Inv {
 
     fn at(&self, step: u64) -> Rate {
         Rate::new(self.lr * libm::pow(1.0 + self.gamma * step as f64, -self.power))
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(format!(
+            "{}\ngamma = {:?}",
+            span.lr(),
+            10.0 / span.steps as f64
+        ))
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! Decay by the inverse square root of the step.
 
 use super::length::{check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr / sqrt(1 + t / timescale)`.
@@ -61,6 +61,10 @@ impl Policy for InverseSqrt {
     fn at(&self, step: u64) -> Rate {
         let grown = 1.0 + step as f64 / self.timescale.max(1) as f64;
         Rate::new(self.lr / libm::sqrt(grown))
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(format!("{}\ntimescale = {}", span.lr(), span.part(10)))
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * (start_factor + (end_factor - start_factor) * t / total_iters)` up to `total_iters`,
@@ -86,6 +86,13 @@ impl Policy for Linear {
 
     fn length(&self) -> Option<u64> {
         Some(self.total_iters)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        let (lr, end, steps) = (span.lr(), span.base_lr / span.max_lr, span.steps);
+        Some(format!(
+            "{lr}\nstart_factor = 1\nend_factor = {end:?}\ntotal_iters = {steps}"
+        ))
     }
 
     fn describe(&self) -> String {

@@ -30,6 +30,7 @@ mod plateau;
 mod polynomial;
 mod sequence;
 mod sinusoidal;
+mod span;
 mod step;
 mod triangular;
 mod triangular2;
@@ -56,6 +57,7 @@ pub use plateau::Plateau;
 pub use polynomial::Polynomial;
 pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
+pub use span::Span;
 pub use step::Step;
 pub use triangular::Triangular;
 pub use triangular2::Triangular2;
@@ -131,6 +133,11 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// Whether rates depend on what [`Policy::observe`] is told.
     fn reads_evaluations(&self) -> bool {
         false
+    }
+    /// The arguments, as TOML, of a policy of this name between two rates in a run of known length;
+    /// `None` where these do not make one.
+    fn between(&self, _: &Span) -> Option<String> {
+        None
     }
     /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
     fn describe(&self) -> String;

@@ -1,7 +1,7 @@
 //! Stairs at chosen steps.
 
 use super::length::{check_decay, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^n`, where `n` is the number of milestones at or before step `t`.
@@ -80,6 +80,11 @@ impl Policy for MultiStep {
 
     fn end(&self) -> Option<u64> {
         Some(self.milestones.last().copied().unwrap_or(0))
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        let (half, most) = (span.part(2), span.steps * 3 / 4);
+        Some(format!("{}\nmilestones = [{half}, {most}]", span.lr()))
     }
 
     fn describe(&self) -> String {

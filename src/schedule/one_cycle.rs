@@ -3,7 +3,7 @@
 use super::anneal::{Anneal, share};
 use super::cycle::check_momentum;
 use super::length::{or_run, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// Up to `max_lr` and down to almost nothing. With `N = total_steps`, the peak at the whole step
@@ -229,6 +229,14 @@ impl Policy for OneCycle {
     fn momentum_range(&self) -> Option<[f64; 2]> {
         let range = [self.base_momentum, self.max_momentum];
         self.cycle_momentum.then_some(range)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        let (max, steps) = (span.max_lr, span.steps);
+        let divisor = (max / span.base_lr).clamp(1.0, 1e6);
+        Some(format!(
+            "max_lr = {max:?}\ntotal_steps = {steps}\ndiv_factor = {divisor:?}"
+        ))
     }
 
     fn describe(&self) -> String {

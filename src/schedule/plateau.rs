@@ -1,6 +1,6 @@
 //! The rate falls when the evaluations no longer get better: the policy with state.
 
-use super::{Entry, Invalid, Policy, Rate, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr`, times `factor` (but not below `min_lr`) after each time that more than `patience`
@@ -184,6 +184,11 @@ impl Policy for Plateau {
 
     fn reads_evaluations(&self) -> bool {
         true
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        // A run is looked at 40 times or a few more.
+        Some(format!("{}\npatience = 3", span.lr()))
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::anneal::share;
 use super::length::{check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * (1 - t / total_iters)^power` up to `total_iters`, then 0.
@@ -86,6 +86,10 @@ impl Policy for Polynomial {
 
     fn length(&self) -> Option<u64> {
         Some(self.total_iters)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(format!("{}\ntotal_iters = {}", span.lr(), span.steps))
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! The cosine-shaped cycle (Hann window): smooth at both ends.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate};
+use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s` with `s = (1 - cos(pi * q / step_size_up)) / 2` while
 /// rising and `(1 + cos(pi * (q - step_size_up) / step_size_down)) / 2` while falling,
@@ -70,6 +70,10 @@ impl Policy for Sinusoidal {
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
         self.0.momentum_range()
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(span.cycle())
     }
 
     fn describe(&self) -> String {

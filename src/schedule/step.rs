@@ -1,7 +1,7 @@
 //! Stairs: the rate falls by a factor at regular steps.
 
 use super::length::{check_decay, check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^(t div step_size)`.
@@ -63,6 +63,14 @@ impl Policy for Step {
     fn at(&self, step: u64) -> Rate {
         let stair = step / self.step_size.max(1);
         Rate::new(self.lr * libm::pow(self.gamma, stair as f64))
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(format!(
+            "{}\nstep_size = {}",
+            span.lr(),
+            span.steps.div_ceil(3)
+        ))
     }
 
     fn describe(&self) -> String {

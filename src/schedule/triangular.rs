@@ -1,7 +1,7 @@
 //! The triangular policy: straight up, straight down, for ever.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate};
+use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s`, where in the cycle `c = t div T` of
 /// `T = step_size_up + step_size_down` steps and at `q = t mod T`
@@ -66,6 +66,10 @@ impl Policy for Triangular {
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
         self.0.momentum_range()
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(span.cycle())
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! The triangular policy whose swing is halved after each cycle.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate};
+use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s / 2^c`: [`Triangular`](super::Triangular) with half
 /// the swing in each new cycle `c` (from 0).
@@ -70,6 +70,10 @@ impl Policy for Triangular2 {
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
         self.0.momentum_range()
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        Some(span.cycle())
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::anneal::share;
 use super::length::{check_steps, or_run, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate};
+use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * t / warmup_steps` while warming up, `lr` until `total_steps - decay_steps`, then
@@ -174,6 +174,14 @@ impl Policy for Wsd {
 
     fn length(&self) -> Option<u64> {
         Some(self.total_steps)
+    }
+
+    fn between(&self, span: &Span) -> Option<String> {
+        let (lr, steps) = (span.lr(), span.steps);
+        let (warm, decay) = (steps / 20, span.part(5));
+        Some(format!(
+            "{lr}\ntotal_steps = {steps}\nwarmup_steps = {warm}\ndecay_steps = {decay}"
+        ))
     }
 
     fn describe(&self) -> String {

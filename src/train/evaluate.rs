@@ -29,14 +29,14 @@ pub fn evaluation_batch(batch: usize, positions: usize) -> usize {
 
 /// What an evaluation knows of one sample, or of one position of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct RowResult {
     /// The loss.
     pub loss: f64,
     /// The class that the network chose.
     pub chosen: usize,
 }
 
-impl Outcome {
+impl RowResult {
     /// From what the loss kernel leaves for each row.
     fn from_row([loss, chosen]: [f32; 2]) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Pass {
         samples: &[u32],
         streams: Streams,
         mut outputs: Option<&mut Vec<f32>>,
-    ) -> Result<(Sums, Vec<Outcome>)> {
+    ) -> Result<(Sums, Vec<RowResult>)> {
         // The outputs are those of the last batch of a submission.
         let batches = match outputs {
             Some(_) => 1,
@@ -137,7 +137,7 @@ impl Pass {
         samples: &[u32],
         (streams, goes_on): (Streams, bool),
         outputs: Option<&mut Vec<f32>>,
-    ) -> Result<Vec<(Sums, Vec<Outcome>)>> {
+    ) -> Result<Vec<(Sums, Vec<RowResult>)>> {
         let request = &self.request;
         let mut submission = Submission::new(request.batch, streams.seed);
         for (at, samples) in samples.chunks(request.batch).enumerate() {
@@ -183,7 +183,7 @@ impl Pass {
             let rows = rows[..slot.count as usize * request.positions]
                 .iter()
                 .copied();
-            (sums(&result[1..]), rows.map(Outcome::from_row).collect())
+            (sums(&result[1..]), rows.map(RowResult::from_row).collect())
         });
         Ok(batches.collect())
     }
@@ -217,12 +217,12 @@ pub(super) fn counted(targets: &[u32]) -> usize {
 /// Share of the sequences of `positions` targets in which all that count are classified rightly;
 /// nothing where there are no sequences.
 pub(super) fn whole_sequences(
-    outcomes: &[Outcome],
+    outcomes: &[RowResult],
     targets: &[u32],
     positions: Option<usize>,
 ) -> Option<f64> {
     let positions = positions.filter(|_| !targets.is_empty())?;
-    let right = |(outcome, target): (&Outcome, &u32)| {
+    let right = |(outcome, target): (&RowResult, &u32)| {
         *target == IGNORED || outcome.chosen == *target as usize
     };
     let pairs = outcomes.chunks(positions).zip(targets.chunks(positions));
@@ -231,7 +231,11 @@ pub(super) fn whole_sequences(
 }
 
 /// The symbols that are predicted worst, by falling mean loss.
-pub(super) fn symbols(outcomes: &[Outcome], targets: &[u32], symbols: usize) -> Vec<SymbolRecord> {
+pub(super) fn symbols(
+    outcomes: &[RowResult],
+    targets: &[u32],
+    symbols: usize,
+) -> Vec<SymbolRecord> {
     let nothing = |symbol| SymbolRecord {
         symbol,
         count: 0,
@@ -256,7 +260,7 @@ pub(super) fn symbols(outcomes: &[Outcome], targets: &[u32], symbols: usize) -> 
 }
 
 /// Rows: true class; columns: chosen class.
-pub(super) fn confusion(outcomes: &[Outcome], labels: &[u32], classes: usize) -> Vec<Vec<u64>> {
+pub(super) fn confusion(outcomes: &[RowResult], labels: &[u32], classes: usize) -> Vec<Vec<u64>> {
     let mut confusion = vec![vec![0; classes]; classes];
     for (outcome, label) in outcomes.iter().zip(labels) {
         confusion[*label as usize][outcome.chosen.min(classes - 1)] += 1;
@@ -265,7 +269,7 @@ pub(super) fn confusion(outcomes: &[Outcome], labels: &[u32], classes: usize) ->
 }
 
 /// The samples that the network gets most wrong, by falling loss.
-pub(super) fn mistakes(outcomes: &[Outcome], samples: &Samples) -> Result<Vec<Mistake>> {
+pub(super) fn mistakes(outcomes: &[RowResult], samples: &Samples) -> Result<Vec<Mistake>> {
     let labels = samples.labels();
     let mut wrong: Vec<usize> = (0..outcomes.len().min(labels.len()))
         .filter(|i| outcomes[*i].chosen != labels[*i] as usize)

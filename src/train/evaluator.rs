@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ensemble::Ensemble;
-use super::evaluate::{Outcome, Pass, Streams, counted, evaluation_batch, whole_sequences};
+use super::evaluate::{RowResult, Pass, Streams, counted, evaluation_batch, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
 use super::setup::carrying;
@@ -40,7 +40,7 @@ pub struct Outputs {
     /// position.
     pub rows: Vec<f32>,
     /// Loss and chosen class of each row.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<RowResult>,
     /// Mean loss over the targets that count.
     pub loss: f64,
     /// Share of them that was classified rightly.

@@ -33,7 +33,7 @@ mod trainer;
 pub use checkpoint::Checkpoint;
 pub use describe::config_of;
 pub use ensemble::Ensemble;
-pub use evaluate::{Outcome, evaluation_batch};
+pub use evaluate::{RowResult, evaluation_batch};
 pub use evaluator::{Evaluator, Measured, Outputs, Together};
 pub use event::{Event, Flow, Observer};
 pub use generate::{Generator, Sampling};

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use wavetrain::data::Judge;
 use wavetrain::disk::Disk;
 use wavetrain::lab::compare::{
-    self, Interval, Point, Record, Settings, Statement, Store, Takes, Target, Variant, statistics,
+    self, Interval, Point, Record, Settings, Statement, Store, Target, Variant, statistics,
 };
 use wavetrain::rng::{Key, Stream};
-use wavetrain::schedule::POLICIES;
+use wavetrain::schedule::{POLICIES, Span};
 use wavetrain::train::State;
 
 use super::fixture::{Setup, data, gpu};
@@ -220,7 +220,7 @@ fn a_loss_is_better_where_it_is_lower() {
 
 // ------------------------------------------------------------------------------ what each takes
 
-const TAKES: Takes = Takes {
+const SPAN: Span = Span {
     base_lr: 0.01,
     max_lr: 0.2,
     steps: 400,
@@ -230,11 +230,11 @@ const TAKES: Takes = Takes {
 #[test]
 fn every_policy_takes_something_or_says_why_not() {
     for entry in POLICIES {
-        match compare::take(entry.name, &TAKES) {
+        match compare::take(entry.name, &SPAN) {
             Ok(policy) => {
-                let rates: Vec<f64> = (0..TAKES.steps).map(|step| policy.at(step).lr).collect();
+                let rates: Vec<f64> = (0..SPAN.steps).map(|step| policy.at(step).lr).collect();
                 let highest = rates.iter().copied().fold(0.0, f64::max);
-                assert!(highest <= TAKES.max_lr, "{}: {highest}", entry.name);
+                assert!(highest <= SPAN.max_lr, "{}: {highest}", entry.name);
                 assert!(highest >= 0.1, "{}: {highest}", entry.name);
             }
             Err(error) => {
@@ -246,12 +246,12 @@ fn every_policy_takes_something_or_says_why_not() {
             }
         }
     }
-    let error = compare::take("triangulr", &TAKES).unwrap_err();
+    let error = compare::take("triangulr", &SPAN).unwrap_err();
     assert!(error.is_users_mistake());
     for words in ["no policy", "did you mean triangular?", "one_cycle"] {
         assert!(error.to_string().contains(words), "{error}");
     }
-    let short = Takes { steps: 2, ..TAKES };
+    let short = Span { steps: 2, ..SPAN };
     let error = compare::take("one_cycle", &short).unwrap_err();
     assert!(error.to_string().contains("at least 3 steps"), "{error}");
 }

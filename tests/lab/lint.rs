@@ -5,13 +5,13 @@ use std::path::Path;
 use wavetrain::Config;
 use wavetrain::config::presets::PRESETS;
 use wavetrain::config::{Bounds, Overrides};
-use wavetrain::lab::lint::{Finding, Plan, RULES, Severity, lint};
+use wavetrain::lab::lint::{Finding, RULES, RunPlan, Severity, lint};
 
 /// What the linter says of a schedule in a run of `steps` steps, 100 in an epoch.
 fn findings(schedule: &str, steps: u64) -> Vec<Finding> {
     let config = Config::parse("lint", &format!("[schedule]\n{schedule}")).unwrap();
     let schedule = config.schedule_in(Some(100), steps, None).unwrap();
-    lint(&Plan::new(&config, &*schedule, steps, Some(100)))
+    lint(&RunPlan::new(&config, &*schedule, steps, Some(100)))
 }
 
 fn rules(schedule: &str, steps: u64) -> Vec<&'static str> {
@@ -203,7 +203,7 @@ fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
         };
         let run = config.settle(sizes.train, Some(&bounds)).unwrap();
         let (steps, per_epoch) = (run.total_steps, Some(run.steps_per_epoch));
-        let found = lint(&Plan::new(config, &*run.schedule, steps, per_epoch));
+        let found = lint(&RunPlan::new(config, &*run.schedule, steps, per_epoch));
         let warnings = found.iter().filter(|f| f.severity == Severity::Warning);
         assert_eq!(warnings.count(), 0, "{what}: {found:?}");
     };

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use wavetrain::config::Bounds;
 use wavetrain::gpu::Gpu;
-use wavetrain::lab::find::{self, Options, Sweep, Verdict};
+use wavetrain::lab::find::{self, RangeTestOptions, Sweep, Verdict};
 use wavetrain::{Config, Trainer};
 
 use super::fixture::{Setup, bits, data, gpus, weight_bits};
 
-fn options() -> Options {
-    Options {
+fn options() -> RangeTestOptions {
+    RangeTestOptions {
         steps: 60,
         seeds: 2,
-        ..Options::default()
+        ..RangeTestOptions::default()
     }
 }
 
@@ -44,7 +44,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
         assert_eq!(weight_bits(&with), weight_bits(&without));
         // In the middle of training, too.
         let middle = with.state().unwrap();
-        let from_here = Options {
+        let from_here = RangeTestOptions {
             keep_weights: true,
             ..options()
         };
@@ -59,7 +59,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
 fn every_step_has_the_rate_of_its_place() {
     let mut trainer = Setup::default().trainer(gpus()[0].clone(), data(90, 40));
     for linear in [false, true] {
-        let options = Options {
+        let options = RangeTestOptions {
             from: 0.001,
             to: 0.2,
             linear,
@@ -95,10 +95,10 @@ fn provisional(gpu: Arc<Gpu>) -> Trainer {
 fn auto_trains_between_the_bounds_that_were_found() {
     for gpu in gpus() {
         let mut trainer = provisional(gpu);
-        let options = Options {
+        let options = RangeTestOptions {
             steps: 100,
             seeds: 2,
-            ..Options::default()
+            ..RangeTestOptions::default()
         };
         let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| {});
         let (test, used) = found.unwrap();
@@ -126,12 +126,12 @@ fn auto_trains_between_the_bounds_that_were_found() {
 fn a_test_that_is_cut_off_is_made_wider_before_training() {
     let mut trainer = provisional(gpus()[0].clone());
     // Both ends lie where the loss falls.
-    let options = Options {
+    let options = RangeTestOptions {
         from: 0.02,
         to: 0.1,
         steps: 60,
         seeds: 1,
-        ..Options::default()
+        ..RangeTestOptions::default()
     };
     let plain = find::find(&mut trainer, &options, &mut |_, _| {}).unwrap();
     assert_ne!(plain.verdict, Verdict::Ok);
@@ -147,9 +147,9 @@ fn a_test_that_is_cut_off_is_made_wider_before_training() {
 
 /// A sweep over a made-up curve: `loss(x)` at the logarithm of the rate, from 1e-5 to 10.
 fn sweep(seed: u64, steps: u64, loss: impl Fn(f64) -> f64) -> Sweep {
-    let options = Options {
+    let options = RangeTestOptions {
         steps,
-        ..Options::default()
+        ..RangeTestOptions::default()
     };
     let records = (0..steps).map(|i| {
         let lr = options.rate(i);
@@ -165,9 +165,9 @@ fn typical(x: f64, noise: f64, i: u64) -> f64 {
 }
 
 fn verdict(steps: u64, curve: impl Fn(u64, f64) -> f64) -> find::RangeTest {
-    let options = Options {
+    let options = RangeTestOptions {
         steps,
-        ..Options::default()
+        ..RangeTestOptions::default()
     };
     let sweeps = (0..3).map(|seed| {
         let step = std::cell::Cell::new(seed * 1000);
@@ -220,7 +220,7 @@ fn verdicts_say_why_there_are_no_bounds() {
 
 #[test]
 fn sweeps_that_disagree_are_noisy() {
-    let options = Options::default();
+    let options = RangeTestOptions::default();
     let at = |shift: f64| sweep(0, 200, move |x| typical(x + shift, 0.0, 0));
     let together = find::judge(vec![at(0.0), at(0.1), at(-0.1)], &options);
     assert_eq!(together.verdict, Verdict::Ok);
@@ -231,8 +231,8 @@ fn sweeps_that_disagree_are_noisy() {
 
 #[test]
 fn options_that_make_no_test_are_refused_by_name() {
-    let wrong = |change: fn(&mut Options), name: &str| {
-        let mut options = Options::default();
+    let wrong = |change: fn(&mut RangeTestOptions), name: &str| {
+        let mut options = RangeTestOptions::default();
         change(&mut options);
         let error = options.check().unwrap_err();
         assert!(error.is_users_mistake());
@@ -247,10 +247,10 @@ fn options_that_make_no_test_are_refused_by_name() {
     wrong(|o| o.steps = 0, "steps");
     wrong(|o| o.steps = 1, "steps");
     wrong(|o| o.seeds = 0, "seeds");
-    let linear = Options {
+    let linear = RangeTestOptions {
         from: 0.0,
         linear: true,
-        ..Options::default()
+        ..RangeTestOptions::default()
     };
     linear.check().unwrap();
     assert_eq!((linear.rate(0), linear.rate(199)), (0.0, 10.0));

@@ -2,7 +2,7 @@
 //! train: a sweep of constant rates says which.
 
 use wavetrain::data::{Dataset, Samples};
-use wavetrain::lab::find::{self, Options};
+use wavetrain::lab::find::{self, RangeTestOptions};
 use wavetrain::schedule::Constant;
 use wavetrain::train::Trainer;
 
@@ -66,12 +66,12 @@ fn by_constant_rates(trainer: &mut Trainer) -> (f64, f64) {
 
 #[test]
 fn bounds_move_with_inputs_and_weights_as_constant_rates_say() {
-    let options = Options {
+    let options = RangeTestOptions {
         from: 1e-6,
         to: 1e6,
         steps: 400,
         seeds: 1,
-        ..Options::default()
+        ..RangeTestOptions::default()
     };
     let mut moved = Vec::new();
     for (divisor, init) in [

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use indicatif::{ProgressDrawTarget, TermLike};
 use wavetrain::draw::plot::{Glyphs, Style};
-use wavetrain::report::terminal::{Options, Progress, Terminal};
+use wavetrain::report::terminal::{Progress, Terminal, TerminalOptions};
 use wavetrain::train::event::{Event, Observer as _, Split};
 
 use crate::fixture::{self, Run};
 
 /// Lets an observer watch a run of chunks of 50 steps, each of which takes half a second.
-fn watch(run: &Run, options: Options) -> String {
+fn watch(run: &Run, options: TerminalOptions) -> String {
     let mut out = Vec::new();
     show(run, options, &mut out);
     String::from_utf8(out).unwrap()
 }
 
-fn show(run: &Run, options: Options, out: &mut dyn Write) {
+fn show(run: &Run, options: TerminalOptions, out: &mut dyn Write) {
     let now = Cell::new(0_u64);
     let clock = || Duration::from_millis(now.get());
     let mut terminal = Terminal::with_clock(out, options, Box::new(clock));
@@ -41,8 +41,8 @@ fn show(run: &Run, options: Options, out: &mut dyn Write) {
     }
 }
 
-fn plain(every: u64) -> Options {
-    Options {
+fn plain(every: u64) -> TerminalOptions {
+    TerminalOptions {
         progress: Progress::Lines(every),
         colour: false,
         plot: None,
@@ -62,7 +62,7 @@ fn plain_lines_tell_the_whole_run() {
             ..held
         },
     );
-    let options = Options {
+    let options = TerminalOptions {
         folder: Some("runs/glyphs-0001".into()),
         ..plain(100)
     };
@@ -106,7 +106,7 @@ fn plain_text_has_no_control_characters() {
         glyphs: Glyphs::Ascii,
         colour: false,
     };
-    let options = Options {
+    let options = TerminalOptions {
         plot: Some((70, style)),
         ..plain(10)
     };
@@ -134,7 +134,7 @@ fn a_real_gpu_has_no_warning_and_colour_only_when_asked_for() {
     assert!(watch(&run, plain(10)).contains("\nwarning   this adapter is software"));
     run.info.adapter.kind = "discrete GPU".into();
     assert!(!watch(&run, plain(10)).contains("warning"));
-    let options = Options {
+    let options = TerminalOptions {
         colour: true,
         ..plain(10)
     };
@@ -198,7 +198,7 @@ impl TermLike for Screen {
 fn a_bar_shows_step_rate_direction_loss_speed_and_time_left() {
     let screen = Screen::default();
     let run = fixture::run(10, 400, 100);
-    let options = Options {
+    let options = TerminalOptions {
         // Drawn at each change, so that the test does not depend on the clock.
         progress: Progress::Bar(ProgressDrawTarget::term_like_with_hz(
             Box::new(screen.clone()),

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::Arguments;
-use crate::bench::against::{self, Against, Comparison, LEAST_ROUNDS, Options, Other, Verdict};
+use crate::bench::against::{
+    self, Against, AgainstOptions, Comparison, LEAST_ROUNDS, Other, Verdict,
+};
 use crate::cli::output::{self, Output};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -20,7 +22,7 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitCode> {
     let rounds = arguments.rounds.map(|rounds| rounds as usize);
-    let options = Options {
+    let options = AgainstOptions {
         rounds: rounds.unwrap_or(LEAST_ROUNDS),
         seconds: arguments.seconds.unwrap_or(SECONDS),
         models: arguments.models.clone(),

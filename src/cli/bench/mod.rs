@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::bench::against::{LEAST_ROUNDS, Other};
 use crate::bench::change::{self, Change};
-use crate::bench::{self, Figures, Options};
-use crate::cli::options::Globals;
+use crate::bench::{self, BenchOptions, Figures};
+use crate::cli::options::{Globals, as_flag};
 use crate::cli::output::{self, Output};
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -77,13 +77,14 @@ pub(super) fn run(
     if arguments.kernels_table {
         return kernels_table(arguments, &gpu, output);
     }
-    let options = Options {
+    let options = BenchOptions {
         rounds: 3,
         time: Duration::from_secs(arguments.seconds.unwrap_or(SECONDS)),
         models: arguments.models.clone(),
         first_steps: !arguments.no_first_steps,
     };
-    let figures = bench::run(&gpu, &options, &mut |doing| output::status(doing))?;
+    let figures = bench::run(&gpu, &options, &mut |doing| output::status(doing));
+    let figures = figures.map_err(|error| as_flag(error, &[]))?;
     output::clear_status();
     let changes = before.map(|before| change::changes(&before, &figures));
     match (arguments.json, changes) {
@@ -103,7 +104,8 @@ fn kernels_table(arguments: &Arguments, gpu: &Arc<Gpu>, output: &mut Output) -> 
     let time = Duration::from_secs(arguments.seconds.unwrap_or(SECONDS).min(TABLE_SECONDS));
     let tables = bench::kernels::tables(gpu, &arguments.models, time, &mut |doing| {
         output::status(doing);
-    })?;
+    })
+    .map_err(|error| as_flag(error, &[]))?;
     output::clear_status();
     match arguments.json {
         true => output.json(&tables)?,

@@ -69,7 +69,7 @@ impl Workshop {
                 needed,
                 available,
                 adapter: self.gpu.description().name.clone(),
-                help: "choose another --adapter, or leave --kernels-table out".into(),
+                help: "choose another adapter, or do without times of single kernels".into(),
             })
         };
         if !self.gpu.has_timestamps() {

@@ -24,7 +24,7 @@ pub use record::{Point, Record};
 pub use settings::{Settings, Target, VALIDATION, budget, half_cycle};
 pub use statistics::{Difference, Interval, Outcome, Statement};
 pub use store::Store;
-pub use takes::{Takes, take};
+pub use takes::take;
 
 /// One of the things that are compared.
 #[derive(Debug)]

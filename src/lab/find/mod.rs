@@ -18,6 +18,7 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+use crate::args::counted;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::train::Trainer;
@@ -30,7 +31,7 @@ pub use verdict::Verdict;
 
 /// What a range test does.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub struct RangeTestOptions {
     /// The lowest rate, above 0 (with `linear` from 0).
     pub from: f64,
     /// The highest rate, above `from`.
@@ -45,7 +46,7 @@ pub struct Options {
     pub keep_weights: bool,
 }
 
-impl Default for Options {
+impl Default for RangeTestOptions {
     /// From 1e-5 to 10 in 200 steps, three sweeps from initial weights: right for image classifiers
     /// of any size.
     fn default() -> Self {
@@ -60,7 +61,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl RangeTestOptions {
     /// Refuses what makes no range test.
     ///
     /// # Errors
@@ -95,10 +96,7 @@ impl Options {
     /// The test in words: `a range test from 0.00001 to 10 in 200 steps, 3 seeds`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let seeds = match self.seeds {
-            1 => "1 seed".to_owned(),
-            n => format!("{n} seeds"),
-        };
+        let seeds = counted(self.seeds, "seed");
         let (from, to, steps) = (self.from, self.to, self.steps);
         format!("a range test from {from} to {to} in {steps} steps, {seeds}")
     }
@@ -142,7 +140,7 @@ pub struct RangeTest {
 /// Options that make no range test; a device that fails. What the loss does is in the verdict.
 pub fn find(
     trainer: &mut Trainer,
-    options: &Options,
+    options: &RangeTestOptions,
     watch: &mut dyn FnMut(u64, u64),
 ) -> Result<RangeTest> {
     options.check()?;
@@ -163,9 +161,9 @@ pub fn find(
 /// [`Error::RangeTest`] where no curve gives bounds; as [`find`] otherwise.
 pub fn find_and_adopt(
     trainer: &mut Trainer,
-    options: &Options,
+    options: &RangeTestOptions,
     watch: &mut dyn FnMut(u64, u64),
-) -> Result<(RangeTest, Options)> {
+) -> Result<(RangeTest, RangeTestOptions)> {
     let mut options = *options;
     let mut test = find(trainer, &options, watch)?;
     for _ in 0..WIDER {
@@ -193,18 +191,18 @@ const WIDER: usize = 2;
 /// The same test a thousand times lower where the loss fell or exploded from the first rates on, a
 /// hundred times higher where it never turned, three times slower where it is noisy or flat; `None`
 /// where nothing has to be wider.
-fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
+fn widened(options: &RangeTestOptions, verdict: Verdict) -> Option<RangeTestOptions> {
     let wider = match verdict {
-        Verdict::Short | Verdict::Diverged => Options {
+        Verdict::Short | Verdict::Diverged => RangeTestOptions {
             from: options.from / 1e3,
             ..*options
         },
-        Verdict::NoDivergence => Options {
+        Verdict::NoDivergence => RangeTestOptions {
             to: options.to * 1e2,
             ..*options
         },
         Verdict::Flat | Verdict::Noisy => {
-            return Some(Options {
+            return Some(RangeTestOptions {
                 steps: options.steps.saturating_mul(3),
                 ..*options
             });
@@ -212,9 +210,9 @@ fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
         Verdict::Ok => return None,
     };
     // As many steps for each factor of the rate as before.
-    let decades = |options: &Options| (options.to / options.from).log10();
+    let decades = |options: &RangeTestOptions| (options.to / options.from).log10();
     let steps = options.steps as f64 * decades(&wider) / decades(options);
-    Some(Options {
+    Some(RangeTestOptions {
         steps: steps.round() as u64,
         ..wider
     })
@@ -223,7 +221,7 @@ fn widened(options: &Options, verdict: Verdict) -> Option<Options> {
 impl RangeTest {
     /// What `"auto"` stands for after this test; `None` unless the verdict is `ok`.
     #[must_use]
-    pub fn as_bounds(&self, options: &Options) -> Option<config::Bounds> {
+    pub fn as_bounds(&self, options: &RangeTestOptions) -> Option<config::Bounds> {
         Some(config::Bounds {
             base_lr: self.base_lr?,
             max_lr: self.max_lr?,
@@ -234,12 +232,12 @@ impl RangeTest {
 
 /// Reads bounds, suggestions and verdict from curves that are there already.
 #[must_use]
-pub fn judge(sweeps: Vec<Sweep>, options: &Options) -> RangeTest {
+pub fn judge(sweeps: Vec<Sweep>, options: &RangeTestOptions) -> RangeTest {
     let verdict = verdict::of(&sweeps, options);
     let ok = verdict == Verdict::Ok;
     let median = |of: fn(&Bounds) -> f64| {
         let bounds = sweeps.iter().filter_map(|sweep| sweep.bounds.as_ref());
-        ok.then(|| round(smooth::median(bounds.map(of).collect())))
+        ok.then(|| round(smooth::median(bounds.map(of))))
     };
     RangeTest {
         base_lr: median(|bounds| bounds.base_lr),

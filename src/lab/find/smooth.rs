@@ -1,5 +1,7 @@
 //! Smoothing about each point, and what is left beside it.
 
+use statrs::statistics::{Data, OrderStatistics};
+
 /// Half the width of the window, as a share of the curve.
 const SHARE: f64 = 0.05;
 
@@ -38,28 +40,14 @@ fn fit(values: &[f64], at: usize, reach: usize) -> f64 {
 }
 
 /// The middle value; NaN of none.
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        (values[middle - 1] + values[middle]) / 2.0
-    }
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    Data::new(values.collect::<Vec<_>>()).median()
 }
 
 /// The scatter of values about their smoothed curve: a standard deviation that a few outliers do
 /// not move (1.4826 times the median of the absolute deviations).
 pub(super) fn scatter(values: impl Iterator<Item = (f64, f64)>) -> f64 {
-    1.4826
-        * median(
-            values
-                .map(|(raw, smoothed)| (raw - smoothed).abs())
-                .collect(),
-        )
+    1.4826 * median(values.map(|(raw, smoothed)| (raw - smoothed).abs()))
 }
 
 #[cfg(test)]
@@ -76,7 +64,7 @@ mod tests {
         assert!(local(&noisy)[10..90].iter().all(|v| v.abs() < 0.1));
         let scattered = scatter(noisy.iter().map(|v| (*v, 0.0)));
         assert!((scattered - 0.7413).abs() < 1e-9);
-        assert!(median(vec![]).is_nan());
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median([].into_iter()).is_nan());
+        assert_eq!(median([4.0, 1.0, 3.0, 2.0].into_iter()), 2.5);
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, Bounds};
 use super::curve::Point;
-use super::{Options, smooth};
+use super::{RangeTestOptions, smooth};
 use crate::error::Result;
 use crate::schedule::{Closure, Policy, Rate};
 use crate::train::{State, StepRecord, Trainer};
@@ -50,7 +50,7 @@ impl Sweep {
 const LOOK: u64 = 10;
 
 /// The rising rate as a policy.
-pub(super) fn policy(options: &Options) -> Box<dyn Policy> {
+pub(super) fn policy(options: &RangeTestOptions) -> Box<dyn Policy> {
     let options = *options;
     Box::new(Closure::new("range test", move |step| {
         Rate::new(options.rate(step))
@@ -61,7 +61,7 @@ pub(super) fn policy(options: &Options) -> Box<dyn Policy> {
 /// training and one by itself see the same.
 pub(super) fn all(
     trainer: &mut Trainer,
-    options: &Options,
+    options: &RangeTestOptions,
     before: &State,
     watch: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<Sweep>> {
@@ -85,7 +85,7 @@ pub(super) fn all(
 
 fn one(
     trainer: &mut Trainer,
-    options: &Options,
+    options: &RangeTestOptions,
     seed: u64,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Sweep> {

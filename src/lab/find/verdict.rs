@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::RangeTestOptions;
 use super::bounds::{self, CLEAR, Shape};
 use super::sweep::Sweep;
 
@@ -49,7 +49,7 @@ impl Verdict {
 
     /// The verdict in a sentence, with what to do.
     #[must_use]
-    pub fn sentence(self, options: &Options) -> String {
+    pub fn sentence(self, options: &RangeTestOptions) -> String {
         match self {
             Self::Ok => "the loss falls clearly and turns: the bounds stand".into(),
             Self::NoDivergence => format!(
@@ -78,7 +78,7 @@ impl Verdict {
 }
 
 /// The verdict on all sweeps: that of most of them, the worse one of two.
-pub(super) fn of(sweeps: &[Sweep], options: &Options) -> Verdict {
+pub(super) fn of(sweeps: &[Sweep], options: &RangeTestOptions) -> Verdict {
     let each: Vec<Verdict> = sweeps.iter().map(|sweep| one(sweep, options)).collect();
     let worst_first = [
         Verdict::Diverged,
@@ -104,7 +104,7 @@ pub(super) fn of(sweeps: &[Sweep], options: &Options) -> Verdict {
     Verdict::Ok
 }
 
-fn one(sweep: &Sweep, options: &Options) -> Verdict {
+fn one(sweep: &Sweep, options: &RangeTestOptions) -> Verdict {
     let points = &sweep.points;
     let shape = match Shape::of(points) {
         Some(shape) if points.len() > 1 => shape,

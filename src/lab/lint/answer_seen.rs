@@ -1,6 +1,6 @@
 //! A network that reads the token that it is to predict.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "answer_seen",
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let seen = plan.answer_seen_by?;
     warning(
         format!("each token is to be predicted from those before it, but {seen} reads it, too"),

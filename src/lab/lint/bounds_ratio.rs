@@ -1,6 +1,6 @@
 //! Bounds that are very far apart, or hardly.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "bounds_ratio",
@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (base, max) = (plan.number_of("base_lr")?, plan.number_of("max_lr")?);
     // From 0 is a choice of its own.
     if base <= 0.0 || (1.5..=100.0).contains(&(max / base)) {

@@ -1,6 +1,6 @@
 //! A number of epochs where steps are meant.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "epochs_for_steps",
@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (up, per_epoch) = (plan.steps_of("step_size_up")?, plan.per_epoch?);
     if up > 20 || up.saturating_mul(10) >= per_epoch {
         return None;

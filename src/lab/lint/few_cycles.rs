@@ -1,6 +1,6 @@
 //! Less than a whole cycle.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "few_cycles",
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let up = plan.steps_of("step_size_up")?;
     let end = plan.schedule.cycle_end(0)?;
     if up >= plan.steps || super::mid_cycle::nearly(plan.steps, end, end) || end < plan.steps {

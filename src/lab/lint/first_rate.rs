@@ -1,6 +1,6 @@
 //! A first step at rate 0.
 
-use super::{Plan, Rule, Told, note};
+use super::{Rule, RunPlan, Told, note};
 
 pub(super) const RULE: Rule = Rule {
     name: "first_rate",
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     if plan.schedule.at(0).lr > 0.0 || plan.schedule.at(1).lr <= 0.0 {
         return None;
     }

@@ -1,6 +1,6 @@
 //! The length of a half cycle in epochs.
 
-use super::{Plan, Rule, Told, note, warning};
+use super::{Rule, RunPlan, Told, note, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "half_cycle",
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 /// A run of at most so many epochs has no room for longer half cycles.
 const SHORT: u64 = 4;
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (up, per_epoch) = (plan.steps_of("step_size_up")?, plan.per_epoch?.max(1));
     let down = plan.steps_of("step_size_down").unwrap_or(up);
     // What ends too early, and what is told as epochs, has rules of its own.

@@ -1,6 +1,6 @@
 //! A schedule made for another number of steps than the run has.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "horizon",
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 /// A rate below this share of the highest trains next to nothing.
 const NOTHING: f64 = 0.01;
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let length = plan.schedule.length()?;
     let near = plan.steps / 100 + 1;
     if length.abs_diff(plan.steps) <= near {

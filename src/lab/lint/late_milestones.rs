@@ -1,6 +1,6 @@
 //! Milestones after the end of the run.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "late_milestones",
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let arguments = plan.schedule.arguments();
     let late: Vec<u64> = match arguments.get("milestones").and_then(toml::Value::as_array) {
         Some(milestones) => {

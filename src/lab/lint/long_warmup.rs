@@ -1,6 +1,6 @@
 //! A warm-up that takes most of the run.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "long_warmup",
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let warmup = plan.steps_of("warmup_steps")?;
     if warmup <= plan.steps / 2 {
         return None;

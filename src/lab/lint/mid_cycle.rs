@@ -1,6 +1,6 @@
 //! A run that ends within a cycle.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "mid_cycle",
@@ -21,7 +21,7 @@ pub(super) fn nearly(steps: u64, end: u64, cycle: u64) -> bool {
     steps.abs_diff(end) as f64 <= NEAR * cycle as f64
 }
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let mut start = 0;
     let mut end = plan.schedule.cycle_end(0)?;
     for _ in 0..MOST {

@@ -28,7 +28,7 @@ use crate::train::Trainer;
 
 /// A schedule and the run that it is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
+pub struct RunPlan<'a> {
     /// The schedule, nothing left open.
     pub schedule: &'a dyn Policy,
     /// The optimizer's own momentum.
@@ -44,7 +44,7 @@ pub struct Plan<'a> {
     pub answer_seen_by: Option<&'static str>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> RunPlan<'a> {
     /// The plan of `schedule` in a run of `config`.
     #[must_use]
     pub fn new(
@@ -139,12 +139,12 @@ pub struct Rule {
     /// optimizer that follows it.
     pub example: &'static str,
     /// Looks.
-    check: fn(&Plan<'_>) -> Option<Told>,
+    check: fn(&RunPlan<'_>) -> Option<Told>,
 }
 
 impl Rule {
     /// Whether the rule finds something.
-    fn finds(&self, plan: &Plan<'_>) -> bool {
+    fn finds(&self, plan: &RunPlan<'_>) -> bool {
         (self.check)(plan).is_some()
     }
 }
@@ -192,7 +192,7 @@ pub static RULES: &[Rule] = &[
 
 /// Everything that the rules find.
 #[must_use]
-pub fn lint(plan: &Plan<'_>) -> Vec<Finding> {
+pub fn lint(plan: &RunPlan<'_>) -> Vec<Finding> {
     let found = RULES.iter().filter_map(|rule| {
         let told = (rule.check)(plan)?;
         Some(Finding {

@@ -1,6 +1,6 @@
 //! A cycled momentum that has nothing to do with the optimizer's.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "momentum_range",
@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let ([base, max], own) = (plan.schedule.momentum_range()?, plan.momentum?);
     if (base..=max).contains(&own.value) {
         return None;

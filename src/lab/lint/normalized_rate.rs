@@ -1,6 +1,6 @@
 //! A rate for SGD under an optimizer that divides gradients by their size.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 /// The rates of range tests under AdamW end between 0.04 and 0.14 (small LSTMs, transformers, nets of
 /// linear layers), and a cycle's peak is to lie below that; its papers and libraries start at 0.001.
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     if !plan.normalizes {
         return None;
     }

@@ -1,6 +1,6 @@
 //! A peak after the end of the run.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "peak_unreached",
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let up = plan.steps_of("step_size_up")?;
     // The peak is the rate of step `up`, counted from 0.
     if up < plan.steps {

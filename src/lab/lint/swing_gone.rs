@@ -1,6 +1,6 @@
 //! A swing that is gone long before the end.
 
-use super::{Plan, Rule, Told, warning};
+use super::{Rule, RunPlan, Told, warning};
 
 pub(super) const RULE: Rule = Rule {
     name: "swing_gone",
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 /// What is left of a swing that is gone.
 const GONE: f64 = 0.01;
 
-fn check(plan: &Plan<'_>) -> Option<Told> {
+fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (base, up) = (plan.number_of("base_lr")?, plan.steps_of("step_size_up")?);
     let end = plan.schedule.cycle_end(0)?;
     if end >= plan.steps {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::contents::{Ending, Run};
 use crate::draw::chart::{count, number};
 use crate::draw::svg::escape;
-use crate::draw::words::{duration, loss, percent, rate, things};
+use crate::draw::words::{duration, lengths, loss, percent, rate, things};
 use crate::train::event::Split;
 
 /// The page's heading, as plain text.
@@ -140,7 +140,10 @@ pub(super) fn tiles(run: &Run, last_loss: Option<f64>) -> String {
     ];
     let tiles = accuracies.into_iter().flatten().chain(tokens(run));
     let mut html = String::new();
-    for (name, value, note) in tiles.chain(final_loss(run, last_loss)).chain(lengths(run)) {
+    for (name, value, note) in tiles
+        .chain(final_loss(run, last_loss))
+        .chain(length_tiles(run))
+    {
         let [value, note] = [value, note].map(|text| escape(&text));
         let _ = writeln!(
             html,
@@ -194,14 +197,14 @@ fn final_loss(run: &Run, last: Option<f64>) -> Option<Tile> {
 }
 
 /// Steps, cycles, time.
-fn lengths(run: &Run) -> Vec<Tile> {
-    let tidy = |value: f64| number((value * 100.0).round() / 100.0);
+fn length_tiles(run: &Run) -> Vec<Tile> {
     let steps = run.steps();
-    let epochs = steps as f64 / run.info.steps_per_epoch.max(1) as f64;
-    let mut tiles = vec![("Steps", count(steps), format!("{} epochs", tidy(epochs)))];
+    let epochs = lengths(steps, run.info.steps_per_epoch, "epoch");
+    let mut tiles = vec![("Steps", count(steps), epochs)];
     if let Some(period) = run.info.period.filter(|period| *period > 0) {
         let note = format!("of {} each", things(period, "step"));
-        tiles.push(("Cycles", tidy(steps as f64 / period as f64), note));
+        let cycles = (steps as f64 / period as f64 * 100.0).round() / 100.0;
+        tiles.push(("Cycles", number(cycles), note));
     }
     if let Some(summary) = &run.summary {
         let note = "evaluations included".into();

@@ -1,6 +1,6 @@
 //! Which variant computes a convolution.
 
-use super::{ConvShape, Op, Operand, Variant, lanes};
+use super::{ConvKernel, ConvShape, Op, Operand, lanes};
 use crate::gpu::ClassName;
 
 /// Sides of a texture that every adapter offers.
@@ -20,8 +20,8 @@ const TILES: [u32; 7] = [32, 28, 24, 20, 16, 8, 4];
 /// The variant for a convolution of this shape on an adapter of this class with subgroups of
 /// `lanes`.
 #[must_use]
-pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Variant {
-    let buffers = Variant {
+pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> ConvKernel {
+    let buffers = ConvKernel {
         op,
         class,
         lanes,
@@ -38,7 +38,7 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Varian
             Op::Forward | Op::WeightGradient => shape.co <= 32,
             Op::InputGradient => shape.ci <= 32,
         };
-        return Variant {
+        return ConvKernel {
             lanes: 256,
             tile_m: match (op, narrow) {
                 (_, false) => 64,
@@ -48,7 +48,7 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Varian
             ..buffers
         };
     }
-    let buffers = Variant {
+    let buffers = ConvKernel {
         channels: match op {
             Op::Forward | Op::WeightGradient => shape.ci.min(4),
             Op::InputGradient => 4,
@@ -58,7 +58,7 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Varian
     if shape.flops() < WORTH_TEXTURES {
         return buffers.tile_for(shape);
     }
-    let textures = Variant {
+    let textures = ConvKernel {
         image: Operand::Texture,
         other: Operand::Texture,
         gate: match op {
@@ -72,7 +72,7 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> Varian
         .limited(shape, TEXTURE_SIDE, TEXTURE_LAYERS)
 }
 
-impl Variant {
+impl ConvKernel {
     /// The variant with the number of rows per tile that wastes least on rows that are not there:
     /// of those that are nearly as good the first, because each further tile is a pipeline.
     fn tile_for(self, shape: &ConvShape) -> Self {

@@ -1,7 +1,7 @@
 //! The register block of the classes `lanes` and `lanes-plain`: too long to write by hand for each
 //! direction and tile, too straight for loops (an array of accumulators would live in memory).
 
-use super::{ClassName, Op, Operand, Variant, text};
+use super::{ClassName, ConvKernel, Op, Operand, text};
 use crate::product::class::largest_divisor;
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ const FILE_WEIGHT: &str = include_str!("../../../shaders/lanes/conv2d_weight.wgs
 const XYZW: [char; 4] = ['x', 'y', 'z', 'w'];
 
 /// The whole text of a variant of class `lanes` or `lanes-plain`.
-pub(super) fn source(v: &Variant) -> String {
+pub(super) fn source(v: &ConvKernel) -> String {
     let block = Block::new(v);
     let mut out = format!("const LANES: u32 = {}u;\n", v.lanes);
     let _ = writeln!(out, "const TILE_M: u32 = {}u;", v.tile_m);
@@ -49,7 +49,7 @@ pub(super) fn source(v: &Variant) -> String {
 
 /// What one loop iteration costs a core, about, in tenths of a ns on lavapipe 22 with eight lanes:
 /// 43 for each load, 39 for four terms of four results.
-pub(super) fn cost(v: &Variant) -> u64 {
+pub(super) fn cost(v: &ConvKernel) -> u64 {
     let block = Block::new(v);
     let rows = match v.op {
         Op::InputGradient => v.tile_m.div_ceil(block.rows),
@@ -60,7 +60,7 @@ pub(super) fn cost(v: &Variant) -> u64 {
 
 /// How one loop iteration shares loads among the lanes.
 struct Block<'v> {
-    v: &'v Variant,
+    v: &'v ConvKernel,
     /// Whether lanes hand values to each other.
     shared: bool,
     /// input gradient: rows of w that one load brings.
@@ -74,7 +74,7 @@ struct Block<'v> {
 }
 
 impl<'v> Block<'v> {
-    fn new(v: &'v Variant) -> Self {
+    fn new(v: &'v ConvKernel) -> Self {
         let shared = v.class == ClassName::Lanes;
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         let quads = largest_divisor(v.tile_m / 4, quads);

@@ -1,14 +1,14 @@
 //! Convolution as an implicit matrix product: forward, input gradient, weight gradient.
 //!
-//! [`choose`] picks a [`Variant`] for an adapter's class and a shape; the variant writes its WGSL
-//! ([`Variant::source`]), says what it reads and how ([`Variant::reads`]), how many workgroups it
-//! needs ([`Variant::grid`]) and what its uniform holds ([`Variant::dims`]). Sizes travel in the
+//! [`choose`] picks a [`ConvKernel`] for an adapter's class and a shape; the variant writes its WGSL
+//! ([`ConvKernel::source`]), says what it reads and how ([`ConvKernel::reads`]), how many workgroups it
+//! needs ([`ConvKernel::grid`]) and what its uniform holds ([`ConvKernel::dims`]). Sizes travel in the
 //! uniform, so a variant is one pipeline for all layers.
 //!
 //! A value of shape [C, H, W] for N samples is a matrix of N*H rows (the rows of the images, sample
 //! after sample) of W*C4 floats: channels last, C4 = C rounded up to a multiple of four, padding
 //! zero. Its texture is an array with one layer per sample, a texel per four channels, and a border
-//! of zero texels that [`Variant::reads`] asks for: the copy from the buffer leaves it as it is.
+//! of zero texels that [`ConvKernel::reads`] asks for: the copy from the buffer leaves it as it is.
 //! Weights are a matrix with row `(ky * KX + kx) * Ci4 + ci` and column co.
 
 mod choice;
@@ -66,7 +66,7 @@ pub mod flags {
 
 /// One kernel for convolutions: everything its text depends on, so equal variants share a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Variant {
+pub struct ConvKernel {
     /// Which product.
     pub op: Op,
     /// How it is computed.
@@ -105,7 +105,7 @@ pub struct Read {
 
 /// What a dispatch of a variant depends on besides the shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct ConvDispatch {
     /// Sum of the constants of [`flags`].
     pub flags: u32,
     /// Floats from row to row of x, dx and gate, of y and dy, and of w and dw.
@@ -116,7 +116,7 @@ pub struct Run {
     pub dy: Border,
 }
 
-impl Variant {
+impl ConvKernel {
     /// A name that no other variant has, such as `conv2d_forward_lanes8_32x32_tt`: product, class
     /// and lanes, tile, where the operands come from (`t` texture, `b` buffer), and the channels of x
     /// where it has fewer than four (`_c3`).
@@ -168,7 +168,7 @@ impl Variant {
         }
     }
 
-    /// The text's file whose end is the end of [`Variant::source`].
+    /// The text's file whose end is the end of [`ConvKernel::source`].
     #[must_use]
     pub fn file(&self) -> &'static str {
         match (self.class, self.op) {
@@ -263,7 +263,7 @@ impl Variant {
     /// `[1, 1]` in the other products. It depends on class and shape alone.
     ///
     /// With one part the kernel writes dw and db. With more it writes into what is bound as `dw`
-    /// [`Variant::part_floats`] floats for each part, and `layer/conv2d_parts` adds them up, first to
+    /// [`ConvKernel::part_floats`] floats for each part, and `layer/conv2d_parts` adds them up, first to
     /// last, into dw and db.
     #[must_use]
     pub fn parts(&self, shape: &ConvShape) -> [u32; 2] {
@@ -302,7 +302,7 @@ impl Variant {
 
     /// The fields of the uniform `dims`.
     #[must_use]
-    pub fn dims(&self, shape: &ConvShape, run: &Run) -> Vec<(&'static str, u32)> {
+    pub fn dims(&self, shape: &ConvShape, run: &ConvDispatch) -> Vec<(&'static str, u32)> {
         let texture = |operand, border: Border| match operand {
             Operand::Buffer => (0, 0),
             Operand::Texture => (border.left, border.top),

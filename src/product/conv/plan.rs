@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ConvShape, Op, Operand, Read, Run, Variant, choose, flags};
+use super::{ConvDispatch, ConvKernel, ConvShape, Op, Operand, Read, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
 use crate::kernel::builder::{Builder, Call, grid};
@@ -43,14 +43,14 @@ impl Convolution {
     }
 
     /// The border that serves all readers of the binding `name` in textures.
-    fn border(&self, variants: &[Variant], name: &str) -> Border {
+    fn border(&self, variants: &[ConvKernel], name: &str) -> Border {
         let reads = variants.iter().flat_map(|v| v.reads(&self.shape));
         reads
             .filter(|read| read.name == name && read.operand == Operand::Texture)
             .fold(Border::default(), |border, read| border.union(read.border))
     }
 
-    fn call(&self, variant: &Variant, run: &Run, label: String) -> Call {
+    fn call(&self, variant: &ConvKernel, run: &ConvDispatch, label: String) -> Call {
         let s = &self.shape;
         let mut call = Call::new(label, variant.grid(s));
         for (name, value) in variant.dims(s, run) {
@@ -67,13 +67,13 @@ impl Convolution {
 
 /// The variant of a convolution's product for a class and a shape.
 #[must_use]
-pub fn variant(class: Class, op: Op, shape: &ConvShape) -> Variant {
+pub fn variant(class: Class, op: Op, shape: &ConvShape) -> ConvKernel {
     choose(class.name(), class.lanes(), op, shape)
 }
 
 /// The shader of a variant.
 #[must_use]
-pub fn shader(variant: &Variant) -> Shader {
+pub fn shader(variant: &ConvKernel) -> Shader {
     Shader {
         name: Cow::Owned(variant.name()),
         summary: Cow::Borrowed("convolution"),
@@ -85,7 +85,7 @@ pub fn shader(variant: &Variant) -> Shader {
 
 impl Builder {
     /// The variants of a training step's three products, so that they agree on borders.
-    fn variants(&self, convolution: &Convolution) -> [Variant; 3] {
+    fn variants(&self, convolution: &Convolution) -> [ConvKernel; 3] {
         let side = self.max_texture_side() as u32;
         Op::ALL.map(|op| {
             let variant = variant(self.class(), op, &convolution.shape);
@@ -121,9 +121,9 @@ impl Builder {
         call
     }
 
-    fn run(&self, c: &Convolution, x: Value, y: Value, flags: u32) -> Run {
+    fn run(&self, c: &Convolution, x: Value, y: Value, flags: u32) -> ConvDispatch {
         let variants = self.variants(c);
-        Run {
+        ConvDispatch {
             flags,
             strides: [x.matrix, y.matrix, c.weight.matrix].map(|matrix| matrix.stride as u32),
             x: c.border(&variants, "x"),

@@ -18,12 +18,12 @@ const SHAPE: ConvShape = ConvShape {
 };
 
 /// Every variant that is worth a pipeline on some adapter.
-fn variants() -> Vec<Variant> {
+fn variants() -> Vec<ConvKernel> {
     let mut all = Vec::new();
     let operands = [Operand::Buffer, Operand::Texture];
     for op in Op::ALL {
         for tile_m in [32, 64, 128] {
-            all.push(Variant {
+            all.push(ConvKernel {
                 tile_m,
                 ..choose(ClassName::Tiled, 32, op, &SHAPE)
             });
@@ -32,7 +32,7 @@ fn variants() -> Vec<Variant> {
             for lanes in [4, 8, 16, 32] {
                 for (tile_m, columns) in [(4, 1), (16, 1), (20, 1), (32, 1), (16, 2)] {
                     for (image, other) in operands.iter().flat_map(|a| operands.map(|b| (*a, b))) {
-                        all.push(Variant {
+                        all.push(ConvKernel {
                             op,
                             class,
                             lanes,
@@ -51,9 +51,9 @@ fn variants() -> Vec<Variant> {
             }
         }
     }
-    let fewer = |v: &Variant, channels| Variant { channels, ..*v };
-    let reads_x = |v: &&Variant| v.class != ClassName::Tiled && v.op != Op::InputGradient;
-    let of_few: Vec<Variant> = all
+    let fewer = |v: &ConvKernel, channels| ConvKernel { channels, ..*v };
+    let reads_x = |v: &&ConvKernel| v.class != ClassName::Tiled && v.op != Op::InputGradient;
+    let of_few: Vec<ConvKernel> = all
         .iter()
         .filter(reads_x)
         .flat_map(|v| [1, 2, 3].map(|channels| fewer(v, channels)))
@@ -82,6 +82,6 @@ fn every_variant_is_valid_wgsl() {
 #[test]
 fn names_are_unique() {
     let all = variants();
-    let names: BTreeSet<String> = all.iter().map(Variant::name).collect();
+    let names: BTreeSet<String> = all.iter().map(ConvKernel::name).collect();
     assert_eq!(names.len(), all.len());
 }

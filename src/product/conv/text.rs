@@ -1,6 +1,6 @@
 //! The WGSL that all classes share: bindings, and what happens to a finished value.
 
-use super::{Op, Operand, Variant};
+use super::{ConvKernel, Op, Operand};
 
 /// Sizes and flags.
 const CONV2D: &str = include_str!("../../../shaders/product/conv2d.wgsl");
@@ -75,7 +75,7 @@ fn load_w(quad: u32, row: u32) -> vec4<f32> {
 }
 
 /// Bindings and the functions that load and store, for any class.
-pub(super) fn interface(v: &Variant) -> String {
+pub(super) fn interface(v: &ConvKernel) -> String {
     match v.op {
         Op::Forward => {
             let (x, w) = (image("x", 'x', 1, v.image), weights(v.other));

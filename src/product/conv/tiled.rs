@@ -1,7 +1,7 @@
 //! The parts of the class `tiled` that depend on direction and tile: a matrix product whose rows are
 //! pixels (weight gradient: taps and channels of x), read from the image where they lie.
 
-use super::{Op, Variant, text};
+use super::{ConvKernel, Op, text};
 use crate::product::matmul::tiled::{INVOCATIONS, Side, TILE_K, multiply_add};
 use std::fmt::Write;
 
@@ -19,7 +19,7 @@ pub(super) const RESULTS: u32 = INVOCATIONS * ROWS * 4;
 
 /// The two sides of the product: a has the rows of the tile, b its columns, of which four
 /// neighbours belong to an invocation.
-fn sides(v: &Variant) -> [Side; 2] {
+fn sides(v: &ConvKernel) -> [Side; 2] {
     let (rows, columns) = match v.op {
         Op::WeightGradient => (v.tile_m, v.tile_n()),
         // The channels are columns, so that neighbouring invocations store neighbours.
@@ -40,7 +40,7 @@ fn sides(v: &Variant) -> [Side; 2] {
 }
 
 /// The whole text of a variant of class `tiled`.
-pub(super) fn source(v: &Variant) -> String {
+pub(super) fn source(v: &ConvKernel) -> String {
     let [a, b] = sides(v);
     let mut out = format!(
         "const ROWS: u32 = {ROWS}u;

@@ -1,7 +1,7 @@
 //! The register block of the classes `lanes` and `lanes-plain`: too long to write by hand for each
 //! form and tile, too straight for loops (an array of accumulators would live in memory).
 
-use super::{ClassName, Form, Variant, text};
+use super::{ClassName, Form, MatmulKernel, text};
 use crate::product::class::largest_divisor;
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ const FILE: &str = include_str!("../../../shaders/lanes/matmul.wgsl");
 const XYZW: [char; 4] = ['x', 'y', 'z', 'w'];
 
 /// The whole text of a variant of class `lanes` or `lanes-plain`.
-pub(super) fn source(v: &Variant) -> String {
+pub(super) fn source(v: &MatmulKernel) -> String {
     let block = Block::new(v);
     format!(
         "const LANES: u32 = {}u;
@@ -34,7 +34,7 @@ const TILE_N: u32 = {}u;
 
 /// How one loop iteration shares the loads of A among the lanes.
 struct Block<'v> {
-    v: &'v Variant,
+    v: &'v MatmulKernel,
     /// Whether lanes hand values to each other.
     shared: bool,
     /// nt, nn: rows of A that one load brings.
@@ -46,7 +46,7 @@ struct Block<'v> {
 }
 
 impl<'v> Block<'v> {
-    fn new(v: &'v Variant) -> Self {
+    fn new(v: &'v MatmulKernel) -> Self {
         let shared = v.class == ClassName::Lanes;
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         Self {

@@ -1,8 +1,8 @@
 //! The matrix product, the kernel in which training spends its time: three forms, three classes.
 //!
-//! [`choose`] picks a [`Variant`] for an adapter's class and a shape; the variant writes its WGSL
-//! ([`Variant::source`]) and says how many workgroups it needs ([`Variant::grid`]) and how long a
-//! sum one dispatch may take ([`Variant::max_k`]). Sizes travel in the uniform [`Dims`], so a
+//! [`choose`] picks a [`MatmulKernel`] for an adapter's class and a shape; the variant writes its WGSL
+//! ([`MatmulKernel::source`]) and says how many workgroups it needs ([`MatmulKernel::grid`]) and how long a
+//! sum one dispatch may take ([`MatmulKernel::max_k`]). Sizes travel in the uniform [`Dims`], so a
 //! variant is one pipeline for all layers.
 //!
 //! Operands are row-major with a stride that is a multiple of four floats, padded with zeros to
@@ -82,7 +82,7 @@ pub mod flags {
 
 /// One kernel for products: everything its text depends on, so equal variants share a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Variant {
+pub struct MatmulKernel {
     /// Which operand is transposed.
     pub form: Form,
     /// How it is computed.
@@ -101,7 +101,7 @@ pub struct Variant {
     pub gate: Operand,
 }
 
-impl Variant {
+impl MatmulKernel {
     /// A name that no other variant has, such as `matmul_nn_lanes8_16x32_ttt`: form, class and
     /// lanes, tile, where A, B and in nn the gate come from (`t` texture, `b` buffer).
     #[must_use]
@@ -148,7 +148,7 @@ impl Variant {
         }
     }
 
-    /// The text's file whose end is the end of [`Variant::source`].
+    /// The text's file whose end is the end of [`MatmulKernel::source`].
     #[must_use]
     pub fn file(&self) -> &'static str {
         match self.class {
@@ -204,8 +204,8 @@ const MANY_TILES: u32 = 512;
 /// Few variants, because a driver compiles each at its first dispatch (lavapipe 22: 60 to 80 ms at
 /// 16 rows per tile, 110 to 120 ms at 32): a whole MLP needs three to six.
 #[must_use]
-pub fn choose(class: ClassName, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> Variant {
-    let buffers = Variant {
+pub fn choose(class: ClassName, lanes: u32, form: Form, m: u32, n: u32, k: u32) -> MatmulKernel {
+    let buffers = MatmulKernel {
         form,
         class,
         lanes,
@@ -217,7 +217,7 @@ pub fn choose(class: ClassName, lanes: u32, form: Form, m: u32, n: u32, k: u32) 
     };
     if class == ClassName::Tiled {
         let many = m.div_ceil(128).saturating_mul(n.div_ceil(64)) >= MANY_TILES;
-        return Variant {
+        return MatmulKernel {
             lanes: 256,
             tile_m: if many { 128 } else { 64 },
             ..buffers
@@ -227,7 +227,7 @@ pub fn choose(class: ClassName, lanes: u32, form: Form, m: u32, n: u32, k: u32) 
     if !worth || m.max(n).max(k) > TEXTURE_SIDE {
         return buffers;
     }
-    Variant {
+    MatmulKernel {
         tile_m: if class == ClassName::Lanes {
             rows_per_tile(form, m)
         } else {
@@ -261,19 +261,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Every variant that is worth a pipeline on some adapter.
-    fn variants() -> Vec<Variant> {
+    fn variants() -> Vec<MatmulKernel> {
         let mut all = Vec::new();
         let operands = [Operand::Buffer, Operand::Texture];
         for form in Form::ALL {
             for tile_m in [64, 128] {
                 let tiled = choose(ClassName::Tiled, 32, form, 512, 512, 512);
-                all.push(Variant { tile_m, ..tiled });
+                all.push(MatmulKernel { tile_m, ..tiled });
             }
             for class in [ClassName::Lanes, ClassName::LanesPlain] {
                 for lanes in [4, 8, 16, 32] {
                     for (tile_m, columns) in [(4, 1), (8, 1), (16, 1), (12, 2), (16, 2), (32, 1)] {
                         for (a, b) in operands.iter().flat_map(|a| operands.map(|b| (*a, b))) {
-                            all.push(Variant {
+                            all.push(MatmulKernel {
                                 form,
                                 class,
                                 lanes,
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let all = variants();
-        let names: BTreeSet<String> = all.iter().map(Variant::name).collect();
+        let names: BTreeSet<String> = all.iter().map(MatmulKernel::name).collect();
         assert_eq!(names.len(), all.len());
     }
 
@@ -328,7 +328,7 @@ mod tests {
     }
 
     /// The variants of all products of an MLP with these widths.
-    fn mlp(class: ClassName, batch: u32, widths: &[u32]) -> BTreeSet<Variant> {
+    fn mlp(class: ClassName, batch: u32, widths: &[u32]) -> BTreeSet<MatmulKernel> {
         let mut all = BTreeSet::new();
         for pair in widths.windows(2) {
             let (k, n) = (pair[0], pair[1]);

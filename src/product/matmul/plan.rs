@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Form, Operand, Variant, choose, flags};
+use super::{Form, MatmulKernel, Operand, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
 use crate::kernel::matrix::{Matrix, Portion};
@@ -141,7 +141,7 @@ impl Product {
     /// (bound alone) what is fused.
     fn call(
         &self,
-        variant: &Variant,
+        variant: &MatmulKernel,
         bound: [Bound; 4],
         matrices: [Matrix; 3],
         sum: Range<usize>,
@@ -177,7 +177,7 @@ impl Product {
 
 /// The shader of a variant.
 #[must_use]
-pub fn shader(variant: &Variant) -> Shader {
+pub fn shader(variant: &MatmulKernel) -> Shader {
     Shader {
         name: Cow::Owned(variant.name()),
         summary: Cow::Borrowed("matrix product"),
@@ -189,7 +189,7 @@ pub fn shader(variant: &Variant) -> Shader {
 
 /// The variant of the product for a class and a shape.
 #[must_use]
-pub fn variant(class: Class, form: Form, m: usize, n: usize, k: usize) -> Variant {
+pub fn variant(class: Class, form: Form, m: usize, n: usize, k: usize) -> MatmulKernel {
     choose(
         class.name(),
         class.lanes(),
@@ -280,7 +280,7 @@ impl Builder {
 
     /// The variant for a product. A texture has two sides that the adapter may limit; then the
     /// buffer is read.
-    fn fitting(&self, product: &Product, [a, b, c]: [Matrix; 3]) -> Variant {
+    fn fitting(&self, product: &Product, [a, b, c]: [Matrix; 3]) -> MatmulKernel {
         let fits =
             |matrix: Matrix| matrix.padded_rows().max(matrix.stride / 4) <= self.max_texture_side();
         let mut variant = variant(self.class(), product.form, product.m, product.n, product.k);

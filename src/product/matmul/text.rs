@@ -1,6 +1,6 @@
 //! The WGSL that all classes share: bindings, and what happens to a finished value in each form.
 
-use super::{Form, Operand, Variant};
+use super::{Form, MatmulKernel, Operand};
 
 /// Sizes, flags, and how C is stored.
 const MATMUL: &str = include_str!("../../../shaders/product/matmul.wgsl");
@@ -35,7 +35,7 @@ fn load_{name}(x: u32, y: u32) -> vec4<f32> {{
 }
 
 /// Bindings and the functions that load and store, for any class.
-pub(super) fn interface(variant: &Variant) -> String {
+pub(super) fn interface(variant: &MatmulKernel) -> String {
     let gate = match variant.form {
         Form::Nn => operand("gate", "c_stride", 4, variant.gate),
         Form::Nt | Form::Tn => String::new(),

@@ -1,6 +1,6 @@
 //! The parts of the class `tiled` that depend on form and tile.
 
-use super::{Form, Variant, text};
+use super::{Form, MatmulKernel, text};
 use std::fmt::Write;
 
 /// Columns of C per workgroup.
@@ -139,7 +139,7 @@ impl Side {
 }
 
 /// The whole text of a variant of class `tiled`.
-pub(super) fn source(v: &Variant) -> String {
+pub(super) fn source(v: &MatmulKernel) -> String {
     let a = Side {
         name: 'a',
         size: v.tile_m,

@@ -1,8 +1,8 @@
 //! What is told before the first step.
 
 use super::{Ink, Terminal};
-use crate::draw::chart::{count, number};
-use crate::draw::words::{batches_of, shape, things};
+use crate::draw::chart::count;
+use crate::draw::words::{batches_of, lengths, shape, things};
 use crate::train::event::RunInfo;
 
 impl Terminal<'_> {
@@ -47,17 +47,16 @@ impl Terminal<'_> {
         }
         text.push_str(&self.model(info));
         text.push_str(&self.line("schedule", &info.schedule));
-        let epochs = info.total_steps as f64 / info.steps_per_epoch.max(1) as f64;
         let mut length = format!(
-            "{} of {}, {} an epoch ({} epochs",
+            "{} of {}, {} an epoch ({}",
             things(info.total_steps, "step"),
             batches_of(info.accumulate, info.batch),
             count(info.steps_per_epoch),
-            tidy(epochs),
+            lengths(info.total_steps, info.steps_per_epoch, "epoch"),
         );
         if let Some(period) = info.period.filter(|period| *period > 0) {
-            let cycles = info.total_steps as f64 / period as f64;
-            length.push_str(&format!(", {} cycles", tidy(cycles)));
+            let cycles = lengths(info.total_steps, period, "cycle");
+            length.push_str(&format!(", {cycles}"));
         }
         text.push_str(&self.line("training", &format!("{length})")));
         text
@@ -89,9 +88,4 @@ impl Terminal<'_> {
         }
         text
     }
-}
-
-/// A number of epochs or cycles with at most two decimals.
-fn tidy(value: f64) -> String {
-    number((value * 100.0).round() / 100.0)
 }

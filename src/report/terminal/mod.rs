@@ -34,7 +34,7 @@ pub enum Progress {
 
 /// How a [`Terminal`] talks.
 #[derive(Debug)]
-pub struct Options {
+pub struct TerminalOptions {
     /// How the steps are shown.
     pub progress: Progress,
     /// Whether text is coloured by ANSI escape sequences (a terminal, and no `NO_COLOR`).
@@ -48,7 +48,7 @@ pub struct Options {
 /// An observer for people.
 pub struct Terminal<'w> {
     out: &'w mut dyn Write,
-    options: Options,
+    options: TerminalOptions,
     clock: Box<dyn FnMut() -> Duration + 'w>,
     run: Option<State>,
 }
@@ -73,7 +73,7 @@ enum Ink {
 impl<'w> Terminal<'w> {
     /// An observer that writes to `out`.
     #[must_use]
-    pub fn new(out: &'w mut dyn Write, options: Options) -> Self {
+    pub fn new(out: &'w mut dyn Write, options: TerminalOptions) -> Self {
         let start = Instant::now();
         Self::with_clock(out, options, Box::new(move || start.elapsed()))
     }
@@ -83,7 +83,7 @@ impl<'w> Terminal<'w> {
     #[must_use]
     pub fn with_clock(
         out: &'w mut dyn Write,
-        options: Options,
+        options: TerminalOptions,
         clock: Box<dyn FnMut() -> Duration + 'w>,
     ) -> Self {
         Self {

@@ -7,7 +7,7 @@ use crate::data::{Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::evaluate::{
-    Outcome, Streams, confusion, counted, mistakes, symbols, whole_sequences,
+    RowResult, Streams, confusion, counted, mistakes, symbols, whole_sequences,
 };
 use crate::train::generate::Sampling;
 use crate::train::low_point::Low;
@@ -30,7 +30,7 @@ impl Trainer {
     ///
     /// # Errors
     /// A device that fails.
-    pub fn evaluate(&mut self, split: Split) -> Result<(Evaluation, Vec<Outcome>)> {
+    pub fn evaluate(&mut self, split: Split) -> Result<(Evaluation, Vec<RowResult>)> {
         self.evaluate_with(split, None)
     }
 
@@ -40,7 +40,7 @@ impl Trainer {
         &mut self,
         split: Split,
         outputs: Option<&mut Vec<f32>>,
-    ) -> Result<(Evaluation, Vec<Outcome>)> {
+    ) -> Result<(Evaluation, Vec<RowResult>)> {
         let samples = self.feed.part(split);
         let streams = Streams {
             seed: self.seed,
@@ -74,7 +74,7 @@ impl Trainer {
     }
 
     /// Over the test set, rows: true class; columns: chosen class.
-    pub(in crate::train) fn confusion(&self, outcomes: &[Outcome]) -> Vec<Vec<u64>> {
+    pub(in crate::train) fn confusion(&self, outcomes: &[RowResult]) -> Vec<Vec<u64>> {
         match self.feed.task() {
             Task::Classes(names) => confusion(outcomes, self.feed.test().labels(), names.len()),
             _ => Vec::new(),
@@ -83,7 +83,7 @@ impl Trainer {
 
     /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
     /// another one.
-    pub(in crate::train) fn symbols(&self, outcomes: &[Outcome]) -> Vec<SymbolRecord> {
+    pub(in crate::train) fn symbols(&self, outcomes: &[RowResult]) -> Vec<SymbolRecord> {
         match self.feed.task() {
             Task::Tokens(names) => symbols(outcomes, self.feed.targets(Split::Test), names.len()),
             _ => Vec::new(),
@@ -118,7 +118,7 @@ impl Trainer {
     }
 
     /// The test samples that the network gets most wrong, by falling loss.
-    pub(in crate::train) fn mistakes(&self, outcomes: &[Outcome]) -> Result<Vec<Mistake>> {
+    pub(in crate::train) fn mistakes(&self, outcomes: &[RowResult]) -> Result<Vec<Mistake>> {
         mistakes(outcomes, self.feed.test())
     }
 

@@ -232,7 +232,7 @@ fn servers_that_refuse_or_are_not_there_are_named_and_the_next_one_is_asked() {
             &refusing.home(),
             NAME,
             "answered 404 Not Found",
-            "--from URL",
+            "another server",
         ],
     );
     assert!(!users && names(root.path()).is_empty());
@@ -288,7 +288,7 @@ fn what_is_in_the_way_is_left_alone() {
     // A folder below a file cannot be made.
     let below = root.path().join(NAME).join("x");
     let (message, users) = get(&bytes, &[&server.home()], &below).mistake();
-    says(&message, &["cannot be created", "--to DIR"]);
+    says(&message, &["cannot be created", "another folder"]);
     assert!(users);
     // A part that is a folder cannot be written.
     let root = tempfile::tempdir().unwrap();
@@ -329,7 +329,7 @@ fn addresses_that_are_none_are_mistakes() {
         "http://a b/",
     ] {
         let (message, users) = get(b"x", &[home], root.path()).mistake();
-        says(&message, &["--from", "https://example.org/"]);
+        says(&message, &["from", "https://example.org/"]);
         assert!(users, "{home}");
     }
 }

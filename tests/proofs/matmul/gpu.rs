@@ -4,7 +4,7 @@ use super::case::{Case, Matrix, UNTOUCHED};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetrain::gpu::ClassName;
 use wavetrain::kernel::matrix::stride;
-use wavetrain::product::matmul::{Dims, Form, Operand, Variant, choose, flags};
+use wavetrain::product::matmul::{Dims, Form, MatmulKernel, Operand, choose, flags};
 
 /// What a kernel reads an operand from.
 enum Bound {
@@ -54,7 +54,7 @@ impl Gpu {
     }
 
     /// Every variant that [`choose`] gives on this adapter.
-    pub(crate) fn variants(&self) -> BTreeSet<Variant> {
+    pub(crate) fn variants(&self) -> BTreeSet<MatmulKernel> {
         let classes = [ClassName::Lanes, ClassName::LanesPlain, ClassName::Tiled];
         let shapes = [
             [8, 8, 8],
@@ -190,7 +190,7 @@ impl Gpu {
     /// Runs a case, its sum in parts that end at `ends`; gives C and bias, gate or db afterwards.
     fn run(
         &mut self,
-        variant: &Variant,
+        variant: &MatmulKernel,
         source: &str,
         case: &Case,
         bits: u32,
@@ -252,7 +252,7 @@ impl Gpu {
     /// The first mistake of a shader text in a case with these flags.
     pub(crate) fn mistake(
         &mut self,
-        v: &Variant,
+        v: &MatmulKernel,
         source: &str,
         case: &Case,
         bits: u32,

@@ -10,7 +10,7 @@ mod gpu;
 use case::Case;
 use gpu::Gpu;
 use wavetrain::gpu::ClassName;
-use wavetrain::product::matmul::{Form, Operand, Variant, choose, flags};
+use wavetrain::product::matmul::{Form, MatmulKernel, Operand, choose, flags};
 
 use super::adapter::skip::skipped;
 
@@ -79,8 +79,9 @@ fn the_longest_sum_of_one_dispatch_is_whole() {
     let mut gpu = Gpu::new();
     let variants = gpu.variants();
     // nt on buffers: rows of this length fit no texture.
-    let longest =
-        |v: &&Variant| v.form == Form::Nt && v.a == Operand::Buffer && v.class != ClassName::Tiled;
+    let longest = |v: &&MatmulKernel| {
+        v.form == Form::Nt && v.a == Operand::Buffer && v.class != ClassName::Tiled
+    };
     for variant in variants.iter().filter(longest) {
         let k = variant.max_k();
         let case = Case::new(Form::Nt, [2, 3, k]);
