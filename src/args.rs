@@ -6,6 +6,7 @@
 //! serde struct; the configuration makes the arguments and turns a failure, which keeps its place,
 //! into a diagnostic that points into the file.
 
+mod among;
 mod refusal;
 mod scope;
 mod stated;
@@ -13,8 +14,9 @@ mod values;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, IntoDeserializer};
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
+use among::Among;
 use refusal::Refusal;
 use scope::Stretch;
 pub use scope::{Scope, Steps};
@@ -75,6 +77,8 @@ pub struct Args<'a> {
     scope: Option<Scope>,
     /// The arguments that may be `"auto"`: the low rate, the high rate.
     bounds: [&'static str; 2],
+    /// The table that the entry is from, for entries within it.
+    among: Option<Among>,
 }
 
 impl<'a> Args<'a> {
@@ -85,6 +89,7 @@ impl<'a> Args<'a> {
             value,
             scope: None,
             bounds: ["base_lr", "max_lr"],
+            among: None,
         }
     }
 
@@ -93,7 +98,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// If the text is not TOML.
     pub fn parse(text: &'a str) -> Result<Self, toml::de::Error> {
-        let table = toml::de::DeTable::parse(text)?;
+        let table = DeTable::parse(text)?;
         let span = table.span();
         Ok(Self::new(Spanned::new(
             span,
@@ -106,6 +111,21 @@ impl<'a> Args<'a> {
     pub fn within(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
         self
+    }
+
+    /// The same arguments for an entry of the table `entries`: what is nested in it is chosen from
+    /// there, too.
+    #[must_use]
+    pub fn among<T: ?Sized + 'static>(mut self, entries: &'static [Entry<T>]) -> Self {
+        self.among = Some(Among::new(entries));
+        self
+    }
+
+    /// The table that an entry of the family `T` within this one is chosen from; `None` for the
+    /// family's own.
+    #[must_use]
+    pub fn entries<T: ?Sized + 'static>(&self) -> Option<&'static [Entry<T>]> {
+        self.among.as_ref().and_then(Among::entries)
     }
 
     /// The run, where it is known.
@@ -157,6 +177,40 @@ impl<'a> Args<'a> {
         Some(self.with_value(value))
     }
 
+    /// The name and the value of a table that has one key only; `None` for anything else.
+    #[must_use]
+    pub fn only(&self) -> Option<(&str, Self)> {
+        let mut pairs = self.value.get_ref().as_table()?.iter();
+        let (name, value) = pairs.next()?;
+        let only = pairs.next().is_none();
+        only.then(|| (name.get_ref().as_ref(), self.with_value(value.clone())))
+    }
+
+    /// A table of arguments as it is; anything else as the argument `short`, or refused where there
+    /// is none.
+    ///
+    /// # Errors
+    /// A value that is no table, where there is no short form.
+    pub fn long_form(self, short: Option<&'static str>) -> Result<Self, toml::de::Error> {
+        if self.value.get_ref().is_table() {
+            return Ok(self);
+        }
+        let Some(short) = short else {
+            return Err(self.refuse("has no short form; expected a table of arguments"));
+        };
+        let span = self.value.span();
+        let key = Spanned::new(span.clone(), short.into());
+        let table = DeTable::from_iter([(key, self.value.clone())]);
+        Ok(self.with_value(Spanned::new(span, DeValue::Table(table))))
+    }
+
+    /// No arguments, at this place.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let table = DeValue::Table(DeTable::new());
+        self.with_value(Spanned::new(self.value.span(), table))
+    }
+
     /// The elements of an array; `None` for anything else.
     #[must_use]
     pub fn elements(&self) -> Option<Vec<Self>> {
@@ -195,6 +249,7 @@ impl<'a> Args<'a> {
     fn with_value(&self, value: Spanned<DeValue<'a>>) -> Self {
         Self {
             scope: self.scope,
+            among: self.among.clone(),
             ..Self::new(value)
         }
     }

@@ -28,7 +28,7 @@ pub(super) struct Family {
 }
 
 /// The entry that a section names.
-pub(super) fn select<T: ?Sized>(
+pub(super) fn select<T: ?Sized + 'static>(
     section: &Section<'_, '_>,
     family: Family,
     entries: &'static [Entry<T>],
@@ -55,7 +55,11 @@ pub(super) fn policy(
         };
         for (tried, run) in runs.iter().enumerate() {
             match make(Some(*run)) {
-                Ok(sample) => return Ok(Schedule::Open(Open::new(entry, site.table, sample))),
+                Ok(sample) => {
+                    return Ok(Schedule::Open(Open::new(
+                        entry, entries, site.table, sample,
+                    )));
+                }
                 Err(found) if tried == 0 => problems = found,
                 Err(_) => {}
             }
@@ -91,7 +95,7 @@ fn named<T: ?Sized, M>(
 }
 
 /// One element of `model.layers`.
-pub(super) fn layer<T: ?Sized>(
+pub(super) fn layer<T: ?Sized + 'static>(
     value: &Value<'_, '_>,
     entries: &'static [Entry<T>],
     validate: fn(&T) -> Result<(), Invalid>,
@@ -134,16 +138,16 @@ pub(super) fn layer<T: ?Sized>(
 }
 
 /// The entry from its arguments, all that is wrong with them found.
-fn build<T: ?Sized>(
+fn build<T: ?Sized + 'static>(
     site: &Site<'_, '_>,
     entry: &Entry<T>,
-    entries: &[Entry<T>],
+    entries: &'static [Entry<T>],
     validate: fn(&T) -> Result<(), Invalid>,
     run: Option<Scope>,
 ) -> Result<Box<T>, Vec<Problem>> {
     unknown_arguments(site, entry, entries)?;
     let value = Spanned::new(site.span.clone(), DeValue::Table(site.table.clone()));
-    let mut args = Args::new(value);
+    let mut args = Args::new(value).among(entries);
     if let Some(run) = run {
         args = args.within(run);
     }

@@ -20,6 +20,8 @@ pub enum Schedule {
 #[derive(Debug, Clone)]
 pub struct Open {
     entry: &'static Entry<dyn Policy>,
+    /// The table that it is from, for policies within it.
+    entries: &'static [Entry<dyn Policy>],
     written: Table,
     sample: Box<dyn Policy>,
 }
@@ -86,15 +88,17 @@ impl Schedule {
 }
 
 impl Open {
-    /// The policy of `entry` with these arguments, which are right in the run of `sample`.
+    /// The policy of `entry`, one of `entries`, with these arguments, which are right in the run of `sample`.
     pub(super) fn new(
         entry: &'static Entry<dyn Policy>,
+        entries: &'static [Entry<dyn Policy>],
         arguments: &DeTable<'_>,
         sample: Box<dyn Policy>,
     ) -> Self {
         let value = plain(&DeValue::Table(arguments.clone()));
         Self {
             entry,
+            entries,
             written: value.as_table().cloned().unwrap_or_default(),
             sample,
         }
@@ -102,7 +106,8 @@ impl Open {
 
     fn in_run(&self, run: Scope) -> Result<Box<dyn Policy>, Invalid> {
         let text = self.written.to_string();
-        let made = Args::parse(&text).and_then(|args| (self.entry.parse)(args.within(run)));
+        let made = Args::parse(&text)
+            .and_then(|args| (self.entry.parse)(args.within(run).among(self.entries)));
         let policy = made.map_err(|error| Invalid {
             key: self.argument(&text, &error),
             message: error.message().to_owned(),

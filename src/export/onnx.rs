@@ -50,7 +50,7 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
     let classes = network.output().dims();
     graph.output(LOGITS, &classes, "Identity", &[&logits], &[]);
     model
-        .loss()?
+        .loss
         .onnx_head(&mut graph, LOGITS, PROBABILITIES, &classes);
     let classes = serde_json::to_string(&description.classes).unwrap_or_default();
     let proto = ModelProto {

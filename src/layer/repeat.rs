@@ -1,5 +1,6 @@
 //! A list of layers, several times.
 
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Trace};
@@ -16,8 +17,7 @@ use crate::shape::Shape;
 ///
 /// Parameters are named as in a torch.nn.Sequential of `times` torch.nn.Sequential: `2.0.1.weight` is
 /// that of the second layer of the first copy of the third layer. Each copy starts with other numbers.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Repeat {
     /// Copies.
     pub times: usize,
@@ -34,8 +34,20 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
     arguments: &["times", "layers"],
     short: None,
     example: "times = 2\nlayers = [\"tanh\"]",
-    parse: |args| Ok(Box::new(args.read::<Repeat>()?)),
+    parse: |mut args| {
+        let layers = Layers::take(&mut args, "layers")?;
+        let Written { times } = args.read()?;
+        let layers = layers.ok_or_else(|| Error::missing_field("layers"))?;
+        Ok(Box::new(Repeat { times, layers }))
+    },
 };
+
+/// The arguments beside the layers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    times: usize,
+}
 
 impl Layer for Repeat {
     fn name(&self) -> &'static str {

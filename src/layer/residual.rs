@@ -1,13 +1,11 @@
 //! Two branches and their sum.
 
-use std::fmt;
-
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Trace};
 use super::{
-    Args, Back, Branch, Entry, Fit, Forward, Fusion, Invalid, LAYERS, Layer, Misfit, Node, Pass,
+    Back, Branch, Entry, Fit, Forward, Fusion, Invalid, Layer, Layers, Misfit, Node, Pass,
     Reference, ReferenceGradients, Site,
 };
 use crate::error::Result;
@@ -16,43 +14,17 @@ use crate::kernel::{Builder, Call, Value, shaders};
 use crate::onnx::Graph;
 use crate::shape::Shape;
 
-/// Layers inside a layer, written as in `model.layers`.
-#[derive(Debug, Clone, Default)]
-pub struct Layers(pub Vec<Box<dyn Layer>>);
-
-impl Layers {
-    /// Refuses arguments of one of them that make no layer; `key` is the argument that holds them.
-    ///
-    /// # Errors
-    /// The first that is wrong, with its position in the list.
-    pub(super) fn validate(&self, key: &'static str) -> Result<(), Invalid> {
-        for (position, layer) in self.0.iter().enumerate() {
-            layer.validate().map_err(|invalid| Invalid {
-                key,
-                message: format!(
-                    "[{position}] ({}): {} {}",
-                    layer.name(),
-                    invalid.key,
-                    invalid.message
-                ),
-            })?;
-        }
-        Ok(())
-    }
-}
-
 /// y = body(x) + shortcut(x); without a shortcut y = body(x) + x (He et al., arXiv 1512.03385).
 ///
 /// Both branches must give the same shape. Parameters are named as in a PyTorch module with the
 /// children `body` and `shortcut`, both torch.nn.Sequential: `3.body.0.weight`. A relu behind the
 /// layer is fused into the sum. The shader is `shaders/layer/residual.wgsl`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Residual {
     /// The layers of the one branch.
     pub body: Layers,
     /// The layers of the other; none for the input itself.
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(skip_serializing_if = "is_empty")]
     pub shortcut: Layers,
 }
 
@@ -97,8 +69,20 @@ pub(super) const ENTRY: Entry<dyn Layer> = Entry {
     arguments: &["body", "shortcut"],
     short: Some("body"),
     example: "body = [\"tanh\"]",
-    parse: |args| Ok(Box::new(args.read::<Residual>()?)),
+    parse: |mut args| {
+        let body = Layers::take(&mut args, "body")?;
+        let shortcut = Layers::take(&mut args, "shortcut")?;
+        args.read::<NoMore>()?;
+        Ok(Box::new(Residual {
+            body: body.ok_or_else(|| Error::missing_field("body"))?,
+            shortcut: shortcut.unwrap_or_default(),
+        }))
+    },
 };
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoMore {}
 
 impl Layer for Residual {
     fn name(&self) -> &'static str {
@@ -234,92 +218,4 @@ impl Reference for Residual {
         }
         all
     }
-}
-
-impl Serialize for Layers {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written = self.0.iter().map(|layer| {
-            let arguments = layer.arguments();
-            if arguments.is_empty() {
-                return toml::Value::String(layer.name().to_owned());
-            }
-            let mut table = toml::Table::new();
-            table.insert(layer.name().to_owned(), toml::Value::Table(arguments));
-            toml::Value::Table(table)
-        });
-        serializer.collect_seq(written)
-    }
-}
-
-impl<'de> Deserialize<'de> for Layers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Layers;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of layers")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Layers, A::Error> {
-                let mut layers = Vec::new();
-                while let Some(One(layer)) = list.next_element()? {
-                    layers.push(layer);
-                }
-                Ok(Layers(layers))
-            }
-        }
-        deserializer.deserialize_seq(List)
-    }
-}
-
-/// One layer, as a name or as a table with the name as its only key.
-struct One(Box<dyn Layer>);
-
-impl<'de> Deserialize<'de> for One {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
-        impl<'de> Visitor<'de> for Written {
-            type Value = One;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a layer: \"relu\" or { linear = 10 }")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<One, E> {
-                make(name, None).map(One).map_err(E::custom)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<One, A::Error> {
-                let Some((name, value)) = map.next_entry::<String, toml::Value>()? else {
-                    return Err(A::Error::custom("a layer has a name"));
-                };
-                if map.next_key::<String>()?.is_some() {
-                    return Err(A::Error::custom("one layer in each table, not several"));
-                }
-                make(&name, Some(value)).map(One).map_err(A::Error::custom)
-            }
-        }
-        deserializer.deserialize_any(Written)
-    }
-}
-
-/// A layer of the table from its name and what is written behind it.
-fn make(name: &str, value: Option<toml::Value>) -> Result<Box<dyn Layer>, String> {
-    let Some(entry) = LAYERS.iter().find(|entry| entry.name == name) else {
-        let names: Vec<&str> = LAYERS.iter().map(|entry| entry.name).collect();
-        return Err(format!(
-            "no layer is called `{name}`; there are {}",
-            names.join(", ")
-        ));
-    };
-    let table = match (value, entry.short) {
-        (None, _) => toml::Table::new(),
-        (Some(toml::Value::Table(table)), _) => table,
-        (Some(value), Some(short)) => [(short.to_owned(), value)].into_iter().collect(),
-        (Some(value), None) => return Err(format!("`{name}` takes a table, found {value}")),
-    };
-    let text = table.to_string();
-    let args = Args::parse(&text).map_err(|error| error.message().to_owned())?;
-    (entry.parse)(args).map_err(|error| format!("`{name}`: {}", error.message()))
 }

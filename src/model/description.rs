@@ -10,11 +10,11 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::Network;
-use crate::args::Args;
+use crate::args::{Args, Entry};
 use crate::data::{Normalization, Normalize, Storage, Task};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Layers};
-use crate::loss::{LOSSES, Loss};
+use crate::loss::Loss;
 use crate::shape::Shape;
 
 /// The key of the metadata.
@@ -246,50 +246,53 @@ impl Description {
         }
     }
 
-    /// The network that is described.
+    /// The layers that are described, of the table `entries`.
     ///
     /// # Errors
-    /// [`Error::Weights`] for a layer that is unknown or has wrong arguments, [`Error::Shape`] for
-    /// layers that do not fit.
-    pub fn network(&self, file: &Path) -> Result<Network> {
-        self.network_with(file, |layers| layers)
-    }
-
-    /// The network that is described, of what `change` makes of its layers.
-    ///
-    /// # Errors
-    /// As [`Description::network`].
-    pub fn network_with(
+    /// [`Error::Weights`] for a layer that is unknown or has wrong arguments.
+    pub fn layers(
         &self,
         file: &Path,
-        change: impl FnOnce(Vec<Box<dyn Layer>>) -> Vec<Box<dyn Layer>>,
-    ) -> Result<Network> {
-        let layers: Layers = self.layers.clone().try_into().map_err(|error| {
-            let error: toml::de::Error = error;
-            wrong(
-                file,
-                format!("its layers cannot be made: {}", error.message()),
-            )
+        entries: &'static [Entry<dyn Layer>],
+    ) -> Result<Vec<Box<dyn Layer>>> {
+        const LIST: &str = "layers";
+        let text = toml::Table::from_iter([(LIST.to_owned(), self.layers.clone())]).to_string();
+        let layers = Args::parse(&text).and_then(|args| {
+            let list = args.among(entries).take(LIST);
+            list.map_or_else(|| Ok(Layers::default()), |list| Layers::read(&list))
+        });
+        let layers = layers.map_err(|error| {
+            let problem = format!("its layers cannot be made: {}", error.message());
+            wrong(file, problem)
         })?;
-        let network = Network::of(&change(layers.0), &self.input, self.shape())?;
+        Ok(layers.0)
+    }
+
+    /// The network of these layers with the input that is described.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for layers that do not fit.
+    pub fn network(&self, layers: &[Box<dyn Layer>]) -> Result<Network> {
+        let network = Network::of(layers, &self.input, self.shape())?;
         network.check_output(&self.task())?;
         Ok(network)
     }
 
-    /// The loss that it was trained with.
+    /// The loss that it was trained with, of the table `entries`.
     ///
     /// # Errors
     /// [`Error::Weights`] for one that is unknown or has wrong arguments.
-    pub fn loss(&self, file: &Path) -> Result<Box<dyn Loss>> {
-        self.make_loss().map_err(|problem| wrong(file, problem))
+    pub fn loss(&self, file: &Path, entries: &'static [Entry<dyn Loss>]) -> Result<Box<dyn Loss>> {
+        let loss = self.make_loss(entries);
+        loss.map_err(|problem| wrong(file, problem))
     }
 
-    fn make_loss(&self) -> Result<Box<dyn Loss>, String> {
+    fn make_loss(&self, entries: &'static [Entry<dyn Loss>]) -> Result<Box<dyn Loss>, String> {
         let mut arguments = self.loss.clone();
         let kind = arguments.remove("kind");
         let kind = kind.as_ref().and_then(toml::Value::as_str).unwrap_or("");
-        let Some(entry) = LOSSES.iter().find(|entry| entry.name == kind) else {
-            let names: Vec<&str> = LOSSES.iter().map(|entry| entry.name).collect();
+        let Some(entry) = entries.iter().find(|entry| entry.name == kind) else {
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
             return Err(format!(
                 "its loss is {kind:?}, expected one of {}",
                 names.join(", ")

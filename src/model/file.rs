@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::description::{Description, KEY};
 use super::{Network, Weights};
+use crate::args::Entry;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
-use crate::loss::Loss;
+use crate::layer::{LAYERS, Layer};
+use crate::loss::{LOSSES, Loss};
 
 /// A trained network from its file.
 #[derive(Debug)]
@@ -15,8 +16,12 @@ pub struct Model {
     pub path: PathBuf,
     /// The weights.
     pub weights: Weights,
-    /// Layers, input and classes.
+    /// Input and classes.
     pub description: Description,
+    /// The layers.
+    pub layers: Vec<Box<dyn Layer>>,
+    /// The loss that it was trained with.
+    pub loss: Box<dyn Loss>,
 }
 
 impl Model {
@@ -27,6 +32,18 @@ impl Model {
     /// [`Error::Weights`] for a file that cannot be read, has no description, or whose parts do not
     /// belong together.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, LAYERS, LOSSES)
+    }
+
+    /// Like [`Model::open`], with layers and losses of own tables.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_with(
+        path: &Path,
+        layers: &'static [Entry<dyn Layer>],
+        losses: &'static [Entry<dyn Loss>],
+    ) -> Result<Self> {
         let weights = Weights::read(path)?;
         let Some(text) = &weights.description else {
             return Err(Error::Weights {
@@ -43,13 +60,14 @@ impl Model {
         let description = Description::read(text, weights.beside.as_deref(), path)?;
         let mut model = Self {
             path: path.to_owned(),
+            layers: description.layers(path, layers)?,
+            loss: description.loss(path, losses)?,
             weights,
             description,
         };
         let network = model.network()?;
         model.weights.check(&network, path)?;
         model.weights.add_twins(&network);
-        model.loss()?;
         Ok(model)
     }
 
@@ -58,25 +76,6 @@ impl Model {
     /// # Errors
     /// As [`Description::network`].
     pub fn network(&self) -> Result<Network> {
-        self.description.network(&self.path)
-    }
-
-    /// The network of what `change` makes of its layers.
-    ///
-    /// # Errors
-    /// As [`Description::network`].
-    pub fn network_with(
-        &self,
-        change: impl FnOnce(Vec<Box<dyn Layer>>) -> Vec<Box<dyn Layer>>,
-    ) -> Result<Network> {
-        self.description.network_with(&self.path, change)
-    }
-
-    /// The loss that it was trained with.
-    ///
-    /// # Errors
-    /// As [`Description::loss`].
-    pub fn loss(&self) -> Result<Box<dyn Loss>> {
-        self.description.loss(&self.path)
+        self.description.network(&self.layers)
     }
 }

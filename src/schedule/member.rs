@@ -13,13 +13,14 @@ pub(super) fn read(mut args: Args<'_>) -> Result<Box<dyn Policy>, toml::de::Erro
             "has no `policy`; expected a table such as { policy = \"cosine\", lr = 0.1 }",
         ));
     };
+    let policies = args.entries::<dyn Policy>().unwrap_or(POLICIES);
     let known = || {
-        let names: Vec<&str> = POLICIES.iter().map(|entry| entry.name).collect();
+        let names: Vec<&str> = policies.iter().map(|entry| entry.name).collect();
         names.join(", ")
     };
     let entry = name
         .text()
-        .and_then(|text| POLICIES.iter().find(|entry| entry.name == text));
+        .and_then(|text| policies.iter().find(|entry| entry.name == text));
     match entry {
         Some(entry) => (entry.parse)(args),
         None => {

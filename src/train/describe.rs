@@ -1,10 +1,13 @@
 //! What a trained network's file says about it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Config, Overrides, Tables};
 use crate::data::{Dataset, Normalization, Task};
 use crate::error::Result;
+use crate::layer::Layer;
+use crate::loss::Loss;
 use crate::model::{Description, Model, Weights};
 
 /// Keys of `[data]` that hold paths, which are no part of a network.
@@ -15,6 +18,8 @@ const PATHS: [&str; 3] = ["dir", "train", "test"];
 pub(super) struct Described {
     text: String,
     beside: Option<Arc<[u8]>>,
+    layers: Vec<Box<dyn Layer>>,
+    loss: Box<dyn Loss>,
 }
 
 impl Described {
@@ -45,6 +50,20 @@ impl Described {
         Ok(Self {
             text,
             beside: beside.map(Arc::from),
+            layers: config.layers.clone(),
+            loss: config.loss.clone(),
+        })
+    }
+
+    /// The network with these weights, which carry the description, as if it had been read from a file.
+    pub(super) fn model(&self, weights: &Weights) -> Result<Model> {
+        let path = PathBuf::from("weights");
+        Ok(Model {
+            description: Description::read(&self.text, self.beside.as_deref(), &path)?,
+            weights: weights.clone(),
+            layers: self.layers.clone(),
+            loss: self.loss.clone(),
+            path,
         })
     }
 
@@ -72,13 +91,14 @@ pub fn config_of(model: &Model, overrides: &Overrides) -> Result<Config> {
     let schedule = table(vec![("policy", "constant".into()), ("lr", 1.0.into())]);
     let document = table(vec![
         ("data", description.data.clone().into()),
-        (
-            "model",
-            table(vec![("layers", description.layers.clone())]).into(),
-        ),
-        ("loss", description.loss.clone().into()),
         ("schedule", schedule.into()),
     ]);
     let name = format!("the description in {}", model.path.display());
-    Config::read(&name, &document.to_string(), overrides, &Tables::default())
+    let config = Config::read(&name, &document.to_string(), overrides, &Tables::default())?;
+    // Of whatever table they are.
+    Ok(Config {
+        layers: model.layers.clone(),
+        loss: model.loss.clone(),
+        ..config
+    })
 }

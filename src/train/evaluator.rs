@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ensemble::Ensemble;
-use super::evaluate::{RowResult, Pass, Streams, counted, evaluation_batch, whole_sequences};
+use super::evaluate::{Pass, RowResult, Streams, counted, evaluation_batch, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
 use super::setup::carrying;
@@ -119,7 +119,10 @@ impl Evaluator {
     /// As [`Evaluator::new`].
     pub fn for_data(gpu: impl Into<Arc<Gpu>>, model: &Model, data: &config::Data) -> Result<Self> {
         let (network, batch) = match data.streams() {
-            Some(streams) => (model.network_with(|layers| carrying(&layers))?, streams),
+            Some(streams) => (
+                model.description.network(&carrying(&model.layers))?,
+                streams,
+            ),
             None => {
                 let network = model.network()?;
                 let batch = evaluation_batch(data.batch, network.positions());
@@ -130,7 +133,7 @@ impl Evaluator {
     }
 
     fn of(gpu: Arc<Gpu>, model: &Model, network: Network, batch: usize) -> Result<Self> {
-        let loss = model.loss()?;
+        let loss = model.loss.clone();
         let batch = batch.max(1);
         let request = PlanRequest {
             mode: Mode::Evaluate,

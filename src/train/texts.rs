@@ -1,13 +1,7 @@
 //! The texts that are shown while a network learns to go on with texts.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use super::generate::Generator;
 use crate::data::{IGNORED, Samples, Targets};
 use crate::error::Result;
-use crate::gpu::Gpu;
-use crate::model::{Description, Model, Weights};
 
 /// Symbols that are added where there are few of them, as characters are.
 const LETTERS: usize = 80;
@@ -32,16 +26,4 @@ pub(super) fn prompt(samples: &Samples, symbols: usize) -> Result<(Vec<u32>, usi
     let first = targets.iter().position(|target| *target != IGNORED);
     let first = first.unwrap_or(0);
     Ok((tokens[..=first].to_vec(), targets.len() - first))
-}
-
-/// What goes on with texts by the weights of a run, which describe their network.
-pub(super) fn generator(gpu: &Arc<Gpu>, weights: &Weights) -> Result<Generator> {
-    let path = PathBuf::from("weights");
-    let text = weights.description.as_deref().unwrap_or_default();
-    let model = Model {
-        description: Description::read(text, weights.beside.as_deref(), &path)?,
-        weights: weights.clone(),
-        path,
-    };
-    Generator::new(Arc::clone(gpu), &model, 1)
 }

@@ -5,5 +5,6 @@ mod adapter;
 mod description;
 mod fixture;
 mod onnx;
+mod own;
 mod program;
 mod text;

@@ -1,6 +1,7 @@
 //! What a trainer's weights are worth: evaluations, and low points of cycles.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Trainer;
 use crate::data::{Judge, Storage, Task};
@@ -9,7 +10,7 @@ use crate::model::Weights;
 use crate::train::evaluate::{
     RowResult, Streams, confusion, counted, mistakes, symbols, whole_sequences,
 };
-use crate::train::generate::Sampling;
+use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
 use crate::train::record::{Evaluation, LowPoint, Mistake, Split, SymbolRecord};
@@ -101,7 +102,11 @@ impl Trainer {
         let weights = self.weights()?;
         let mut generator = match self.generator.take() {
             Some(generator) => generator,
-            None => texts::generator(self.workshop.gpu(), &weights)?,
+            None => Generator::new(
+                Arc::clone(self.workshop.gpu()),
+                &self.described.model(&weights)?,
+                1,
+            )?,
         };
         generator.set_weights(&weights, Path::new("weights"))?;
         let sampling = Sampling {
