@@ -55,6 +55,18 @@ impl Bounds {
         format!("auto: from {base} to {max}, by {}", from.join(" "))
     }
 
+    /// Bounds from the line that [`Bounds::describe`] writes.
+    #[must_use]
+    pub fn read(line: &str) -> Option<Self> {
+        let (rates, from) = line.strip_prefix("auto: from ")?.split_once(", by ")?;
+        let (base_lr, max_lr) = rates.split_once(" to ")?;
+        Some(Self {
+            base_lr: base_lr.parse().ok()?,
+            max_lr: max_lr.parse().ok()?,
+            from: from.to_owned(),
+        })
+    }
+
     fn check(&self) -> Result<()> {
         let (base_lr, max_lr) = (self.base_lr, self.max_lr);
         if base_lr >= 0.0 && base_lr < max_lr && (max_lr as f32).is_finite() {
@@ -84,6 +96,20 @@ pub struct Settled {
     pub total_steps: u64,
     /// Steps between two evaluations; at least 1.
     pub eval_every: u64,
+}
+
+impl Settled {
+    /// Says that rates of the schedule, which are numbers by now, came from `bounds`; where they are
+    /// others, they do not.
+    pub fn remember(&mut self, bounds: Bounds) {
+        let mut rates = Vec::new();
+        floats(&self.schedule.arguments(), &mut rates);
+        let own = |rate: f64| rates.iter().any(|(_, other)| *other == rate);
+        let mut low = rates.iter().filter(|(key, _)| key == "base_lr");
+        if own(bounds.max_lr) && low.all(|(_, rate)| *rate == bounds.base_lr) {
+            self.bounds = Some(bounds);
+        }
+    }
 }
 
 impl Config {
@@ -142,6 +168,21 @@ impl Config {
             let problem = Problem::new(key, invalid.within("schedule")).help(help);
             problem::error(&[problem], &Texts::default())
         })
+    }
+}
+
+/// The numbers of a table and of those within it, with their keys.
+fn floats(table: &toml::Table, found: &mut Vec<(String, f64)>) {
+    for (key, value) in table {
+        match value {
+            toml::Value::Float(number) => found.push((key.clone(), *number)),
+            toml::Value::Table(inner) => floats(inner, found),
+            toml::Value::Array(array) => {
+                let tables = array.iter().filter_map(toml::Value::as_table);
+                tables.for_each(|inner| floats(inner, found));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
+use crate::data::checksum;
 use crate::error::{Error, Result};
 
 /// A tensor in logical order.
@@ -37,6 +38,14 @@ pub struct Weights {
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 impl Weights {
+    /// What tells them apart from other weights.
+    ///
+    /// # Errors
+    /// As [`Weights::to_safetensors`].
+    pub fn fingerprint(&self) -> Result<String> {
+        self.to_safetensors().map(|bytes| checksum(&bytes))
+    }
+
     /// The bytes of a safetensors file, the same for the same weights. What is to lie beside it is
     /// in [`Weights::beside`].
     ///

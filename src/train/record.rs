@@ -88,6 +88,9 @@ pub struct RunInfo {
     /// The file of the first weights; `None`: they were drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
+    /// What tells these weights apart from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_fingerprint: Option<String>,
     /// What tells the samples apart from others.
     #[serde(default)]
     pub fingerprint: String,

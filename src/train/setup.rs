@@ -218,6 +218,7 @@ pub(super) fn run_info(
         config: config_text(settled, about),
         asked: config.to_toml(),
         init: None,
+        init_fingerprint: None,
         fingerprint: about[FINGERPRINT].as_str().unwrap_or_default().into(),
         changes: Vec::new(),
     }

@@ -81,6 +81,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
             .into(),
         asked: String::new(),
         init: None,
+        init_fingerprint: None,
         fingerprint: String::new(),
         changes: Vec::new(),
     }

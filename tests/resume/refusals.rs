@@ -5,6 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sha2::{Digest as _, Sha256};
+use wavetrain::report::folder::checkpoints;
+use wavetrain::train::Checkpoint;
+
 use super::fixture::{config, program, run, start, succeed, train};
 
 /// Every file of a folder with its bytes.
@@ -154,6 +158,175 @@ fn checkpoints_that_are_not_whole_are_refused_by_name() {
     refused(resume(&longer), &path, &["is done and has no checkpoint"]);
     spoil(&<[u8]>::to_vec);
     succeed(resume(&longer));
+}
+
+/// Every checkpoint of a run is written again, changed.
+fn rewrite(run: &Path, change: &dyn Fn(&[u8]) -> Vec<u8>) {
+    for entry in fs::read_dir(run.join("checkpoints")).unwrap() {
+        let file = entry.unwrap().path();
+        fs::write(&file, change(&fs::read(&file).unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let own = env!("CARGO_PKG_VERSION");
+    let other = own.replace(|c: char| c.is_ascii_digit(), "9");
+    rewrite(&path, &|bytes| {
+        // The version stands in the text in front of the arrays; the hash is the last 32 bytes.
+        let from = format!("\\\"version\\\":\\\"{own}");
+        let to = from.replace(own, &other);
+        let at = bytes
+            .windows(from.len())
+            .position(|part| part == from.as_bytes());
+        let mut changed = bytes.to_vec();
+        let at = at.expect("the version");
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let end = changed.len() - 32;
+        let hash = Sha256::digest(&changed[..end]);
+        changed[end..].copy_from_slice(&hash);
+        changed
+    });
+    let name = path.to_str().unwrap();
+    let longer = ["train", "--resume", name, "--set", "train.steps=30"];
+    let words = format!("is of version {other} (form 1); expected {own} (form 1)");
+    refused(
+        program(&longer),
+        &path,
+        &["has no whole checkpoint", &words],
+    );
+}
+
+#[test]
+fn another_adapter_goes_on_with_a_note_and_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let mut own = String::new();
+    for (_, file) in checkpoints(&path) {
+        let mut checkpoint = Checkpoint::read(&file).unwrap();
+        own.clone_from(&checkpoint.info.adapter.name);
+        checkpoint.info.adapter.name = "Elsewhere 9000".into();
+        checkpoint.info.adapter.driver = "of another machine".into();
+        fs::write(&file, checkpoint.to_bytes().unwrap()).unwrap();
+    }
+    let name = path.to_str().unwrap();
+    let longer = ["train", "--resume", name, "--set", "train.steps=30"];
+    refused(
+        program(&[&longer[..], &["--strict"]].concat()),
+        &path,
+        &[
+            "--strict",
+            "Elsewhere 9000, of another machine",
+            "other adapters give other bits",
+        ],
+    );
+    let words = succeed(program(&longer));
+    let note = format!("from step 20 on the run has another adapter: {own}");
+    assert!(words.contains(&note), "{words}");
+    let about = fs::read_to_string(path.join("config.toml")).unwrap();
+    let record = "from step 20 on: adapter Elsewhere 9000, of another machine";
+    assert!(about.contains(record), "{about}");
+    // The record stays where the run goes on once more, and nothing is said twice.
+    let words = succeed(program(&[
+        "train",
+        "--resume",
+        name,
+        "--set",
+        "train.steps=40",
+    ]));
+    assert!(!words.contains("another adapter"), "{words}");
+    let about = fs::read_to_string(path.join("config.toml")).unwrap();
+    assert_eq!(about.matches(record).count(), 1, "{about}");
+}
+
+#[test]
+fn other_first_weights_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    succeed(train(&config, &first));
+    let mut other = train(&config, &second);
+    other.args(["--seed", "8"]);
+    succeed(other);
+    let [one, two] = [&first, &second].map(|run| run.join("model.safetensors"));
+    let copy = folder.path().join("copy.safetensors");
+    fs::copy(&one, &copy).unwrap();
+
+    let longer = |init: Option<&Path>, steps: &str| {
+        let path = folder.path().join("run");
+        let mut command = train(&config, &path);
+        command.args(["--set", steps]);
+        if let Some(init) = init {
+            command.args(["--init", init.to_str().unwrap()]);
+        }
+        command
+    };
+    let path = folder.path().join("run");
+    succeed(longer(Some(&one), "train.steps=20"));
+    let init = |run: &Path| {
+        let about = fs::read_to_string(run.join("config.toml")).unwrap();
+        about.contains(&format!("init = \"{}\"", one.display()))
+    };
+    assert!(init(&path));
+    let words = ["--init: ", "second", "first", "as the run in"];
+    refused(longer(Some(&two), "train.steps=30"), &path, &words);
+    let words = ["--init: no file", "first", "as the run in"];
+    refused(longer(None, "train.steps=30"), &path, &words);
+    // The same weights from elsewhere are the same.
+    succeed(longer(Some(&copy), "train.steps=30"));
+    assert!(init(&path));
+    // A run from drawn weights takes none.
+    let mut more = train(&config, &first);
+    more.args(["--set", "train.steps=30", "--init", two.to_str().unwrap()]);
+    refused(
+        more,
+        &first,
+        &["--init: ", "second", "no file, weights that are drawn"],
+    );
+}
+
+#[test]
+fn a_run_that_goes_on_says_where_its_bounds_are_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    let mut command = train(&config, &path);
+    command.args([
+        "--set",
+        "schedule.base_lr=auto",
+        "--set",
+        "schedule.max_lr=auto",
+    ]);
+    succeed(command);
+    let comment = |run: &Path| {
+        let text = fs::read_to_string(run.join("config.toml")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("# auto: from "));
+        line.map(str::to_owned)
+    };
+    let before = comment(&path);
+    assert!(before.is_some());
+    let name = path.to_str().unwrap();
+    let longer = ["train", "--resume", name, "--set", "train.steps=30"];
+    succeed(program(&longer));
+    assert_eq!(comment(&path), before);
+    // Rates of somebody else are not from the range test.
+    let lower = [
+        "--set",
+        "train.steps=40",
+        "--set",
+        "schedule.max_lr=0.0123",
+        "--allow-changed",
+    ];
+    succeed(program(
+        &[&["train", "--resume", name][..], &lower].concat(),
+    ));
+    assert_eq!(comment(&path), None);
 }
 
 #[test]

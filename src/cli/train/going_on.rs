@@ -7,6 +7,7 @@ use crate::cli::output;
 use crate::config::changes::{self, Difference, Meaning};
 use crate::config::{Config, Length};
 use crate::error::{Error, Result};
+use crate::model::Weights;
 use crate::report::checkpoints::{self, Newest};
 use crate::report::folder::{self, RUN, RunFolder, TENSORBOARD};
 use crate::report::summary::StoredSummary;
@@ -44,6 +45,9 @@ pub(super) fn start(arguments: &Arguments) -> Result<Start> {
     };
     let folder = RunFolder::open(path)?.lock()?;
     let info: RunInfo = folder.read_json(RUN)?;
+    if arguments.resume.is_none() {
+        check_init(arguments.init.as_deref(), &info, path)?;
+    }
     let ended = StoredSummary::read(&folder)?.map(|summary| summary.ended);
     let Newest { found, skipped } = checkpoints::newest(&folder);
     let skipped: Vec<String> = skipped.iter().map(ToString::to_string).collect();
@@ -123,6 +127,30 @@ fn check(differences: &[Difference], run: &Path, allowed: bool) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Refuses other first weights than the run began with.
+fn check_init(init: Option<&Path>, info: &RunInfo, run: &Path) -> Result<()> {
+    let given = init.map(|file| Weights::read(file)?.fingerprint());
+    let given = given.transpose()?;
+    // Runs of before have no fingerprint.
+    let unknown = info.init.is_some() && info.init_fingerprint.is_none() && given.is_some();
+    if given == info.init_fingerprint || unknown {
+        return Ok(());
+    }
+    let words = |file: Option<&Path>, fingerprint: Option<&String>| match (file, fingerprint) {
+        (Some(file), Some(print)) => format!("{} ({print})", file.display()),
+        (Some(file), None) => file.display().to_string(),
+        (None, _) => "no file, weights that are drawn".to_owned(),
+    };
+    let had = words(info.init.as_deref(), info.init_fingerprint.as_ref());
+    Err(Error::Argument {
+        what: "--init".into(),
+        found: words(init, given.as_ref()),
+        expected: format!("{had}, as the run in {} has it", run.display()),
+        help: "choose another output folder for another run, or go on without it: --resume RUN"
+            .into(),
+    })
 }
 
 fn nothing_to_go_on_from(folder: &RunFolder, ended: Option<Ended>, skipped: &[String]) -> Error {

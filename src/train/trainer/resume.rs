@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Trainer;
+use crate::config::Bounds;
 use crate::error::{Error, Result};
 use crate::model::Weights;
 use crate::train::checkpoint::Checkpoint;
@@ -55,10 +56,18 @@ impl Trainer {
             .unwrap_or_default();
         self.restore(&checkpoint.state)?;
         // What was "auto" is a number by now; where it comes from stays known.
-        if let Some(bounds) = about.get("bounds") {
-            self.set_about("bounds", bounds.clone());
+        let bounds = about.get("bounds").and_then(toml::Value::as_str);
+        if let Some(bounds) = bounds.and_then(Bounds::read) {
+            self.settled.remember(bounds);
+        }
+        for key in ["bounds", "init"] {
+            if let Some(value) = about.get(key) {
+                self.set_about(key, value.clone());
+            }
         }
         self.info.init.clone_from(&checkpoint.info.init);
+        let fingerprint = &checkpoint.info.init_fingerprint;
+        self.info.init_fingerprint.clone_from(fingerprint);
         let mut checkpoint = Checkpoint {
             info: self.info.clone(),
             ..checkpoint.clone()
@@ -78,6 +87,7 @@ impl Trainer {
     pub fn start_from(&mut self, weights: &Weights, file: &Path) -> Result<()> {
         self.set_weights(weights, file)?;
         self.info.init = Some(file.to_owned());
+        self.info.init_fingerprint = Some(weights.fingerprint()?);
         let name = file.to_string_lossy().into_owned();
         self.set_about("init", name.into());
         Ok(())
