@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Samples, Task};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::kernel::plan::Op;
 use crate::rng::{Key, Stream};
 use crate::train::Trainer;
 
@@ -19,8 +20,10 @@ pub struct Model {
     pub shape: &'static [usize],
     /// Symbols that samples are tokens of, to be gone on with; 0: samples are bytes in ten classes.
     pub symbols: usize,
-    /// Samples per step.
+    /// Samples of a batch.
     pub batch: usize,
+    /// Batches of a step.
+    pub accumulate: usize,
     /// Steps of one submission.
     pub chunk: usize,
     /// Its layers, as in `model.layers`.
@@ -42,6 +45,7 @@ pub static MODELS: &[Model] = &[
         shape: &[784],
         symbols: 0,
         batch: 128,
+        accumulate: 1,
         chunk: 4,
         layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
         optimizer: SGD,
@@ -52,6 +56,7 @@ pub static MODELS: &[Model] = &[
         shape: &[784],
         symbols: 0,
         batch: 128,
+        accumulate: 1,
         chunk: 4,
         layers: r#"[{ linear = 512 }, "relu", { linear = 512 }, "relu", { linear = 10 }]"#,
         optimizer: ADAMW,
@@ -62,16 +67,30 @@ pub static MODELS: &[Model] = &[
         shape: &[128],
         symbols: 0,
         batch: 16,
+        accumulate: 1,
         chunk: 32,
         layers: r#"[{ linear = 64 }, "relu", { linear = 64 }, "relu", { linear = 10 }]"#,
         optimizer: SGD,
         long_run: true,
+    },
+    // Gradients of four batches, one update.
+    Model {
+        name: "mlp-64-x4",
+        shape: &[128],
+        symbols: 0,
+        batch: 16,
+        accumulate: 4,
+        chunk: 8,
+        layers: r#"[{ linear = 64 }, "relu", { linear = 64 }, "relu", { linear = 10 }]"#,
+        optimizer: SGD,
+        long_run: false,
     },
     Model {
         name: "lenet",
         shape: &[1, 28, 28],
         symbols: 0,
         batch: 128,
+        accumulate: 1,
         chunk: 1,
         layers: r#"[
             { conv2d = { out_channels = 20, kernel_size = 5 } }, { max_pool2d = 2 },
@@ -85,6 +104,7 @@ pub static MODELS: &[Model] = &[
         shape: &[3, 32, 32],
         symbols: 0,
         batch: 100,
+        accumulate: 1,
         chunk: 1,
         layers: r#"[
             { conv2d = { out_channels = 32, kernel_size = 5, padding = 2 } },
@@ -103,6 +123,7 @@ pub static MODELS: &[Model] = &[
         shape: &[3, 32, 32],
         symbols: 0,
         batch: 128,
+        accumulate: 1,
         chunk: 1,
         layers: r#"[
             { conv2d = { out_channels = 64, kernel_size = 3, padding = 1, bias = false } }, "batch_norm2d", "relu",
@@ -131,6 +152,7 @@ pub static MODELS: &[Model] = &[
         shape: &[1, 28, 28],
         symbols: 0,
         batch: 128,
+        accumulate: 1,
         chunk: 1,
         layers: r#"["image_rows", { gru = 64 }, "last", { linear = 10 }]"#,
         optimizer: ADAMW,
@@ -141,6 +163,7 @@ pub static MODELS: &[Model] = &[
         shape: &[64],
         symbols: 65,
         batch: 32,
+        accumulate: 1,
         chunk: 1,
         layers: r#"[{ embedding = 256 }, { lstm = 256 }, { linear = 65 }]"#,
         optimizer: SGD,
@@ -152,6 +175,7 @@ pub static MODELS: &[Model] = &[
         shape: &[64],
         symbols: 65,
         batch: 12,
+        accumulate: 1,
         chunk: 1,
         layers: r#"[
             { embedding = { embedding_dim = 128, init = { normal = 0.02 } } },
@@ -224,8 +248,9 @@ fn text([steps, symbols]: [usize; 2], count: usize, stream: u64) -> Result<Sampl
 pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
     let config = format!(
         "[data]\nbatch = {}\n[model]\nlayers = {}\n[optimizer]\n{}\n[schedule]\npolicy = \"triangular\"\n\
-         base_lr = 0.0001\nmax_lr = 0.001\nstep_size_up = 1000\n[train]\nsteps = 1000000\nchunk = {}\n",
-        model.batch, model.layers, model.optimizer, model.chunk
+         base_lr = 0.0001\nmax_lr = 0.001\nstep_size_up = 1000\n[train]\nsteps = 1000000\naccumulate = {}\n\
+         chunk = {}\n",
+        model.batch, model.layers, model.optimizer, model.accumulate, model.chunk
     );
     let config = Config::parse(model.name, &config)?;
     let dataset = match model.symbols {
@@ -271,8 +296,12 @@ impl Bench {
         })
     }
 
+    /// Operations of a step: forward and backward of each of its batches, and one update.
     fn flops(&self) -> f64 {
-        self.trainer.plan().flops() as f64
+        let plan = self.trainer.plan();
+        let of = |ops: &[Op]| ops.iter().map(Op::flops).sum::<u64>() as f64;
+        let batch = of(&plan.forward) + of(&plan.backward);
+        self.model.accumulate as f64 * batch + of(&plan.accumulate) + of(&plan.update)
     }
 
     /// Measures one round. A long step takes part in the first rounds only, so that the others get
@@ -298,7 +327,7 @@ impl Bench {
         let step = median(&self.times);
         StepFigure {
             model: self.model.name.into(),
-            batch: self.model.batch,
+            batch: self.model.batch * self.model.accumulate,
             ms: 1e3 * step,
             gflops: self.flops() / step / 1e9,
             of_multiply_add: median(&self.ratios),
@@ -314,6 +343,17 @@ impl Bench {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::Selection;
+
+    #[test]
+    fn a_step_of_several_batches_counts_them_all() {
+        let gpu = Arc::new(Gpu::open(&Selection::default()).unwrap());
+        let bench = |name| Bench::new(&gpu, named(name).unwrap()).unwrap();
+        let (one, four) = (bench("mlp-64"), bench("mlp-64-x4"));
+        assert_eq!(four.figure().batch, 64);
+        let ratio = four.flops() / one.flops();
+        assert!(ratio > 3.0 && ratio < 4.2, "{ratio}");
+    }
 
     #[test]
     fn models_of_presets_have_their_layers() {

@@ -308,6 +308,17 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Floating-point operations, run once.
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        match self {
+            Self::Dispatch(dispatch) => dispatch.flops,
+            Self::CopyToImage { .. } => 0,
+        }
+    }
+}
+
 /// A kernel as a plan needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedKernel {
@@ -378,7 +389,7 @@ impl Plan {
     /// Floating-point operations of all commands, each run once.
     #[must_use]
     pub fn flops(&self) -> u64 {
-        self.dispatches().map(|dispatch| dispatch.flops).sum()
+        self.ops().map(Op::flops).sum()
     }
 
     /// Bytes of device memory, by kind, largest kinds named as in [`Role`]; textures last.

@@ -277,6 +277,10 @@ fn variants(rates: &[&str]) -> Vec<Variant> {
     rates.iter().map(variant).collect()
 }
 
+fn data_of_200() -> wavetrain::Dataset {
+    data(200, 40)
+}
+
 fn compared(folder: &Path, rates: &[&str], workers: usize) -> (Vec<Record>, usize) {
     let settings = Settings::new(2, 24, None, Judge::Accuracy).unwrap();
     let (variants, store) = (variants(rates), Store::new(folder));
@@ -320,6 +324,66 @@ fn runs_differ_in_nothing_but_what_is_compared_and_go_on_where_they_were() {
     std::fs::remove_file(folder.path().join("runs/02-01.json")).unwrap();
     let (again, ran) = compared(folder.path(), &rates, 2);
     assert_eq!((&again, ran), (&records, 1));
+}
+
+/// Steps of a comparison are updates: a variant of four small batches is that of a large one.
+#[test]
+fn variants_may_take_several_batches_to_a_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let variant = |name: &str, data: &str, train: &str| {
+        let setup = Setup {
+            data: format!("{data}\nvalidation = 0.2"),
+            schedule: "policy = \"constant\"\nlr = 0.05".into(),
+            train: format!("steps = 40\n{train}"),
+            ..Setup::default()
+        };
+        let settled = setup.config().settle(200, None).unwrap();
+        assert_eq!(settled.steps_per_epoch, 10);
+        Variant {
+            name: name.into(),
+            takes: settled.schedule.describe(),
+            settled,
+            dataset: data_of_200(),
+        }
+    };
+    let variants = [
+        variant("16", "batch = 16", ""),
+        variant("4 x 4", "batch = 4", "accumulate = 4"),
+    ];
+    let settings = Settings::new(2, 24, None, Judge::Accuracy).unwrap();
+    let store = Store::new(folder.path());
+    store.begin(&variants, &settings).unwrap();
+    let run = || {
+        compare::run(
+            &variants,
+            &settings,
+            &store,
+            1,
+            &|| Ok(gpu()),
+            &|_, _, _| {},
+        )
+    };
+    let records = run().unwrap();
+    assert_eq!(records.len(), 4);
+    for seed in 0..2 {
+        let of = |variant| {
+            let mut records = records.iter();
+            let found = records.find(|r| (r.variant, r.seed_number) == (variant, seed));
+            found.unwrap()
+        };
+        let (one, four) = (of(0), of(1));
+        assert_eq!(one.curve.last().unwrap().step, 24);
+        let steps = |record: &Record| record.curve.iter().map(|p| p.step).collect::<Vec<_>>();
+        assert_eq!(steps(one), steps(four));
+        // Rounding may turn a sample or two of fifty.
+        assert!(
+            (one.test - four.test).abs() <= 0.04,
+            "{} {}",
+            one.test,
+            four.test
+        );
+        assert!(one.test > 0.5);
+    }
 }
 
 /// The disk is full when a run is over: what was kept of it in the middle is gone on from.

@@ -79,6 +79,37 @@ fn what_is_right_draws_nothing() {
     }
 }
 
+/// The linter counts updates: a half cycle that is half an epoch of batches is two epochs where a step
+/// takes four of them.
+#[test]
+fn steps_are_updates_of_several_batches() {
+    let noted = |accumulate: usize| {
+        let text = format!(
+            "[data]\nbatch = 10\n[schedule]\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up = 50\n\
+             [train]\nepochs = 8\naccumulate = {accumulate}\n"
+        );
+        let config = Config::parse("lint", &text).unwrap();
+        let run = config.settle(1000, None).unwrap();
+        let (steps, per_epoch) = (run.total_steps, run.steps_per_epoch);
+        assert_eq!(
+            (steps, per_epoch),
+            (800 / accumulate as u64, 100 / accumulate as u64)
+        );
+        let found = lint(&RunPlan::new(
+            &config,
+            &*run.schedule,
+            steps,
+            Some(per_epoch),
+        ));
+        found
+            .into_iter()
+            .find(|finding| finding.rule == "half_cycle")
+    };
+    let half = noted(1).unwrap();
+    assert!(half.message.contains("50 steps (0.500 epochs)"), "{half:?}");
+    assert_eq!(noted(4), None);
+}
+
 #[test]
 fn who_is_to_predict_a_token_does_not_see_it() {
     let of = |source: &str, layers: &str| {

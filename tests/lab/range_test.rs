@@ -55,6 +55,34 @@ fn training_is_the_same_with_a_range_test_in_front() {
     }
 }
 
+/// A step of a range test is an update, however many batches it takes.
+#[test]
+fn a_range_test_counts_updates() {
+    let setup = |data: &str, train: &str| Setup {
+        data: data.into(),
+        train: format!("steps = 40\n{train}"),
+        ..Setup::default()
+    };
+    let find = |setup: &Setup| {
+        let mut trainer = setup.trainer(gpus()[0].clone(), data(192, 40));
+        let before = trainer.state().unwrap();
+        let test = find::find(&mut trainer, &options(), &mut |_, _| {}).unwrap();
+        assert_eq!(trainer.state().unwrap(), before);
+        assert_eq!(trainer.steps_per_epoch(), 12);
+        test
+    };
+    let one = find(&setup("batch = 16", ""));
+    let four = find(&setup("batch = 4", "accumulate = 4"));
+    for (one, four) in one.sweeps.iter().zip(&four.sweeps) {
+        assert!(one.points.len() > 20);
+        for (one, four) in one.points.iter().zip(&four.points).take(20) {
+            assert_eq!((one.step, one.lr), (four.step, four.lr));
+            let off = (one.loss - four.loss).abs();
+            assert!(off < 1e-4 * one.loss, "{one:?}, {four:?}");
+        }
+    }
+}
+
 #[test]
 fn every_step_has_the_rate_of_its_place() {
     let mut trainer = Setup::default().trainer(gpus()[0].clone(), data(90, 40));
