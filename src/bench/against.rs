@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::child::Program;
 use super::median;
-use super::models::{Model, chosen};
+use super::models::{BenchModel, chosen};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 
@@ -60,7 +60,7 @@ impl Quantity {
 /// What an interval says about [`LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum AgainstVerdict {
     /// The whole interval lies below it.
     Below,
     /// The interval holds it, or there are too few rounds for one: more rounds would tell.
@@ -71,7 +71,7 @@ pub enum Verdict {
 
 /// The times of both programs for one quantity of one model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Comparison {
+pub struct AgainstComparison {
     /// The model's name.
     pub model: String,
     /// What was measured.
@@ -86,7 +86,7 @@ pub struct Comparison {
     /// with fewer than six rounds.
     pub interval: Option<[f64; 2]>,
     /// What it says about [`LIMIT`].
-    pub verdict: Verdict,
+    pub verdict: AgainstVerdict,
 }
 
 /// Both programs' figures.
@@ -99,9 +99,9 @@ pub struct Against {
     /// The ratio that must not be reached.
     pub limit: f64,
     /// For each model its quantities.
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<AgainstComparison>,
     /// The worst of all.
-    pub verdict: Verdict,
+    pub verdict: AgainstVerdict,
 }
 
 /// Another version of this program, found to be one.
@@ -189,7 +189,7 @@ pub fn run(
         other: other.named.clone(),
         rounds: options.rounds,
         limit: LIMIT,
-        verdict: verdict.max().unwrap_or(Verdict::Open),
+        verdict: verdict.max().unwrap_or(AgainstVerdict::Open),
         comparisons,
     })
 }
@@ -197,7 +197,7 @@ pub fn run(
 /// All rounds; which program failed, and how.
 fn turns(
     programs: &[Program; 2],
-    models: &[&'static Model],
+    models: &[&'static BenchModel],
     options: &AgainstOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Times, (usize, String)> {
@@ -217,10 +217,10 @@ fn turns(
 }
 
 /// The measurements: for each model and quantity the times of the other program and of this one.
-struct Times(Vec<(&'static Model, Quantity, [Vec<f64>; 2])>);
+struct Times(Vec<(&'static BenchModel, Quantity, [Vec<f64>; 2])>);
 
 impl Times {
-    fn new(models: &[&'static Model], first_steps: bool) -> Self {
+    fn new(models: &[&'static BenchModel], first_steps: bool) -> Self {
         let quantities: &[Quantity] = match first_steps {
             true => &[Quantity::Step, Quantity::FirstCold, Quantity::FirstWarm],
             false => &[Quantity::Step],
@@ -232,7 +232,7 @@ impl Times {
         Self(all)
     }
 
-    fn push(&mut self, of: usize, model: &Model, quantity: Quantity, time: f64) {
+    fn push(&mut self, of: usize, model: &BenchModel, quantity: Quantity, time: f64) {
         for (m, q, times) in &mut self.0 {
             if m.name == model.name && *q == quantity {
                 times[of].push(time);
@@ -245,7 +245,7 @@ impl Times {
         &mut self,
         program: &Program,
         of: usize,
-        model: &Model,
+        model: &BenchModel,
         options: &AgainstOptions,
     ) -> Result<(), String> {
         let step = program.step(model.name, options.seconds)?;
@@ -260,11 +260,11 @@ impl Times {
         Ok(())
     }
 
-    fn comparisons(&self) -> Vec<Comparison> {
-        let of = |(model, quantity, [other, this]): &(&Model, Quantity, [Vec<f64>; 2])| {
+    fn comparisons(&self) -> Vec<AgainstComparison> {
+        let of = |(model, quantity, [other, this]): &(&BenchModel, Quantity, [Vec<f64>; 2])| {
             let ratios: Vec<f64> = this.iter().zip(other).map(|(a, b)| a / b).collect();
             let interval = median_interval(&ratios);
-            Comparison {
+            AgainstComparison {
                 model: model.name.into(),
                 quantity: *quantity,
                 other: median(other),
@@ -278,11 +278,11 @@ impl Times {
     }
 }
 
-fn verdict(interval: Option<[f64; 2]>) -> Verdict {
+fn verdict(interval: Option<[f64; 2]>) -> AgainstVerdict {
     match interval {
-        Some([_, high]) if high < LIMIT => Verdict::Below,
-        Some([low, _]) if low > LIMIT => Verdict::Above,
-        _ => Verdict::Open,
+        Some([_, high]) if high < LIMIT => AgainstVerdict::Below,
+        Some([low, _]) if low > LIMIT => AgainstVerdict::Above,
+        _ => AgainstVerdict::Open,
     }
 }
 
@@ -400,7 +400,7 @@ mod tests {
         };
         assert_eq!((step.other, step.this, step.ratio), (10.0, 12.0, 1.2));
         assert_eq!(step.interval, Some([1.2, 1.2]));
-        assert_eq!(step.verdict, Verdict::Above);
+        assert_eq!(step.verdict, AgainstVerdict::Above);
         let log = folder.path().join("log");
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "abbaabbaabba");
 
@@ -475,14 +475,17 @@ mod tests {
     #[test]
     fn an_interval_that_holds_the_limit_says_nothing() {
         for (interval, expected) in [
-            (Some([0.9, 1.029]), Verdict::Below),
-            (Some([0.9, 1.03]), Verdict::Open),
-            (Some([1.02, 1.04]), Verdict::Open),
-            (Some([1.031, 1.04]), Verdict::Above),
-            (None, Verdict::Open),
+            (Some([0.9, 1.029]), AgainstVerdict::Below),
+            (Some([0.9, 1.03]), AgainstVerdict::Open),
+            (Some([1.02, 1.04]), AgainstVerdict::Open),
+            (Some([1.031, 1.04]), AgainstVerdict::Above),
+            (None, AgainstVerdict::Open),
         ] {
             assert_eq!(verdict(interval), expected, "{interval:?}");
         }
-        assert!(Verdict::Below < Verdict::Open && Verdict::Open < Verdict::Above);
+        assert!(
+            AgainstVerdict::Below < AgainstVerdict::Open
+                && AgainstVerdict::Open < AgainstVerdict::Above
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// One figure, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
+pub struct FigureChange {
     /// What was measured (`nt 1024x1024x1024, GFLOP/s`).
     pub what: String,
     /// The earlier figure.
@@ -37,8 +37,8 @@ pub fn read(file: &Path) -> Result<Figures> {
 /// What both have, in the order of `now`. Speeds are compared by their share of the multiply-add rate
 /// that was measured in the same round, too, which a machine whose speed drifts changes less.
 #[must_use]
-pub fn changes(before: &Figures, now: &Figures) -> Vec<Change> {
-    let change = |what: String, before: f64, now: f64, more_is_better: bool| Change {
+pub fn changes(before: &Figures, now: &Figures) -> Vec<FigureChange> {
+    let change = |what: String, before: f64, now: f64, more_is_better: bool| FigureChange {
         speedup: if more_is_better {
             now / before
         } else {

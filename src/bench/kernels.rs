@@ -70,7 +70,7 @@ pub struct KernelFigure {
 
 /// One model under measurement.
 struct Timed {
-    model: &'static models::Model,
+    model: &'static models::BenchModel,
     trainer: Trainer,
     /// Seconds of each command, step by step.
     steps: Vec<Vec<Option<f64>>>,

@@ -24,7 +24,7 @@ use crate::gpu::Gpu;
 use crate::train::event::AdapterSummary;
 
 pub use child::{First, first_step};
-pub use models::{MODELS, Model};
+pub use models::{BenchModel, MODELS};
 pub use products::PRODUCTS;
 
 /// What to measure, and for how long.

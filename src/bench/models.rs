@@ -13,7 +13,7 @@ use crate::train::Trainer;
 
 /// A model whose training steps are measured.
 #[derive(Debug)]
-pub struct Model {
+pub struct BenchModel {
     /// Its name.
     pub name: &'static str,
     /// Shape of a sample.
@@ -39,8 +39,8 @@ const SGD: &str = "kind = \"sgd\"";
 const ADAMW: &str = "kind = \"adamw\"\nclip_norm = 1.0";
 
 /// The table of models.
-pub static MODELS: &[Model] = &[
-    Model {
+pub static MODELS: &[BenchModel] = &[
+    BenchModel {
         name: "mlp-512",
         shape: &[784],
         symbols: 0,
@@ -51,7 +51,7 @@ pub static MODELS: &[Model] = &[
         optimizer: SGD,
         long_run: false,
     },
-    Model {
+    BenchModel {
         name: "mlp-512-adamw",
         shape: &[784],
         symbols: 0,
@@ -62,7 +62,7 @@ pub static MODELS: &[Model] = &[
         optimizer: ADAMW,
         long_run: false,
     },
-    Model {
+    BenchModel {
         name: "mlp-64",
         shape: &[128],
         symbols: 0,
@@ -74,7 +74,7 @@ pub static MODELS: &[Model] = &[
         long_run: true,
     },
     // Gradients of four batches, one update.
-    Model {
+    BenchModel {
         name: "mlp-64-x4",
         shape: &[128],
         symbols: 0,
@@ -85,7 +85,7 @@ pub static MODELS: &[Model] = &[
         optimizer: SGD,
         long_run: false,
     },
-    Model {
+    BenchModel {
         name: "lenet",
         shape: &[1, 28, 28],
         symbols: 0,
@@ -99,7 +99,7 @@ pub static MODELS: &[Model] = &[
         optimizer: SGD,
         long_run: false,
     },
-    Model {
+    BenchModel {
         name: "cifar10_quick",
         shape: &[3, 32, 32],
         symbols: 0,
@@ -118,7 +118,7 @@ pub static MODELS: &[Model] = &[
         long_run: false,
     },
     // The layers of the preset cifar10-resnet9.
-    Model {
+    BenchModel {
         name: "resnet9",
         shape: &[3, 32, 32],
         symbols: 0,
@@ -147,7 +147,7 @@ pub static MODELS: &[Model] = &[
         long_run: false,
     },
     // Rows of digits through a recurrent layer: the layers of the preset glyphs-gru.
-    Model {
+    BenchModel {
         name: "gru-64",
         shape: &[1, 28, 28],
         symbols: 0,
@@ -158,7 +158,7 @@ pub static MODELS: &[Model] = &[
         optimizer: ADAMW,
         long_run: false,
     },
-    Model {
+    BenchModel {
         name: "lstm-256",
         shape: &[64],
         symbols: 65,
@@ -170,7 +170,7 @@ pub static MODELS: &[Model] = &[
         long_run: false,
     },
     // The layers of the preset shakespeare-gpt.
-    Model {
+    BenchModel {
         name: "gpt-128",
         shape: &[64],
         symbols: 65,
@@ -207,7 +207,7 @@ const SAMPLES: usize = 2048;
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn named(name: &str) -> Result<&'static Model> {
+pub(super) fn named(name: &str) -> Result<&'static BenchModel> {
     MODELS
         .iter()
         .find(|model| model.name == name)
@@ -222,7 +222,7 @@ pub(super) fn named(name: &str) -> Result<&'static Model> {
         })
 }
 
-pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static Model>> {
+pub(super) fn chosen(names: &[String]) -> Result<Vec<&'static BenchModel>> {
     if names.is_empty() {
         return Ok(MODELS.iter().collect());
     }
@@ -245,7 +245,7 @@ fn text([steps, symbols]: [usize; 2], count: usize, stream: u64) -> Result<Sampl
 }
 
 /// A trainer of a model on made-up data.
-pub(super) fn trainer(gpu: &Arc<Gpu>, model: &Model) -> Result<Trainer> {
+pub(super) fn trainer(gpu: &Arc<Gpu>, model: &BenchModel) -> Result<Trainer> {
     let config = format!(
         "[data]\nbatch = {}\n[model]\nlayers = {}\n[optimizer]\n{}\n[schedule]\npolicy = \"triangular\"\n\
          base_lr = 0.0001\nmax_lr = 0.001\nstep_size_up = 1000\n[train]\nsteps = 1000000\naccumulate = {}\n\
@@ -278,14 +278,14 @@ const ROUNDS_OF_LONG: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Bench {
-    model: &'static Model,
+    model: &'static BenchModel,
     trainer: Trainer,
     times: Vec<f64>,
     ratios: Vec<f64>,
 }
 
 impl Bench {
-    pub(super) fn new(gpu: &Arc<Gpu>, model: &'static Model) -> Result<Self> {
+    pub(super) fn new(gpu: &Arc<Gpu>, model: &'static BenchModel) -> Result<Self> {
         let mut trainer = trainer(gpu, model)?;
         trainer.advance(model.chunk as u64, model.chunk)?;
         Ok(Self {

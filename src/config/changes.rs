@@ -10,7 +10,7 @@ use super::write::inline;
 
 /// A key with two values.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub struct ConfigDifference {
     /// The key: a section's and its own name (`schedule.max_lr`), or one of the top (`seed`).
     pub key: String,
     /// The value before; `None` where the key was not there.
@@ -32,7 +32,7 @@ pub enum Meaning {
     AnotherRun,
 }
 
-impl Difference {
+impl ConfigDifference {
     /// What it means.
     #[must_use]
     pub fn meaning(&self) -> Meaning {
@@ -65,14 +65,14 @@ pub fn text(value: &Value) -> String {
 
 /// The keys in which two configurations differ ([`super::Config::to_toml`]), by their names.
 #[must_use]
-pub fn differences(from: &str, to: &str) -> Vec<Difference> {
+pub fn differences(from: &str, to: &str) -> Vec<ConfigDifference> {
     let [mut from, mut to] = [from, to].map(leaves);
     let keys: Vec<String> = from.keys().chain(to.keys()).cloned().collect();
     let mut found = BTreeMap::new();
     for key in keys {
         let (from, to) = (from.remove(&key), to.remove(&key));
         if from != to {
-            let difference = Difference {
+            let difference = ConfigDifference {
                 key: key.clone(),
                 from,
                 to,
@@ -86,7 +86,7 @@ pub fn differences(from: &str, to: &str) -> Vec<Difference> {
 /// What lays `differences` over a configuration: values of [`super::Overrides::set`]. `to` is the
 /// configuration that they lead to.
 #[must_use]
-pub fn sets(differences: &[Difference], to: &str) -> Vec<String> {
+pub fn sets(differences: &[ConfigDifference], to: &str) -> Vec<String> {
     let set = |key: &str, value: &Value| format!("{key}={}", inline(value));
     let mut sets = Vec::new();
     let all = leaves(to);
@@ -104,7 +104,7 @@ pub fn sets(differences: &[Difference], to: &str) -> Vec<String> {
         let keys = all.iter().filter(|(key, _)| section(key) == *table);
         sets.extend(keys.map(|(key, value)| set(key, value)));
     }
-    for Difference { key, to, .. } in differences {
+    for ConfigDifference { key, to, .. } in differences {
         if let (Some(value), false) = (to, renewed.contains(&section(key))) {
             sets.push(set(key, value));
         }

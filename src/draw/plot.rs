@@ -8,7 +8,7 @@ use super::chart::{Axis, Chart, Look, Series, clean};
 
 /// Which characters a plot is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Glyphs {
+pub enum PlotGlyphs {
     /// Braille dots and box-drawing lines.
     #[default]
     Braille,
@@ -20,7 +20,7 @@ pub enum Glyphs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
     /// The characters.
-    pub glyphs: Glyphs,
+    pub glyphs: PlotGlyphs,
     /// Whether series are coloured by ANSI escape sequences; without it no control character but
     /// the line feed is written.
     pub colour: bool,
@@ -43,7 +43,7 @@ const SAMPLES: [&str; 4] = ["───", "╌╌╌", "···", ". ."];
 #[must_use]
 pub fn draw(chart: &Chart, width: usize, height: usize, style: Style) -> String {
     let (width, height) = (width.clamp(24, 1000), height.clamp(7, 500));
-    let ascii = style.glyphs == Glyphs::Ascii;
+    let ascii = style.glyphs == PlotGlyphs::Ascii;
     // Title above; axis, labels and the label of the axis below.
     let rows = height - 4;
     let (_, y) = chart.axes(1, (rows / 3).clamp(2, 8));
@@ -112,8 +112,8 @@ fn heading(chart: &Chart, gutter: usize, width: usize, style: Style) -> String {
     if chart.series.len() > 1 {
         for (i, series) in chart.series.iter().enumerate() {
             let sample: String = match style.glyphs {
-                Glyphs::Ascii => LETTERS[i % LETTERS.len()].into(),
-                Glyphs::Braille => SAMPLES[i % SAMPLES.len()].into(),
+                PlotGlyphs::Ascii => LETTERS[i % LETTERS.len()].into(),
+                PlotGlyphs::Braille => SAMPLES[i % SAMPLES.len()].into(),
             };
             let name = clean(&series.name);
             used += 4 + sample.chars().count() + name.chars().count();
@@ -346,7 +346,7 @@ mod tests {
         let mut chart = Chart::new("learning rate", "step");
         chart = chart.with(Series::new("lr", triangle(1000)));
         let style = Style {
-            glyphs: Glyphs::Ascii,
+            glyphs: PlotGlyphs::Ascii,
             colour: false,
         };
         let expected = "\
@@ -372,7 +372,7 @@ mod tests {
             .with(Series::new("one\t", triangle(100)))
             .with(Series::new("two", triangle(50)));
         for (width, height) in [(0, 0), (24, 7), (80, 20), (300, 60)] {
-            for glyphs in [Glyphs::Braille, Glyphs::Ascii] {
+            for glyphs in [PlotGlyphs::Braille, PlotGlyphs::Ascii] {
                 let style = Style {
                     glyphs,
                     colour: false,
@@ -383,7 +383,7 @@ mod tests {
                 for line in text.lines() {
                     assert!(line.chars().count() <= width.max(24), "{line:?}");
                 }
-                if glyphs == Glyphs::Ascii {
+                if glyphs == PlotGlyphs::Ascii {
                     assert!(text.is_ascii(), "{text}");
                 }
             }

@@ -25,7 +25,7 @@ pub fn charts(test: &RangeTest) -> Vec<Chart> {
     for (hue, sweep) in test.sweeps.iter().enumerate() {
         let name = format!("seed {}", sweep.seed);
         let top = highest(sweep);
-        let over = |of: fn(&crate::lab::find::Point) -> f64| -> Vec<(f64, f64)> {
+        let over = |of: fn(&crate::lab::find::SweepPoint) -> f64| -> Vec<(f64, f64)> {
             let points = sweep.points.iter();
             points.map(|point| (point.lr, of(point).min(top))).collect()
         };

@@ -2,7 +2,7 @@
 //! convolutions and attention as they are for an adapter with subgroups of eight.
 
 use super::attention::{self, Part};
-use super::conv::{self, ConvShape, Op};
+use super::conv::{self, ConvOp, ConvShape};
 use super::matmul::{self, Form};
 use crate::gpu::{Class, ClassName};
 use crate::kernel::shaders::SHADERS;
@@ -89,15 +89,15 @@ fn convolutions(name: ClassName) -> Vec<Kernel> {
         px: 2,
     };
     let mut convolutions: Vec<Kernel> = Vec::new();
-    for op in Op::ALL {
+    for op in ConvOp::ALL {
         // Many samples and one: where their kernels differ, both are shown.
         for samples in [128, 1] {
             let shape = shape(samples);
             let variant = conv::plan::variant(class(name), op, &shape);
             let what = match op {
-                Op::Forward => "y = x * w + b, relu on request",
-                Op::InputGradient => "the gradient of its input, gated by a relu on request",
-                Op::WeightGradient => "the gradient of its parameters",
+                ConvOp::Forward => "y = x * w + b, relu on request",
+                ConvOp::InputGradient => "the gradient of its input, gated by a relu on request",
+                ConvOp::WeightGradient => "the gradient of its parameters",
             };
             let kernel = Kernel {
                 name: format!("{}/{}", name.as_str(), variant.name()),

@@ -5,6 +5,7 @@
 mod circles;
 mod golden;
 mod imports;
+mod names;
 mod page;
 mod sizes;
 mod source;

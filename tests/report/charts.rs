@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wavetrain::draw::chart::{Chart, Look, Series, number};
-use wavetrain::draw::plot::{self, Glyphs, Style};
+use wavetrain::draw::plot::{self, PlotGlyphs, Style};
 use wavetrain::draw::svg;
 
 /// Numbers as runs have them, and the worst that f64 holds.
@@ -52,7 +52,7 @@ proptest! {
     fn plots_keep_their_size_whatever_they_draw(
         chart in chart(), width in 0_usize..160, height in 0_usize..60, ascii in any::<bool>(),
     ) {
-        let glyphs = if ascii { Glyphs::Ascii } else { Glyphs::Braille };
+        let glyphs = if ascii { PlotGlyphs::Ascii } else { PlotGlyphs::Braille };
         let text = plot::draw(&chart, width, height, Style { glyphs, colour: false });
         prop_assert!(text.ends_with('\n'));
         prop_assert_eq!(text.lines().count(), height.max(7));

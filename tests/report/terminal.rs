@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use wavetrain::draw::plot::{Glyphs, Style};
+use wavetrain::draw::plot::{PlotGlyphs, Style};
 use wavetrain::report::terminal::{Progress, Terminal, TerminalOptions};
 use wavetrain::train::event::{Event, Observer as _, Split};
 
@@ -103,7 +103,7 @@ files     runs/glyphs-0001/report.html        the curves and the mistakes; open 
 fn plain_text_has_no_control_characters() {
     let run = fixture::run(10, 400, 100);
     let style = Style {
-        glyphs: Glyphs::Ascii,
+        glyphs: PlotGlyphs::Ascii,
         colour: false,
     };
     let options = TerminalOptions {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Arguments;
 use crate::bench::against::{
-    self, Against, AgainstOptions, Comparison, LEAST_ROUNDS, Other, Verdict,
+    self, Against, AgainstComparison, AgainstOptions, AgainstVerdict, LEAST_ROUNDS, Other,
 };
 use crate::cli::output::{self, Output};
 use crate::error::Result;
@@ -52,13 +52,15 @@ fn as_text(against: &Against) -> String {
         text += &line(comparison);
     }
     let sentence = match against.verdict {
-        Verdict::Below => format!("Nothing takes {limit} times as long as before."),
-        Verdict::Open => {
+        AgainstVerdict::Below => format!("Nothing takes {limit} times as long as before."),
+        AgainstVerdict::Open => {
             format!(
                 "Not all intervals stay below {limit}: more --rounds narrow those that say `open`."
             )
         }
-        Verdict::Above => format!("Something takes more than {limit} times as long as before."),
+        AgainstVerdict::Above => {
+            format!("Something takes more than {limit} times as long as before.")
+        }
     };
     let _ = writeln!(
         text,
@@ -68,8 +70,8 @@ fn as_text(against: &Against) -> String {
     text
 }
 
-fn line(comparison: &Comparison) -> String {
-    let Comparison {
+fn line(comparison: &AgainstComparison) -> String {
+    let AgainstComparison {
         model,
         quantity,
         other,
@@ -83,9 +85,9 @@ fn line(comparison: &Comparison) -> String {
         |[low, high]| format!("{low:.3} to {high:.3}"),
     );
     let says = match comparison.verdict {
-        Verdict::Below => "yes",
-        Verdict::Open => "open",
-        Verdict::Above => "no",
+        AgainstVerdict::Below => "yes",
+        AgainstVerdict::Open => "open",
+        AgainstVerdict::Above => "no",
     };
     format!("{what:<36}{other:>9.3}{this:>9.3}{ratio:>8.3}   {interval:<17}{says}\n")
 }

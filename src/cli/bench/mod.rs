@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::bench::against::{LEAST_ROUNDS, Other};
-use crate::bench::change::{self, Change};
+use crate::bench::change::{self, FigureChange};
 use crate::bench::{self, BenchOptions, Figures};
 use crate::cli::options::{Globals, as_flag};
 use crate::cli::output::{self, Output};
@@ -128,13 +128,13 @@ fn first_step(model: &str, long: bool, globals: &Globals, output: &mut Output) -
     Ok(ExitCode::SUCCESS)
 }
 
-fn changed(changes: &[Change]) -> String {
+fn changed(changes: &[FigureChange]) -> String {
     let mut text = String::new();
     for (i, change) in changes.iter().enumerate() {
         if i == 0 {
             text += "\nagainst the earlier figures           before       now   times as fast\n";
         }
-        let Change {
+        let FigureChange {
             what,
             before,
             now,

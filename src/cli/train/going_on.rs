@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Arguments;
 use crate::cli::output;
-use crate::config::changes::{self, Difference, Meaning};
+use crate::config::changes::{self, ConfigDifference, Meaning};
 use crate::config::{Config, Length};
 use crate::error::{Error, Result};
 use crate::model::Weights;
@@ -31,7 +31,7 @@ pub(super) struct GoingOn {
     pub(super) config: Config,
     /// What the run was asked for.
     asked: String,
-    differences: Vec<Difference>,
+    differences: Vec<ConfigDifference>,
 }
 
 /// Looks into the folder that the arguments name, and takes its lock where a run goes on in it.
@@ -107,7 +107,7 @@ fn compare(arguments: &Arguments, folder: RunFolder, checkpoint: Checkpoint) -> 
 }
 
 /// Refuses what a run cannot go on under.
-fn check(differences: &[Difference], run: &Path, allowed: bool) -> Result<()> {
+fn check(differences: &[ConfigDifference], run: &Path, allowed: bool) -> Result<()> {
     for difference in differences {
         let [from, to] = difference.texts();
         let help = match difference.meaning() {
@@ -219,7 +219,7 @@ impl GoingOn {
 
     /// Whether the schedule is seen in another run than before.
     pub(super) fn wants_lint(&self) -> bool {
-        let meanings = self.differences.iter().map(Difference::meaning);
+        let meanings = self.differences.iter().map(ConfigDifference::meaning);
         meanings.into_iter().any(|m| m != Meaning::Nothing)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::curve::Point;
+use super::curve::SweepPoint;
 use super::smooth;
 
 /// The rules of `base_lr` and `max_lr`, in words.
@@ -15,7 +15,7 @@ pub const RULES: [&str; 2] = [
 
 /// What one curve says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct SweepBounds {
     /// The rate from which the loss falls clearly.
     pub base_lr: f64,
     /// The highest rate that still trains steadily.
@@ -53,7 +53,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn of(points: &[Point]) -> Option<Self> {
+    pub(super) fn of(points: &[SweepPoint]) -> Option<Self> {
         let first = head(points);
         let least_at = (first.min(points.len().saturating_sub(1))..points.len())
             .min_by(|a, b| points[*a].smoothed.total_cmp(&points[*b].smoothed))?;
@@ -80,7 +80,7 @@ impl Shape {
 }
 
 /// The points at the start that tell the initial loss: rates within a factor of 3 of the first.
-pub(super) fn head(points: &[Point]) -> usize {
+pub(super) fn head(points: &[SweepPoint]) -> usize {
     let low = 3.0 * points.first().map_or(0.0, |point| point.lr);
     let count = points.iter().take_while(|point| point.lr <= low).count();
     count
@@ -90,7 +90,7 @@ pub(super) fn head(points: &[Point]) -> usize {
 }
 
 /// The bounds of a curve that falls and ends; `None` of one that does not.
-pub(super) fn read(points: &[Point], diverged: bool) -> Option<Bounds> {
+pub(super) fn read(points: &[SweepPoint], diverged: bool) -> Option<SweepBounds> {
     let shape = Shape::of(points)?;
     let clear = CLEAR * shape.smoothed_scatter(points.len());
     if shape.fall() <= clear {
@@ -104,7 +104,7 @@ pub(super) fn read(points: &[Point], diverged: bool) -> Option<Bounds> {
     let base_lr = points[base].lr;
     let between = points.iter().filter(|p| p.lr > base_lr && p.lr < max_lr);
     let points_between = between.count();
-    (base_lr < max_lr).then_some(Bounds {
+    (base_lr < max_lr).then_some(SweepBounds {
         base_lr,
         max_lr,
         points_between,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
+pub struct SweepPoint {
     /// The step, from 0.
     pub step: u64,
     /// The rate that the update used.

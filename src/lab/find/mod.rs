@@ -23,8 +23,8 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::train::Trainer;
 
-pub use bounds::Bounds;
-pub use curve::Point;
+pub use bounds::SweepBounds;
+pub use curve::SweepPoint;
 pub use suggest::Suggestions;
 pub use sweep::Sweep;
 pub use verdict::Verdict;
@@ -235,7 +235,7 @@ impl RangeTest {
 pub fn judge(sweeps: Vec<Sweep>, options: &RangeTestOptions) -> RangeTest {
     let verdict = verdict::of(&sweeps, options);
     let ok = verdict == Verdict::Ok;
-    let median = |of: fn(&Bounds) -> f64| {
+    let median = |of: fn(&SweepBounds) -> f64| {
         let bounds = sweeps.iter().filter_map(|sweep| sweep.bounds.as_ref());
         ok.then(|| round(smooth::median(bounds.map(of))))
     };

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{self, Bounds};
-use super::curve::Point;
+use super::bounds::{self, SweepBounds};
+use super::curve::SweepPoint;
 use super::{RangeTestOptions, smooth};
 use crate::error::Result;
 use crate::schedule::{Closure, Policy, Rate};
@@ -15,11 +15,11 @@ pub struct Sweep {
     /// The seed of initial weights and order.
     pub seed: u64,
     /// Every step that had a finite loss.
-    pub points: Vec<Point>,
+    pub points: Vec<SweepPoint>,
     /// The rate at which the loss was no longer finite, or rose to four times its least value.
     pub diverged_at: Option<f64>,
     /// The bounds that this curve alone gives, where it gives any.
-    pub bounds: Option<Bounds>,
+    pub bounds: Option<SweepBounds>,
 }
 
 impl Sweep {
@@ -111,8 +111,8 @@ fn read(seed: u64, records: &[StepRecord], diverged_at: Option<f64>) -> Sweep {
     let losses: Vec<f64> = finite.iter().map(|record| record.loss).collect();
     let smoothed = smooth::local(&losses);
     let points = finite.iter().zip(smoothed);
-    let points: Vec<Point> = points
-        .map(|(record, smoothed)| Point {
+    let points: Vec<SweepPoint> = points
+        .map(|(record, smoothed)| SweepPoint {
             step: record.step,
             lr: record.lr,
             loss: record.loss,

@@ -1,6 +1,6 @@
 //! Which variant computes a convolution.
 
-use super::{ConvKernel, ConvShape, Op, Operand, lanes};
+use super::{ConvKernel, ConvOp, ConvShape, Operand, lanes};
 use crate::gpu::ClassName;
 
 /// Sides of a texture that every adapter offers.
@@ -20,7 +20,7 @@ const TILES: [u32; 7] = [32, 28, 24, 20, 16, 8, 4];
 /// The variant for a convolution of this shape on an adapter of this class with subgroups of
 /// `lanes`.
 #[must_use]
-pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> ConvKernel {
+pub fn choose(class: ClassName, lanes: u32, op: ConvOp, shape: &ConvShape) -> ConvKernel {
     let buffers = ConvKernel {
         op,
         class,
@@ -35,23 +35,23 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> ConvKe
     if class == ClassName::Tiled {
         // 64 x 64 results, or 128 x 32 where there are no more channels than 32.
         let narrow = match op {
-            Op::Forward | Op::WeightGradient => shape.co <= 32,
-            Op::InputGradient => shape.ci <= 32,
+            ConvOp::Forward | ConvOp::WeightGradient => shape.co <= 32,
+            ConvOp::InputGradient => shape.ci <= 32,
         };
         return ConvKernel {
             lanes: 256,
             tile_m: match (op, narrow) {
                 (_, false) => 64,
-                (Op::WeightGradient, true) => 128,
-                (Op::Forward | Op::InputGradient, true) => 32,
+                (ConvOp::WeightGradient, true) => 128,
+                (ConvOp::Forward | ConvOp::InputGradient, true) => 32,
             },
             ..buffers
         };
     }
     let buffers = ConvKernel {
         channels: match op {
-            Op::Forward | Op::WeightGradient => shape.ci.min(4),
-            Op::InputGradient => 4,
+            ConvOp::Forward | ConvOp::WeightGradient => shape.ci.min(4),
+            ConvOp::InputGradient => 4,
         },
         ..buffers
     };
@@ -62,8 +62,8 @@ pub fn choose(class: ClassName, lanes: u32, op: Op, shape: &ConvShape) -> ConvKe
         image: Operand::Texture,
         other: Operand::Texture,
         gate: match op {
-            Op::InputGradient => Operand::Texture,
-            Op::Forward | Op::WeightGradient => Operand::Buffer,
+            ConvOp::InputGradient => Operand::Texture,
+            ConvOp::Forward | ConvOp::WeightGradient => Operand::Buffer,
         },
         ..buffers
     };
@@ -77,9 +77,9 @@ impl ConvKernel {
     /// of those that are nearly as good the first, because each further tile is a pipeline.
     fn tile_for(self, shape: &ConvShape) -> Self {
         let rows = match self.op {
-            Op::Forward => 4 * shape.co_quads(),
-            Op::InputGradient => 4 * shape.ci_quads(),
-            Op::WeightGradient => shape.weight_rows(),
+            ConvOp::Forward => 4 * shape.co_quads(),
+            ConvOp::InputGradient => 4 * shape.ci_quads(),
+            ConvOp::WeightGradient => shape.weight_rows(),
         };
         let variants = TILES.map(|tile_m| Self { tile_m, ..self });
         let cost = |v: &Self| u64::from(rows.div_ceil(v.tile_m)) * lanes::cost(v);
@@ -109,7 +109,7 @@ impl ConvKernel {
             if !fits {
                 match (self.op, read.name) {
                     (_, "gate") => self.gate = Operand::Buffer,
-                    (_, "w") | (Op::WeightGradient, "dy") => self.other = Operand::Buffer,
+                    (_, "w") | (ConvOp::WeightGradient, "dy") => self.other = Operand::Buffer,
                     _ => self.image = Operand::Buffer,
                 }
             }

@@ -1,7 +1,7 @@
 //! The register block of the classes `lanes` and `lanes-plain`: too long to write by hand for each
 //! direction and tile, too straight for loops (an array of accumulators would live in memory).
 
-use super::{ClassName, ConvKernel, Op, Operand, text};
+use super::{ClassName, ConvKernel, ConvOp, Operand, text};
 use crate::product::class::largest_divisor;
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ pub(super) fn source(v: &ConvKernel) -> String {
         out,
         "const {}: u32 = {}u;",
         match v.op {
-            Op::WeightGradient => "TILE_N",
+            ConvOp::WeightGradient => "TILE_N",
             _ => "PIXELS",
         },
         v.tile_n()
@@ -31,13 +31,13 @@ pub(super) fn source(v: &ConvKernel) -> String {
     out.push_str(&text::interface(v));
     block.accumulators(&mut out);
     match v.op {
-        Op::WeightGradient => {
+        ConvOp::WeightGradient => {
             block.place_rows(&mut out);
             block.multiply_add_weight(&mut out);
             block.store_weight(&mut out);
             out + FILE_WEIGHT
         }
-        Op::Forward | Op::InputGradient => {
+        ConvOp::Forward | ConvOp::InputGradient => {
             block.place_pixels(&mut out);
             block.reset(&mut out);
             block.multiply_add_gather(&mut out);
@@ -52,8 +52,8 @@ pub(super) fn source(v: &ConvKernel) -> String {
 pub(super) fn cost(v: &ConvKernel) -> u64 {
     let block = Block::new(v);
     let rows = match v.op {
-        Op::InputGradient => v.tile_m.div_ceil(block.rows),
-        Op::Forward | Op::WeightGradient => block.loads() * block.terms / block.depth,
+        ConvOp::InputGradient => v.tile_m.div_ceil(block.rows),
+        ConvOp::Forward | ConvOp::WeightGradient => block.loads() * block.terms / block.depth,
     };
     u64::from(43 * (4 * v.columns + rows) + 39 * v.tile_m * v.columns * v.channels / 4)
 }
@@ -79,8 +79,8 @@ impl<'v> Block<'v> {
         let quads = if shared { v.lanes.min(v.tile_m / 4) } else { 1 };
         let quads = largest_divisor(v.tile_m / 4, quads);
         let terms = match v.op {
-            Op::Forward => v.channels,
-            Op::InputGradient | Op::WeightGradient => 4,
+            ConvOp::Forward => v.channels,
+            ConvOp::InputGradient | ConvOp::WeightGradient => 4,
         };
         Self {
             v,
@@ -114,7 +114,7 @@ impl<'v> Block<'v> {
                 let _ = writeln!(out, "var<private> c{row}_{j}: vec4<f32>;");
             }
         }
-        if v.op == Op::WeightGradient {
+        if v.op == ConvOp::WeightGradient {
             for j in 0..v.columns {
                 let _ = writeln!(out, "var<private> d{j}: vec4<f32>;");
             }
@@ -144,7 +144,7 @@ impl<'v> Block<'v> {
     /// What a lane knows of each of its pixels: texel x and row y of its first tap, sample n,
     /// address o of the result, and in the input gradient the gate's place.
     fn pixel_names(&self) -> &'static [&'static str] {
-        if self.v.op == Op::InputGradient && self.v.gate == Operand::Texture {
+        if self.v.op == ConvOp::InputGradient && self.v.gate == Operand::Texture {
             &["x", "y", "n", "o", "gx", "gy"]
         } else {
             &["x", "y", "n", "o"]
@@ -200,7 +200,7 @@ impl<'v> Block<'v> {
     /// every accumulator.
     fn multiply_add_gather(&self, out: &mut String) {
         let image = match self.v.op {
-            Op::Forward => "load_x",
+            ConvOp::Forward => "load_x",
             _ => "load_dy",
         };
         out.push_str(
@@ -221,7 +221,7 @@ impl<'v> Block<'v> {
         }
         // All loads stand in front of the sums, where a CPU hides their latency best.
         match self.v.op {
-            Op::Forward => {
+            ConvOp::Forward => {
                 for h in 0..self.loads() {
                     for part in 0..self.terms / self.depth {
                         let _ = writeln!(
@@ -281,8 +281,8 @@ impl<'v> Block<'v> {
     fn one_quad(&self, out: &mut String, h: u32, quad: u32) {
         let id = h * self.quads + quad;
         let rows = match self.v.op {
-            Op::WeightGradient => self.v.channels as usize,
-            Op::Forward | Op::InputGradient => 4,
+            ConvOp::WeightGradient => self.v.channels as usize,
+            ConvOp::Forward | ConvOp::InputGradient => 4,
         };
         for i in 0..self.terms {
             let load = format!("a{h}_{}", i / self.depth);
@@ -322,7 +322,7 @@ impl<'v> Block<'v> {
         let quad = row / 4u;
 ",
         );
-        if self.v.op == Op::Forward {
+        if self.v.op == ConvOp::Forward {
             out.push_str("        let term = term_of(quad);\n");
         }
         for j in 0..self.v.columns {
@@ -330,7 +330,7 @@ impl<'v> Block<'v> {
                 let i = 4 * j as usize + e;
                 let value = format!("vec4<f32>(c0_{j}.{x}, c1_{j}.{x}, c2_{j}.{x}, c3_{j}.{x})");
                 let rest = match (self.v.op, self.v.gate) {
-                    (Op::Forward, _) => "term".to_owned(),
+                    (ConvOp::Forward, _) => "term".to_owned(),
                     (_, Operand::Texture) => format!("gx{i}, gy{i}, n{i}"),
                     (_, Operand::Buffer) => "0u, 0u, 0u".to_owned(),
                 };

@@ -28,7 +28,7 @@ pub use shape::ConvShape;
 
 /// The three products of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Op {
+pub enum ConvOp {
     /// `y = x * w`, bias and relu on request.
     Forward,
     /// The gradient of x, gated by relu' on request.
@@ -37,7 +37,7 @@ pub enum Op {
     WeightGradient,
 }
 
-impl Op {
+impl ConvOp {
     /// All products.
     pub const ALL: [Self; 3] = [Self::Forward, Self::InputGradient, Self::WeightGradient];
 
@@ -68,7 +68,7 @@ pub mod flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConvKernel {
     /// Which product.
-    pub op: Op,
+    pub op: ConvOp,
     /// How it is computed.
     pub class: ClassName,
     /// Invocations per workgroup: the adapter's subgroup size (lanes), or 256 (tiled).
@@ -132,8 +132,8 @@ impl ConvKernel {
             Operand::Texture => 't',
         };
         let gate = match self.op {
-            Op::InputGradient => letter(self.gate).to_string(),
-            Op::Forward | Op::WeightGradient => String::new(),
+            ConvOp::InputGradient => letter(self.gate).to_string(),
+            ConvOp::Forward | ConvOp::WeightGradient => String::new(),
         };
         let channels = match self.channels {
             4 => String::new(),
@@ -172,9 +172,9 @@ impl ConvKernel {
     #[must_use]
     pub fn file(&self) -> &'static str {
         match (self.class, self.op) {
-            (ClassName::Tiled, Op::WeightGradient) => "shaders/tiled/conv2d_weight.wgsl",
+            (ClassName::Tiled, ConvOp::WeightGradient) => "shaders/tiled/conv2d_weight.wgsl",
             (ClassName::Tiled, _) => "shaders/tiled/conv2d.wgsl",
-            (_, Op::WeightGradient) => "shaders/lanes/conv2d_weight.wgsl",
+            (_, ConvOp::WeightGradient) => "shaders/lanes/conv2d_weight.wgsl",
             (_, _) => "shaders/lanes/conv2d.wgsl",
         }
     }
@@ -184,8 +184,8 @@ impl ConvKernel {
     #[must_use]
     pub fn reads(&self, shape: &ConvShape) -> Vec<Read> {
         let layers = match self.op {
-            Op::WeightGradient => shape.n.next_multiple_of(4),
-            Op::Forward | Op::InputGradient => shape.n,
+            ConvOp::WeightGradient => shape.n.next_multiple_of(4),
+            ConvOp::Forward | ConvOp::InputGradient => shape.n,
         };
         let read = |name, operand, border| Read {
             name,
@@ -195,16 +195,16 @@ impl ConvKernel {
         };
         let none = Border::default();
         match self.op {
-            Op::Forward => vec![
+            ConvOp::Forward => vec![
                 read("x", self.image, shape.input_border()),
                 read("w", self.other, none),
             ],
-            Op::InputGradient => vec![
+            ConvOp::InputGradient => vec![
                 read("dy", self.image, shape.output_border()),
                 read("w", self.other, none),
                 read("gate", self.gate, none),
             ],
-            Op::WeightGradient => vec![
+            ConvOp::WeightGradient => vec![
                 read("x", self.image, shape.input_border()),
                 read("dy", self.other, none),
             ],
@@ -214,13 +214,13 @@ impl ConvKernel {
     /// Workgroups for this shape.
     #[must_use]
     pub fn grid(&self, shape: &ConvShape) -> [u32; 3] {
-        if self.op == Op::WeightGradient {
+        if self.op == ConvOp::WeightGradient {
             let rows = shape.weight_rows().div_ceil(self.tile_m);
             let [parts_n, parts_y] = self.parts(shape);
             return [rows, shape.co.div_ceil(self.tile_n()), parts_n * parts_y];
         }
         let channels = match self.op {
-            Op::Forward => shape.co,
+            ConvOp::Forward => shape.co,
             _ => shape.ci,
         };
         let phases = shape.phases(self.op);
@@ -237,7 +237,7 @@ impl ConvKernel {
     fn pixel_tiles(&self, shape: &ConvShape) -> u32 {
         let samples = shape.n.next_multiple_of(self.block(shape));
         let pixels = match self.op {
-            Op::Forward => shape.ho() * shape.wo(),
+            ConvOp::Forward => shape.ho() * shape.wo(),
             _ => shape.h.div_ceil(shape.sy) * shape.w.div_ceil(shape.sx),
         };
         (samples * pixels).div_ceil(self.tile_n())
@@ -267,7 +267,7 @@ impl ConvKernel {
     /// last, into dw and db.
     #[must_use]
     pub fn parts(&self, shape: &ConvShape) -> [u32; 2] {
-        if self.op != Op::WeightGradient {
+        if self.op != ConvOp::WeightGradient {
             return [1, 1];
         }
         let fours = shape.n.div_ceil(4);
@@ -308,9 +308,9 @@ impl ConvKernel {
             Operand::Texture => (border.left, border.top),
         };
         let (x, y) = match self.op {
-            Op::Forward => (texture(self.image, run.x), (0, 0)),
-            Op::InputGradient => (texture(self.gate, run.x), texture(self.image, run.dy)),
-            Op::WeightGradient => (texture(self.image, run.x), texture(self.other, run.dy)),
+            ConvOp::Forward => (texture(self.image, run.x), (0, 0)),
+            ConvOp::InputGradient => (texture(self.gate, run.x), texture(self.image, run.dy)),
+            ConvOp::WeightGradient => (texture(self.image, run.x), texture(self.other, run.dy)),
         };
         let [parts_n, parts_y] = self.parts(shape);
         vec![

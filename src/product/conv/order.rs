@@ -5,7 +5,7 @@
 //! image for one of its positions: large blocks make tiles of one position, which skip all taps in
 //! the padding; but a block's rows that a kernel covers have to stay in a core's cache.
 
-use super::{ConvShape, Op};
+use super::{ConvOp, ConvShape};
 
 /// Bytes of a block's rows under the kernel that stay in a core's cache beside the weights.
 const CACHE: u64 = 400_000;
@@ -34,9 +34,9 @@ impl Axis {
 }
 
 /// Rows and columns of the gather; in the input gradient of its first phase.
-fn axes(op: Op, shape: &ConvShape) -> [Axis; 2] {
+fn axes(op: ConvOp, shape: &ConvShape) -> [Axis; 2] {
     let of = |kernel: u32, stride: u32, padding: u32, input: u32, output: u32| match op {
-        Op::InputGradient => {
+        ConvOp::InputGradient => {
             let first = padding % stride;
             let taps = (kernel + stride - 1 - first) / stride;
             Axis {
@@ -47,7 +47,7 @@ fn axes(op: Op, shape: &ConvShape) -> [Axis; 2] {
                 size: output,
             }
         }
-        Op::Forward | Op::WeightGradient => Axis {
+        ConvOp::Forward | ConvOp::WeightGradient => Axis {
             results: output,
             step: i64::from(stride),
             start: -i64::from(padding),
@@ -87,11 +87,11 @@ fn mean_taps([rows, columns]: [Axis; 2], block: u32, tile: u32) -> f64 {
 
 /// How many samples are side by side: what costs the fewest terms of the sum, counting those of
 /// samples that are not there.
-pub(super) fn block(op: Op, shape: &ConvShape, tile: u32) -> u32 {
+pub(super) fn block(op: ConvOp, shape: &ConvShape, tile: u32) -> u32 {
     let axes = axes(op, shape);
     let (width, quads) = match op {
-        Op::InputGradient => (shape.wo(), shape.co_quads()),
-        Op::Forward | Op::WeightGradient => (shape.w, shape.ci_quads()),
+        ConvOp::InputGradient => (shape.wo(), shape.co_quads()),
+        ConvOp::Forward | ConvOp::WeightGradient => (shape.w, shape.ci_quads()),
     };
     let covered = 16 * u64::from(axes[0].taps.max(1)) * u64::from(width) * u64::from(quads);
     let largest = (CACHE / covered).clamp(1, u64::from(shape.n)) as u32;

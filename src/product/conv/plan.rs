@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ConvDispatch, ConvKernel, ConvShape, Op, Operand, Read, choose, flags};
+use super::{ConvDispatch, ConvKernel, ConvOp, ConvShape, Operand, Read, choose, flags};
 use crate::error::Result;
 use crate::gpu::Class;
 use crate::kernel::builder::{Builder, Call, grid};
@@ -67,7 +67,7 @@ impl Convolution {
 
 /// The variant of a convolution's product for a class and a shape.
 #[must_use]
-pub fn variant(class: Class, op: Op, shape: &ConvShape) -> ConvKernel {
+pub fn variant(class: Class, op: ConvOp, shape: &ConvShape) -> ConvKernel {
     choose(class.name(), class.lanes(), op, shape)
 }
 
@@ -87,7 +87,7 @@ impl Builder {
     /// The variants of a training step's three products, so that they agree on borders.
     fn variants(&self, convolution: &Convolution) -> [ConvKernel; 3] {
         let side = self.max_texture_side() as u32;
-        Op::ALL.map(|op| {
+        ConvOp::ALL.map(|op| {
             let variant = variant(self.class(), op, &convolution.shape);
             variant.limited(&convolution.shape, side, TEXTURE_LAYERS)
         })

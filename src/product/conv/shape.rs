@@ -68,10 +68,10 @@ impl ConvShape {
 
     /// Results that are computed with other taps: for each residue of the strides, in the input
     /// gradient.
-    pub(super) fn phases(&self, op: super::Op) -> u32 {
+    pub(super) fn phases(&self, op: super::ConvOp) -> u32 {
         match op {
-            super::Op::InputGradient => self.sy * self.sx,
-            super::Op::Forward | super::Op::WeightGradient => 1,
+            super::ConvOp::InputGradient => self.sy * self.sx,
+            super::ConvOp::Forward | super::ConvOp::WeightGradient => 1,
         }
     }
 

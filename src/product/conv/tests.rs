@@ -21,7 +21,7 @@ const SHAPE: ConvShape = ConvShape {
 fn variants() -> Vec<ConvKernel> {
     let mut all = Vec::new();
     let operands = [Operand::Buffer, Operand::Texture];
-    for op in Op::ALL {
+    for op in ConvOp::ALL {
         for tile_m in [32, 64, 128] {
             all.push(ConvKernel {
                 tile_m,
@@ -41,7 +41,7 @@ fn variants() -> Vec<ConvKernel> {
                             image,
                             other,
                             gate: match op {
-                                Op::InputGradient => other,
+                                ConvOp::InputGradient => other,
                                 _ => Operand::Buffer,
                             },
                             channels: 4,
@@ -52,7 +52,7 @@ fn variants() -> Vec<ConvKernel> {
         }
     }
     let fewer = |v: &ConvKernel, channels| ConvKernel { channels, ..*v };
-    let reads_x = |v: &&ConvKernel| v.class != ClassName::Tiled && v.op != Op::InputGradient;
+    let reads_x = |v: &&ConvKernel| v.class != ClassName::Tiled && v.op != ConvOp::InputGradient;
     let of_few: Vec<ConvKernel> = all
         .iter()
         .filter(reads_x)

@@ -1,6 +1,6 @@
 //! The WGSL that all classes share: bindings, and what happens to a finished value.
 
-use super::{ConvKernel, Op, Operand};
+use super::{ConvKernel, ConvOp, Operand};
 
 /// Sizes and flags.
 const CONV2D: &str = include_str!("../../../shaders/product/conv2d.wgsl");
@@ -77,11 +77,11 @@ fn load_w(quad: u32, row: u32) -> vec4<f32> {
 /// Bindings and the functions that load and store, for any class.
 pub(super) fn interface(v: &ConvKernel) -> String {
     match v.op {
-        Op::Forward => {
+        ConvOp::Forward => {
             let (x, w) = (image("x", 'x', 1, v.image), weights(v.other));
             format!("{CONV2D}\n{x}{w}\n{WALK}\n{FORWARD}\n")
         }
-        Op::InputGradient => {
+        ConvOp::InputGradient => {
             let (dy, w) = (image("dy", 'y', 1, v.image), weights(v.other));
             let gate = match v.gate {
                 Operand::Buffer => GATE_BUFFER,
@@ -89,7 +89,7 @@ pub(super) fn interface(v: &ConvKernel) -> String {
             };
             format!("{CONV2D}\n{dy}{w}{gate}\n{WALK}\n{INPUT}\n")
         }
-        Op::WeightGradient => {
+        ConvOp::WeightGradient => {
             let (x, dy) = (image("x", 'x', 1, v.image), image("dy", 'y', 2, v.other));
             format!("{CONV2D}\n{x}{dy}\n{WEIGHT}\n")
         }

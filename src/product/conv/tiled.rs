@@ -1,7 +1,7 @@
 //! The parts of the class `tiled` that depend on direction and tile: a matrix product whose rows are
 //! pixels (weight gradient: taps and channels of x), read from the image where they lie.
 
-use super::{ConvKernel, Op, text};
+use super::{ConvKernel, ConvOp, text};
 use crate::product::matmul::tiled::{INVOCATIONS, Side, TILE_K, multiply_add};
 use std::fmt::Write;
 
@@ -21,20 +21,20 @@ pub(super) const RESULTS: u32 = INVOCATIONS * ROWS * 4;
 /// neighbours belong to an invocation.
 fn sides(v: &ConvKernel) -> [Side; 2] {
     let (rows, columns) = match v.op {
-        Op::WeightGradient => (v.tile_m, v.tile_n()),
+        ConvOp::WeightGradient => (v.tile_m, v.tile_n()),
         // The channels are columns, so that neighbouring invocations store neighbours.
-        Op::Forward | Op::InputGradient => (v.tile_n(), v.tile_m),
+        ConvOp::Forward | ConvOp::InputGradient => (v.tile_n(), v.tile_m),
     };
     [
         Side {
             name: 'a',
             size: rows,
-            k_in_row: v.op != Op::WeightGradient,
+            k_in_row: v.op != ConvOp::WeightGradient,
         },
         Side {
             name: 'b',
             size: columns,
-            k_in_row: v.op == Op::InputGradient,
+            k_in_row: v.op == ConvOp::InputGradient,
         },
     ]
 }
@@ -60,24 +60,24 @@ const TILE_K: u32 = {TILE_K}u;
     place(&mut out, v.op, &a);
     out.push_str("fn fetch(k: u32, k_end: u32, n0: u32, t: u32) {\n");
     match v.op {
-        Op::WeightGradient => {
+        ConvOp::WeightGradient => {
             fetch_pixels(&mut out, &a);
             fetch_pixels(&mut out, &b);
         }
-        Op::Forward | Op::InputGradient => fetch_taps(&mut out, v.op, &a, &b),
+        ConvOp::Forward | ConvOp::InputGradient => fetch_taps(&mut out, v.op, &a, &b),
     }
     out.push_str("}\nfn keep(t: u32) {\n");
     a.keep(&mut out);
     b.keep(&mut out);
     out.push_str("}\n");
     multiply_add(&mut out, &a, &b, ROWS);
-    if v.op == Op::WeightGradient {
+    if v.op == ConvOp::WeightGradient {
         column_sums(&mut out, &b);
     }
     store_tile(&mut out, v.op);
     out + match v.op {
-        Op::WeightGradient => FILE_WEIGHT,
-        Op::Forward | Op::InputGradient => FILE,
+        ConvOp::WeightGradient => FILE_WEIGHT,
+        ConvOp::Forward | ConvOp::InputGradient => FILE,
     }
 }
 
@@ -92,7 +92,7 @@ fn share(side: &Side, load: u32) -> (String, String) {
 
 /// The function that decodes what the invocation loads of a: for its pixels the quad x and row y
 /// of the first tap and the sample z, in the weight gradient the same for its rows at pixel (0, 0).
-fn place(out: &mut String, op: Op, a: &Side) {
+fn place(out: &mut String, op: ConvOp, a: &Side) {
     for load in 0..a.loads() {
         let _ = writeln!(
             out,
@@ -102,7 +102,7 @@ fn place(out: &mut String, op: Op, a: &Side) {
     out.push_str("fn place(m0: u32, t: u32) {\n");
     for load in 0..a.loads() {
         let (id, _) = share(a, load);
-        let _ = if op == Op::WeightGradient {
+        let _ = if op == ConvOp::WeightGradient {
             writeln!(
                 out,
                 "    let q{load} = m0 / 4u + {id} % {}u;
@@ -126,7 +126,7 @@ fn place(out: &mut String, op: Op, a: &Side) {
 
 /// forward, input gradient: loads the invocation's share of the step at k. Quad j of the sum is
 /// quad j % run of the taps of row j / run.
-fn fetch_taps(out: &mut String, op: Op, a: &Side, b: &Side) {
+fn fetch_taps(out: &mut String, op: ConvOp, a: &Side, b: &Side) {
     out.push_str(
         "    let j = k / 4u + t % 4u;
     let run = u32(walk.taps_x) * image_quads();
@@ -136,7 +136,7 @@ fn fetch_taps(out: &mut String, op: Op, a: &Side, b: &Side) {
 ",
     );
     for load in 0..a.loads() {
-        let image = if op == Op::Forward { "x" } else { "dy" };
+        let image = if op == ConvOp::Forward { "x" } else { "dy" };
         let _ = writeln!(
             out,
             "    next_a{load} = vec4<f32>(0.0);
@@ -145,7 +145,7 @@ fn fetch_taps(out: &mut String, op: Op, a: &Side, b: &Side) {
     }}"
         );
     }
-    if op == Op::InputGradient {
+    if op == ConvOp::InputGradient {
         out.push_str(
             "    let tap = along / image_quads();
     let q = along - tap * image_quads();
@@ -155,7 +155,7 @@ fn fetch_taps(out: &mut String, op: Op, a: &Side, b: &Side) {
     }
     for load in 0..b.loads() {
         let (id, guard) = share(b, load);
-        let _ = if op == Op::Forward {
+        let _ = if op == ConvOp::Forward {
             writeln!(
                 out,
                 "    let k_b{load} = k + {id} / {}u;
@@ -225,8 +225,8 @@ fn column_sums(out: &mut String, b: &Side) {
 }
 
 /// The function that stores the tile and, in the weight gradient, db.
-fn store_tile(out: &mut String, op: Op) {
-    if op == Op::WeightGradient {
+fn store_tile(out: &mut String, op: ConvOp) {
+    if op == ConvOp::WeightGradient {
         out.push_str(
             "fn store_tile(m0: u32, n0: u32, part: u32, with_db: bool, ty: u32, tx: u32) {
     let quad = n0 / 4u + tx;
@@ -252,7 +252,7 @@ fn store_tile(out: &mut String, op: Op) {
 ",
     );
     let rest = match op {
-        Op::Forward => {
+        ConvOp::Forward => {
             out.push_str("    let term = term_of(quad);\n");
             "term"
         }
