@@ -27,6 +27,25 @@ NETS = {
             "flatten", { linear = 4 }]""",
         "shape": [1, 5, 8],
     },
+    "recurrences on top of each other": {
+        "layers": """[
+            "image_rows",
+            { lstm = { hidden_size = 9, num_layers = 2, bidirectional = true } },
+            { linear = 12 }, "tanh", { gru = { hidden_size = 7, bidirectional = true, bias = false } },
+            { residual = { body = ["layer_norm", { rnn = { hidden_size = 14, nonlinearity = "relu" } }] } },
+            "last", { linear = 4 }]""",
+        "shape": [2, 9, 7],
+        "kind": "adamw",
+        "optimizer": "weight_decay = 0.1",
+        "schedule": 'policy = "one_cycle"\nmax_lr = 0.01',
+    },
+    "a long recurrence": {
+        "layers": """[
+            "image_rows", { gru = { hidden_size = 33, lr_mult = { weight = 1, bias = 2 } } },
+            "flatten", { linear = 4 }]""",
+        "shape": [1, 40, 3],
+        "optimizer": "momentum = 0.9",
+    },
     "nested residuals": {
         "layers": """[
             { conv2d = { out_channels = 6, kernel_size = 3, padding = 1, bias = false } },

@@ -37,7 +37,8 @@ class Optimizer:
             if not p.requires_grad:
                 continue
             owner, _, kind = name.rpartition(".")
-            kind = kind.removeprefix("in_proj_")
+            # weight_ih_l0 and in_proj_weight, too.
+            kind = "bias" if "bias" in kind else "weight"
             of = arguments[owner + "."]
             one = {"weight": 1.0, "bias": 1.0}
             lr, decay = of.get("lr_mult", one)[kind], of.get("decay_mult", one)[kind]
