@@ -71,6 +71,7 @@ fn every_part_is_there() {
         "data-panel=\"momentum\"",
         "data-panel=\"loss\"",
         "data-panel=\"accuracy\"",
+        "data-panel=\"error\"",
         "data-panel=\"grad_norm\"",
         "exponential average over 31 steps",
         "Dotted lines mark the ends of cycles.",
@@ -90,20 +91,26 @@ fn every_part_is_there() {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("class=\"banner"));
-    // Static charts for browsers without script: five drawings with marks of two cycles.
+    // Static charts for browsers without script: six drawings with marks of two cycles.
     assert_eq!(
         page.matches("<svg viewBox=\"0 0 880 280\" role=\"img\"")
             .count(),
-        5
+        6
     );
-    assert_eq!(page.matches("class=\"wt-mark\"").count(), 10);
+    assert_eq!(page.matches("class=\"wt-mark\"").count(), 12);
     // Eight augmented samples, then the mistakes.
     assert_eq!(page.matches("<img ").count(), 8 + 24);
 }
 
 #[test]
 fn the_data_in_the_page_are_those_of_the_run() {
-    let run = fixture::run(10, 600, 100);
+    let mut run = fixture::run(10, 600, 100);
+    let held_out = Evaluation {
+        split: Split::Validation,
+        loss: 0.75,
+        ..run.evaluations[0]
+    };
+    run.evaluations.push(held_out);
     let data = data(&run.page());
     assert_eq!(data["period"], 200);
     assert_eq!(data["range"], serde_json::json!([0.0, 600.0]));
@@ -129,6 +136,15 @@ fn the_data_in_the_page_are_those_of_the_run() {
     );
     assert_eq!(series(2, 1)["name"], "smoothed");
     assert_eq!(column(series(3, 0), "x"), [157.0, 314.0, 471.0, 600.0]);
+    // Losses of both sets beside those of the batches; what is left to 100 %.
+    assert_eq!(series(2, 2)["name"], "test");
+    assert_eq!(series(2, 3)["name"], "validation");
+    assert_eq!(column(series(2, 3), "y"), [0.75]);
+    assert_eq!(data["panels"][4]["id"], "error");
+    let (right, wrong) = (column(series(3, 0), "y"), column(series(4, 0), "y"));
+    for (right, wrong) in right.iter().zip(&wrong) {
+        assert!((100.0 - right - wrong).abs() < 1e-4, "{right} {wrong}");
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Charts {
     pub(super) momentum: Chart,
     pub(super) loss: Chart,
     pub(super) accuracy: Chart,
+    /// The share that is wrong, where the accuracy crowds at the top.
+    error: Option<Chart>,
     /// The gradient's norm, where the run recorded it.
     grad_norm: Option<Chart>,
     /// The factor of clipping, where gradients were clipped.
@@ -94,6 +96,9 @@ impl Charts {
             accuracy = accuracy.with(test.look(Look::Marked).hue(GREEN));
         }
         if run.last(Split::Validation).is_some() {
+            let held_loss = points(run, Split::Validation, |evaluation| evaluation.loss);
+            let held_loss = Series::new("validation", held_loss);
+            loss = loss.with(held_loss.look(Look::Marked).hue(PURPLE));
             let held = Series::new("validation", points(run, Split::Validation, percent));
             accuracy = accuracy.with(held.look(Look::Marked).hue(PURPLE));
         }
@@ -120,6 +125,7 @@ impl Charts {
             rate: chart(run, "learning rate").with(rate.hue(BLUE)),
             momentum: chart(run, "momentum").with(momentum.hue(VERMILION)),
             loss,
+            error: error(&accuracy),
             accuracy,
             grad_norm,
             clip_factor,
@@ -134,6 +140,13 @@ impl Charts {
         values.find(|value| value.is_finite())
     }
 
+    /// The figure of the share that is wrong; empty where the accuracy shows as much.
+    pub(super) fn error_figure(&self) -> String {
+        let text = "The rest of the accuracy, on a log scale, where it is so high that its curves run \
+                    together.";
+        figure("error", self.error.as_ref(), "Error", text)
+    }
+
     /// The figures of the gradient's norm and of clipping; empty where they are not known.
     pub(super) fn norm_figures(&self) -> String {
         let norm = "Length of the gradient of each batch's loss by all parameters, without weight \
@@ -145,13 +158,7 @@ impl Charts {
             ("clip_factor", &self.clip_factor, "Clip factor", factor),
         ]
         .into_iter()
-        .filter_map(|(id, chart, title, text)| {
-            let svg = svg::figure(chart.as_ref()?);
-            Some(format!(
-                "<figure>\n<figcaption><h3>{title}</h3><p>{text}</p></figcaption>\n\
-                 <div class=\"panel\" data-panel=\"{id}\">{svg}</div>\n</figure>\n"
-            ))
-        })
+        .map(|(id, chart, title, text)| figure(id, chart.as_ref(), title, text))
         .collect()
     }
 
@@ -163,10 +170,12 @@ impl Charts {
             ("loss", &self.loss),
             ("accuracy", &self.accuracy),
         ];
+        let error = self.error.iter().map(|chart| ("error", chart));
         let norm = self.grad_norm.iter().map(|chart| ("grad_norm", chart));
         let factor = self.clip_factor.iter().map(|chart| ("clip_factor", chart));
         let panels = panels
             .into_iter()
+            .chain(error)
             .chain(norm)
             .chain(factor)
             .map(|(id, chart)| Panel {
@@ -186,6 +195,44 @@ impl Charts {
         let json = serde_json::to_string(&embedded).unwrap_or_else(|_| "null".into());
         script_safe(&json)
     }
+}
+
+/// A figure with a chart that the script can replace; nothing where there is no chart.
+fn figure(id: &str, chart: Option<&Chart>, title: &str, text: &str) -> String {
+    let Some(chart) = chart else {
+        return String::new();
+    };
+    let svg = svg::figure(chart);
+    format!(
+        "<figure>\n<figcaption><h3>{title}</h3><p>{text}</p></figcaption>\n\
+         <div class=\"panel\" data-panel=\"{id}\">{svg}</div>\n</figure>\n"
+    )
+}
+
+/// From this accuracy on, in percent, curves run together at the top of their chart.
+const CROWDED: f64 = 90.0;
+
+/// What is left to 100 % of an accuracy that ends above [`CROWDED`], on a log scale.
+fn error(accuracy: &Chart) -> Option<Chart> {
+    let ends = accuracy.series.iter().filter_map(|s| s.points.last());
+    if !ends
+        .map(|point| point.1)
+        .any(|end| end > CROWDED && end < 100.0)
+    {
+        return None;
+    }
+    // No logarithm shows that nothing is wrong.
+    let left = |(x, y): &(f64, f64)| (*x, if *y < 100.0 { 100.0 - y } else { f64::NAN });
+    let series = accuracy.series.iter().map(|series| Series {
+        points: series.points.iter().map(left).collect(),
+        ..series.clone()
+    });
+    Some(Chart {
+        title: "error".into(),
+        log_y: true,
+        series: series.collect(),
+        ..accuracy.clone()
+    })
 }
 
 /// JSON that cannot end the script element that holds it; it parses to the same values.
