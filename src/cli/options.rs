@@ -114,6 +114,16 @@ impl ConfigOptions {
         named.map_or_else(|| DEFAULT.to_owned(), |path| path.display().to_string())
     }
 
+    /// What a run's folder is called after: the preset, or the file without its folder and ending; `data`,
+    /// the name of the data set, where the file is that of a run (`config.toml`).
+    pub(crate) fn run_name(&self, data: &str) -> String {
+        let name = self.config.as_deref().unwrap_or(Path::new(DEFAULT));
+        match name.file_stem() {
+            Some(stem) if stem != "config" => stem.to_string_lossy().into_owned(),
+            _ => data.to_owned(),
+        }
+    }
+
     /// Adds `KEY=VALUE`s behind those that were given.
     pub(crate) fn set(&mut self, set: &[String]) {
         self.set.extend_from_slice(set);
@@ -157,5 +167,26 @@ pub(super) fn as_flag(error: Error, others: &[(&str, &str)]) -> Error {
             }
         }
         error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runs_folder_is_called_after_its_configuration() {
+        for (config, name) in [
+            (None, "glyphs"),
+            (Some("mnist-lenet"), "mnist-lenet"),
+            (Some("examples/mine.toml"), "mine"),
+            (Some("runs/mine-0003/config.toml"), "text"),
+        ] {
+            let options = ConfigOptions {
+                config: config.map(PathBuf::from),
+                ..ConfigOptions::default()
+            };
+            assert_eq!(options.run_name("text"), name, "{config:?}");
+        }
     }
 }

@@ -112,7 +112,10 @@ fn anew(
     let folder = match (folder, &arguments.out) {
         (Some(folder), _) => folder,
         (None, Some(path)) => RunFolder::claim(path, arguments.force)?,
-        (None, None) => RunFolder::fresh(Path::new("runs"), &trainer.info().data)?.lock()?,
+        (None, None) => {
+            let name = arguments.config.run_name(&trainer.info().data);
+            RunFolder::fresh(Path::new("runs"), &name)?.lock()?
+        }
     };
     output::note(&notes);
     if trainer.ends_as_one_cycle() {
