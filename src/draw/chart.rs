@@ -250,6 +250,11 @@ impl Axis {
         }
     }
 
+    /// The lowest and the highest value on it.
+    pub(crate) fn range(&self) -> [f64; 2] {
+        [self.lo, self.hi]
+    }
+
     /// Where `value` lies, from 0 to 1; nothing for what cannot be drawn.
     pub(crate) fn position(&self, value: f64) -> Option<f64> {
         if !fits(value, self.log) {

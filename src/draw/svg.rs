@@ -17,9 +17,12 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 46.0;
 const RIGHT: f64 = 18.0;
 /// Width of a character of a label at 12 px: digits of common fonts have 0.6 em at most.
-const CHARACTER: f64 = 7.2;
+pub(super) const CHARACTER: f64 = 7.2;
 /// Number of line styles in [`STYLE`].
-const STYLES: usize = 6;
+pub(super) const STYLES: usize = 6;
+/// Height of a row of the legend, and where its names begin at the earliest.
+const ROW: f64 = 18.0;
+const LEGEND_LEFT: f64 = 20.0;
 
 /// Blue, vermilion, green and purple of Okabe and Ito's palette (<https://jfly.uni-koeln.de/color/>),
 /// which stay apart for colour-blind eyes; in the dark its lighter neighbours.
@@ -44,7 +47,7 @@ text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-seri
 /// A whole SVG file with the charts below each other.
 #[must_use]
 pub fn document(charts: &[Chart]) -> String {
-    let height = HEIGHT * charts.len().max(1) as f64;
+    let height = charts.iter().map(height_of).sum::<f64>().max(HEIGHT);
     let titles: Vec<String> = charts.iter().map(|chart| escape(&chart.title)).collect();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
@@ -52,15 +55,16 @@ pub fn document(charts: &[Chart]) -> String {
          <rect class=\"wt-bg\" width=\"100%\" height=\"100%\"/>\n",
         titles.join(", ")
     );
-    for (i, chart) in charts.iter().enumerate() {
+    let mut from = 0.0;
+    for chart in charts {
         let _ = writeln!(
             svg,
-            "<g transform=\"translate(0 {})\" role=\"img\" aria-label=\"{}\">",
-            HEIGHT * i as f64,
+            "<g transform=\"translate(0 {from})\" role=\"img\" aria-label=\"{}\">",
             escape(&describe(chart))
         );
         draw(&mut svg, chart);
         svg.push_str("</g>\n");
+        from += height_of(chart);
     }
     svg.push_str("</svg>\n");
     svg
@@ -70,7 +74,8 @@ pub fn document(charts: &[Chart]) -> String {
 #[must_use]
 pub fn figure(chart: &Chart) -> String {
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">\n",
+        height_of(chart),
         escape(&describe(chart))
     );
     draw(&mut svg, chart);
@@ -124,6 +129,7 @@ pub fn escape(text: &str) -> String {
 /// The place of the plot within the drawing, and its axes.
 struct Frame {
     left: f64,
+    top: f64,
     width: f64,
     height: f64,
     x: Axis,
@@ -137,6 +143,7 @@ impl Frame {
         let left = 20.0 + CHARACTER * longest.unwrap_or(0).clamp(5, 24) as f64;
         Self {
             left,
+            top: TOP + legend_height(chart),
             width: WIDTH - left - RIGHT,
             height: HEIGHT - TOP - BOTTOM,
             x,
@@ -149,7 +156,7 @@ impl Frame {
     }
 
     fn y(&self, value: f64) -> Option<f64> {
-        Some(TOP + (1.0 - self.y.position(value)?) * self.height)
+        Some(self.top + (1.0 - self.y.position(value)?) * self.height)
     }
 }
 
@@ -159,8 +166,9 @@ fn draw(svg: &mut String, chart: &Chart) {
     for mark in spaced_marks(chart, &frame) {
         let _ = writeln!(
             svg,
-            "<path class=\"wt-mark\" d=\"M{} {TOP}v{}\"/>",
+            "<path class=\"wt-mark\" d=\"M{} {}v{}\"/>",
             short(mark),
+            short(frame.top),
             short(frame.height)
         );
     }
@@ -173,7 +181,7 @@ fn draw(svg: &mut String, chart: &Chart) {
             svg,
             "<text class=\"wt-soft wt-mid\" x=\"{}\" y=\"{}\">no data</text>",
             short(frame.left + frame.width / 2.0),
-            short(TOP + frame.height / 2.0)
+            short(frame.top + frame.height / 2.0)
         );
     }
 }
@@ -184,7 +192,7 @@ fn grid(svg: &mut String, chart: &Chart, frame: &Frame) {
     if !chart.y_label.is_empty() {
         let _ = write!(title, " ({})", escape(&chart.y_label));
     }
-    let bottom = TOP + frame.height;
+    let bottom = frame.top + frame.height;
     let (left, right) = (short(frame.left), short(frame.left + frame.width));
     let _ = writeln!(
         svg,
@@ -283,8 +291,9 @@ fn line_class(chart: &Chart, index: usize) -> String {
     let before = chart.series[..index].iter();
     let dash = before
         .filter(|s| !matches!(s.look, Look::Faint | Look::Band))
-        .count()
-        % STYLES;
+        .count();
+    // After six the colours come round: they meet other dashes then.
+    let dash = (dash + dash / STYLES) % STYLES;
     match dash {
         0 => format!("wt-line wt-{}", hue(index)),
         _ => format!("wt-line wt-{} wt-dash{dash}", hue(index)),
@@ -310,32 +319,75 @@ fn thin(places: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// Names of the series with a sample of their line, right-aligned beside the title.
-fn legend(svg: &mut String, chart: &Chart, frame: &Frame) {
+/// The height of a drawing: more than [`HEIGHT`] where the legend needs rows of its own.
+fn height_of(chart: &Chart) -> f64 {
+    HEIGHT + legend_height(chart)
+}
+
+fn legend_height(chart: &Chart) -> f64 {
+    ROW * legend_rows(chart).len().saturating_sub(1) as f64
+}
+
+/// Names in the legend, by their series, row by row from the title's; the last names stand first, so that
+/// they are placed from the right.
+fn legend_rows(chart: &Chart) -> Vec<Vec<(usize, String)>> {
     if chart.series.len() < 2 {
-        return;
+        return Vec::new();
     }
-    let mut right = frame.left + frame.width;
+    let all = WIDTH - RIGHT - LEGEND_LEFT;
+    let title = 1 + chart.title.chars().count() + 3 + chart.y_label.chars().count();
     let named = chart.series.iter().enumerate();
-    for (i, series) in named.filter(|(_, series)| !series.name.is_empty()).rev() {
-        let name: String = clean(&series.name).chars().take(40).collect();
-        let start = right - name.chars().count() as f64 * CHARACTER;
-        let _ = writeln!(
-            svg,
-            "<line class=\"{}\" x1=\"{}\" x2=\"{}\" y1=\"18\" y2=\"18\"/>\
-             <text class=\"wt-soft\" x=\"{}\" y=\"22\">{}</text>",
-            line_class(chart, i),
-            short(start - 28.0),
-            short(start - 6.0),
-            short(start),
-            escape(&name)
-        );
-        right = start - 44.0;
+    let named = named.filter(|(_, series)| !series.name.is_empty());
+    let named: Vec<(usize, String)> = named
+        .map(|(i, series)| (i, clean(&series.name).chars().take(40).collect()))
+        .collect();
+    let width = |name: &str| name.chars().count() as f64 * CHARACTER + 44.0;
+    let one_row: f64 = named.iter().map(|(_, name)| width(name)).sum();
+    if one_row <= all - title as f64 * (CHARACTER + 1.2) {
+        return vec![named.into_iter().rev().collect()];
+    }
+    // The title has its row alone.
+    let mut rows = vec![Vec::new(), Vec::new()];
+    let mut free = all;
+    for (i, name) in named {
+        if width(&name) > free {
+            rows.push(Vec::new());
+            free = all;
+        }
+        free -= width(&name);
+        if let Some(row) = rows.last_mut() {
+            row.insert(0, (i, name));
+        }
+    }
+    rows
+}
+
+/// Names of the series with a sample of their line, right-aligned beside the title, or below it where
+/// they do not fit.
+fn legend(svg: &mut String, chart: &Chart, frame: &Frame) {
+    for (row, names) in legend_rows(chart).into_iter().enumerate() {
+        let mut right = frame.left + frame.width;
+        let y = 18.0 + ROW * row as f64;
+        for (i, name) in names {
+            let start = right - name.chars().count() as f64 * CHARACTER;
+            let _ = writeln!(
+                svg,
+                "<line class=\"{}\" x1=\"{}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>\
+                 <text class=\"wt-soft\" x=\"{}\" y=\"{}\">{}</text>",
+                line_class(chart, i),
+                short(start - 28.0),
+                short(start - 6.0),
+                short(start),
+                short(y + 4.0),
+                escape(&name)
+            );
+            right = start - 44.0;
+        }
     }
 }
 
 /// A coordinate to a tenth of a pixel.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let text = format!("{value:.1}");
     match text.strip_suffix(".0") {
         Some("-0") => "0".into(),
