@@ -116,8 +116,8 @@ fn section(key: &str) -> &str {
     key.split_once('.').map_or(key, |(section, _)| section)
 }
 
-/// The values of all keys; what is not TOML has none.
-fn leaves(text: &str) -> BTreeMap<String, Value> {
+/// The values of all keys of a configuration; what is not TOML has none.
+pub(crate) fn leaves(text: &str) -> BTreeMap<String, Value> {
     let table: Table = text.parse().unwrap_or_default();
     let mut leaves = BTreeMap::new();
     for (section, value) in table.into_iter().filter(|(section, _)| section != "run") {

@@ -30,6 +30,12 @@ pub(super) fn find(which: Option<&Path>) -> Result<Document> {
     found.map_err(|problem| problem::error(&[problem], &Texts::default()))
 }
 
+/// Whether `which` names a file, not a preset.
+#[must_use]
+pub fn is_file(which: &Path) -> bool {
+    which.to_str().is_none_or(is_file_name)
+}
+
 fn is_file_name(name: &str) -> bool {
     name.ends_with(".toml") || name.contains(std::path::is_separator)
 }

@@ -38,6 +38,7 @@ use std::path::Path;
 
 pub use arguments::Overrides;
 pub use checkpoint::{Checkpoints, Every};
+pub use document::is_file;
 pub use schedule::Schedule;
 pub use sections::{Chunk, CycleEnd, Data, Length, Train};
 pub use settle::{Bounds, Settled};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Trainer;
-use crate::data::{Judge, Storage, Task};
+use crate::data::{IGNORED, Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::evaluate::{
@@ -42,7 +42,63 @@ impl Trainer {
         split: Split,
         outputs: Option<&mut Vec<f32>>,
     ) -> Result<(Evaluation, Vec<RowResult>)> {
+        let samples = self.feed.part(split).to_vec();
+        let targets = self.feed.targets(split).to_vec();
+        self.evaluate_samples((split, &samples, &targets), outputs)
+    }
+
+    /// Mean loss and accuracy over `count` samples of a part, at equal distances, always the same ones;
+    /// over all where there are no more, or where samples go on from each other.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn evaluate_some(&mut self, split: Split, count: usize) -> Result<Evaluation> {
         let samples = self.feed.part(split);
+        let all = samples.len();
+        if count >= all || count == 0 || self.network().carries() {
+            return Ok(self.evaluate(split)?.0);
+        }
+        let targets = self.feed.targets(split);
+        let positions = targets.len() / all;
+        let places = (0..count).map(|i| i * all / count);
+        let (mut some, mut of_some) = (Vec::new(), Vec::new());
+        for at in places {
+            some.push(samples[at]);
+            of_some.extend_from_slice(&targets[at * positions..(at + 1) * positions]);
+        }
+        Ok(self.evaluate_samples((split, &some, &of_some), None)?.0)
+    }
+
+    /// Evaluates the test set; gives for each of its samples, in their order, what `judge` measures: 1
+    /// where it is classified rightly and 0 where not, or its loss. Of sequences it is the sum over the
+    /// targets that count, in units in which the mean over all samples is that over all targets.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn test_scores(&mut self, judge: Judge) -> Result<(Evaluation, Vec<f32>)> {
+        let (evaluation, outcomes) = self.evaluate(Split::Test)?;
+        let targets = self.feed.targets(Split::Test);
+        let samples = self.feed.part(Split::Test).len().max(1);
+        let positions = (targets.len() / samples).max(1);
+        let unit = samples as f64 / counted(targets).max(1) as f64;
+        let score = |(outcome, target): (&RowResult, &u32)| match judge {
+            _ if *target == IGNORED => 0.0,
+            Judge::Accuracy => f64::from(u8::from(outcome.chosen == *target as usize)),
+            Judge::Loss => outcome.loss,
+        };
+        let rows = outcomes.chunks(positions).zip(targets.chunks(positions));
+        let scores = rows.map(|(outcomes, targets)| {
+            let sum: f64 = outcomes.iter().zip(targets).map(score).sum();
+            (sum * unit) as f32
+        });
+        Ok((evaluation, scores.collect()))
+    }
+
+    fn evaluate_samples(
+        &mut self,
+        (split, samples, targets): (Split, &[u32], &[u32]),
+        outputs: Option<&mut Vec<f32>>,
+    ) -> Result<(Evaluation, Vec<RowResult>)> {
         let streams = Streams {
             seed: self.seed,
             step: self.done,
@@ -52,7 +108,6 @@ impl Trainer {
         let (total, outcomes) = self
             .evaluation
             .run(workshop, &residence, samples, streams, outputs)?;
-        let targets = self.feed.targets(split);
         let count = counted(targets) as f64;
         let loss = total.loss / count;
         let tokens = matches!(self.feed.task(), Task::Tokens(_));
