@@ -124,6 +124,16 @@ impl ConfigOptions {
         }
     }
 
+    /// Whether it is a file, not a preset.
+    pub(crate) fn is_file(&self) -> bool {
+        self.config.as_deref().is_some_and(crate::config::is_file)
+    }
+
+    /// The `KEY=VALUE`s that were given.
+    pub(crate) fn sets(&self) -> &[String] {
+        &self.set
+    }
+
     /// Adds `KEY=VALUE`s behind those that were given.
     pub(crate) fn set(&mut self, set: &[String]) {
         self.set.extend_from_slice(set);

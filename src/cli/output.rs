@@ -129,6 +129,11 @@ pub(super) fn clear_status() {
     }
 }
 
+/// A line on standard error: how far something is, where there is no terminal.
+pub(super) fn line(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Tells the person something about the run, on standard error.
 pub(super) fn note(notes: &[String]) {
     for note in notes {

@@ -48,6 +48,11 @@ impl Signals {
         Self { heard, told: false }
     }
 
+    /// Whether a signal came.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::SeqCst) != 0
+    }
+
     /// The exit status of a run that a signal ended, as shells have it: 128 + the signal's number.
     pub(super) fn status(&self) -> ExitCode {
         let signal = self.heard.load(Ordering::SeqCst);

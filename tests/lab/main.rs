@@ -9,4 +9,5 @@ mod fixture;
 mod lint;
 mod range_test;
 mod scaling;
+mod statistics;
 mod suggestions;

@@ -3,110 +3,177 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Job, Point, Record, Settings, Store, Variant};
-use crate::data::Judge;
+use super::along::CHUNK;
+use super::{Arm, Job, Point, Record, Scores, Store, Watch, Work};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::train::{Split, Trainer};
 
-/// Runs jobs one after the other; a variant's trainer is kept for its next seed.
+/// Trainers that a worker keeps: arms that differ in their schedules alone share one.
+const KEPT: usize = 4;
+
+/// Runs jobs one after the other.
 pub(super) struct Worker<'a> {
-    variants: &'a [Variant],
-    settings: &'a Settings,
-    open: &'a (dyn Fn() -> Result<Arc<Gpu>> + Sync),
+    work: &'a Work<'a>,
+    store: &'a Store,
     gpu: Option<Arc<Gpu>>,
-    trainer: Option<(usize, Trainer)>,
+    trainers: Vec<(String, Trainer)>,
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
-        variants: &'a [Variant],
-        settings: &'a Settings,
-        open: &'a (dyn Fn() -> Result<Arc<Gpu>> + Sync),
-    ) -> Self {
+    pub(super) fn new(work: &'a Work<'a>, store: &'a Store) -> Self {
         Self {
-            variants,
-            settings,
-            open,
+            work,
+            store,
             gpu: None,
-            trainer: None,
+            trainers: Vec::new(),
         }
     }
 
-    /// Does a job, from where the store has kept it in the middle.
-    pub(super) fn run(&mut self, job: Job, store: &Store) -> Result<Record> {
-        let (variant, seed) = job;
-        let settled = &self.variants[variant].settled;
-        let (first, order) = (settled.config.seed, settled.config.data.seed);
-        let settings = *self.settings;
-        let trainer = self.trainer(variant)?;
-        trainer.begin(first.wrapping_add(seed), settled.schedule.clone())?;
-        trainer.set_order_seed(order.wrapping_add(seed));
-        let classes = trainer.info().classes.len().max(1);
-        // A loss that is a target has to be seen.
-        let by_loss = [settings.judge, settings.target_of].contains(&Judge::Loss);
+    /// Does a job, from where the store has kept it in the middle; `None` where it was interrupted, and
+    /// kept.
+    pub(super) fn run(&mut self, job: Job, watch: &dyn Watch) -> Result<Option<Record>> {
+        let (work, store) = (self.work, self.store);
+        let arm = &work.arms[job.0];
+        let gpu = self.gpu()?;
+        let trainer = self.trainer(arm, &gpu)?;
+        let settings = &work.plan.settings;
+        let seed = settings.first_seed.wrapping_add(job.1);
+        let config = &arm.settled.config;
+        trainer.begin(config.seed.wrapping_add(seed), arm.settled.schedule.clone())?;
+        trainer.set_order_seed(config.data.seed.wrapping_add(seed));
         let mut record = Record {
-            variant,
-            seed_number: seed,
+            variant: arm.name.clone(),
+            steps: arm.steps,
+            seed_number: job.1,
+            trained: arm.mark(),
             curve: Vec::new(),
-            test: Judge::Accuracy.of_chance(classes),
-            test_loss: by_loss.then(|| Judge::Loss.of_chance(classes)),
+            test: settings.chance(),
+            samples: Scores::new(Vec::new()),
             diverged: None,
+            host: host(),
+            adapter: gpu.description().name.clone(),
+            seconds: 0.0,
+            evaluating: 0.0,
         };
-        if let Some((state, half)) = store.half(job) {
+        if let Some((state, half)) = store.half(work, job) {
             trainer.restore(&state)?;
             record = half;
         }
         let (mut kept, mut took) = (Instant::now(), Duration::ZERO);
-        while trainer.done() < settings.steps && record.diverged.is_none() {
+        let mut begun = Instant::now();
+        while trainer.done() < arm.steps && record.diverged.is_none() {
+            let stops = watch.interrupted();
             // Kept runs cost 2 % at most.
-            if trainer.done() > 0 && kept.elapsed() > took * 50 {
-                let begun = Instant::now();
-                store.keep_half(&trainer.state()?, &record)?;
-                (kept, took) = (Instant::now(), begun.elapsed());
+            if trainer.done() > 0 && (stops || kept.elapsed() > took * 50) {
+                let writing = Instant::now();
+                record.seconds += begun.elapsed().as_secs_f64();
+                begun = Instant::now();
+                store.keep_half(job, &trainer.state()?, &record)?;
+                (kept, took) = (Instant::now(), writing.elapsed());
             }
-            let steps = settings.every.min(settings.steps - trainer.done());
-            let records = trainer.advance(steps, CHUNK)?;
-            let bad = records.iter().find(|record| !record.is_finite());
-            record.diverged = bad.map(|record| record.step);
-            if record.diverged.is_none() {
-                let (evaluation, _) = trainer.evaluate(Split::Validation)?;
-                trainer.observe(evaluation.loss);
-                record.curve.push(Point {
-                    step: trainer.done(),
-                    accuracy: evaluation.accuracy,
-                    loss: by_loss.then_some(evaluation.loss),
-                });
+            if stops {
+                return Ok(None);
             }
+            advance(trainer, arm, work, &mut record)?;
         }
-        if record.diverged.is_none() {
-            let (evaluation, _) = trainer.evaluate(Split::Test)?;
-            record.test = evaluation.accuracy;
-            record.test_loss = by_loss.then_some(evaluation.loss);
-        }
-        Ok(record)
+        finish(trainer, work, &mut record)?;
+        record.seconds += begun.elapsed().as_secs_f64();
+        Ok(Some(record))
     }
 
-    fn trainer(&mut self, variant: usize) -> Result<&mut Trainer> {
-        let kept = self.trainer.take().filter(|(kept, _)| *kept == variant);
+    fn gpu(&mut self) -> Result<Arc<Gpu>> {
+        let gpu = match &self.gpu {
+            Some(gpu) => Arc::clone(gpu),
+            None => (self.work.open)()?,
+        };
+        self.gpu = Some(Arc::clone(&gpu));
+        Ok(gpu)
+    }
+
+    fn trainer(&mut self, arm: &Arm, gpu: &Arc<Gpu>) -> Result<&mut Trainer> {
+        let bench = arm.bench();
+        let kept = self.trainers.iter().position(|(kept, _)| *kept == bench);
         let kept = match kept {
-            Some(kept) => kept,
+            Some(at) => self.trainers.remove(at),
             None => {
-                let gpu = match &self.gpu {
-                    Some(gpu) => Arc::clone(gpu),
-                    None => (self.open)()?,
-                };
-                self.gpu = Some(Arc::clone(&gpu));
-                let Variant {
-                    settled, dataset, ..
-                } = &self.variants[variant];
-                let (settled, dataset) = (settled.clone(), dataset.clone());
-                (variant, Trainer::settled(gpu, settled, dataset)?)
+                // The one that was not used for longest goes first.
+                self.trainers.truncate(KEPT - 1);
+                (bench, arm.trainer(gpu)?)
             }
         };
-        Ok(&mut self.trainer.insert(kept).1)
+        self.trainers.insert(0, kept);
+        Ok(&mut self.trainers[0].1)
     }
 }
 
-/// Steps of a submission, at most: short on every adapter for the nets that are compared.
-const CHUNK: usize = 8;
+/// Trains to the next evaluation, and evaluates.
+fn advance(trainer: &mut Trainer, arm: &Arm, work: &Work<'_>, record: &mut Record) -> Result<()> {
+    let reads = arm.settled.schedule.reads_evaluations();
+    let along = &work.plan.along;
+    let budgets = &work.plan.settings.budgets;
+    let length = budgets.iter().position(|steps| *steps == arm.steps);
+    let every = match reads {
+        true => arm.settled.eval_every,
+        false => length
+            .and_then(|at| along.every.get(at).copied())
+            .unwrap_or(arm.steps),
+    };
+    let steps = every.max(1).min(arm.steps - trainer.done());
+    let records = trainer.advance(steps, CHUNK)?;
+    record.diverged = records
+        .iter()
+        .find(|record| !record.is_finite())
+        .map(|record| record.step);
+    if record.diverged.is_some() {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let evaluation = match reads {
+        true => trainer.evaluate(Split::Validation)?.0,
+        false => trainer.evaluate_some(Split::Validation, along.samples)?,
+    };
+    record.evaluating += begun.elapsed().as_secs_f64();
+    if !evaluation.loss.is_finite() {
+        record.diverged = Some(trainer.done());
+        return Ok(());
+    }
+    trainer.observe(evaluation.loss);
+    record.curve.push(Point {
+        step: trainer.done(),
+        accuracy: evaluation.accuracy,
+        loss: evaluation.loss,
+    });
+    Ok(())
+}
+
+/// Reads the test set, where the run came to its end.
+fn finish(trainer: &mut Trainer, work: &Work<'_>, record: &mut Record) -> Result<()> {
+    if record.diverged.is_some() {
+        return Ok(());
+    }
+    let settings = &work.plan.settings;
+    let weights = trainer.weights()?;
+    let mut values = weights.tensors.values().flat_map(|tensor| &tensor.values);
+    let (evaluation, scores) = trainer.test_scores(settings.judge)?;
+    let finite = values.all(|value| value.is_finite()) && evaluation.loss.is_finite();
+    match finite && scores.iter().all(|score| score.is_finite()) {
+        true => {
+            record.test = settings.judge.score(evaluation.loss, evaluation.accuracy);
+            record.samples = Scores::new(scores);
+        }
+        false => record.diverged = Some(trainer.done()),
+    }
+    Ok(())
+}
+
+/// The host's name, where the system says it.
+fn host() -> String {
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let mut names = files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
+    names
+        .next()
+        .map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
+}

@@ -2,55 +2,59 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::settings::{Settings, Target};
+use super::{Arm, Scores};
 use crate::data::Judge;
 
-/// One evaluation of the validation set.
+/// One evaluation of the validation set along the way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Steps done.
     pub step: u64,
     /// Accuracy on the validation set, 0 to 1.
     pub accuracy: f64,
-    /// Mean loss on the validation set, where that is what runs are judged by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss: Option<f64>,
+    /// Mean loss on the validation set.
+    pub loss: f64,
 }
 
 impl Point {
     /// What runs are judged by.
     #[must_use]
     pub fn score(&self, judge: Judge) -> f64 {
-        judge.score(self.loss.unwrap_or(f64::NAN), self.accuracy)
+        judge.score(self.loss, self.accuracy)
     }
 }
 
 /// What one run gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The variant, by its position.
-    pub variant: usize,
+    /// The variant, by its name.
+    pub variant: String,
+    /// Its steps.
+    pub steps: u64,
     /// The seed, counted from 0.
     pub seed_number: u64,
-    /// Accuracy on the validation set along the way; ends where the run diverged.
+    /// The mark of what was trained ([`super::Arm::mark`]).
+    pub trained: String,
+    /// Evaluations of the validation set along the way; ends where the run diverged.
     pub curve: Vec<Point>,
-    /// Accuracy on the test set at the end; chance (1 / classes) for a run that diverged.
+    /// What runs are judged by, on the test set at the end; that of chance for a run that diverged.
     pub test: f64,
-    /// Mean loss on the test set at the end, where that is what runs are judged by; that of chance
-    /// (ln classes) for a run that diverged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_loss: Option<f64>,
-    /// The step at which the loss was no longer finite.
+    /// The same for each test sample; none for a run that diverged.
+    pub samples: Scores,
+    /// The step at which loss or weights were no longer finite.
     pub diverged: Option<u64>,
+    /// Where it ran: the host, and the adapter with its driver.
+    pub host: String,
+    /// The adapter, with its driver.
+    pub adapter: String,
+    /// Seconds of all, evaluations included.
+    pub seconds: f64,
+    /// Seconds of evaluations along the way.
+    pub evaluating: f64,
 }
 
 impl Record {
-    /// The score on the test set at the end.
-    #[must_use]
-    pub fn test(&self, judge: Judge) -> f64 {
-        judge.score(self.test_loss.unwrap_or(f64::NAN), self.test)
-    }
-
     /// The best score on the validation set.
     #[must_use]
     pub fn best(&self, judge: Judge) -> f64 {
@@ -71,5 +75,83 @@ impl Record {
         points
             .find(|point| target.of.reaches(point.score(target.of), target.value))
             .map(|point| point.step)
+    }
+
+    /// What does not fit the run that it is said to be of; found and expected.
+    #[must_use]
+    pub fn misfit(&self, arm: &Arm, seed_number: u64, settings: &Settings) -> Option<String> {
+        let is = (self.variant.as_str(), self.steps, self.seed_number);
+        let expected = (arm.name.as_str(), arm.steps, seed_number);
+        if is != expected {
+            let words = |(name, steps, seed): (&str, u64, u64)| {
+                format!("{name}, {steps} steps, seed {}", seed + 1)
+            };
+            return Some(format!(
+                "is the run of {}; expected {}",
+                words(is),
+                words(expected)
+            ));
+        }
+        if self.trained != arm.mark() {
+            return Some("is a run of another configuration or version of the program".into());
+        }
+        self.unsound(settings)
+    }
+
+    /// Figures that no run gives.
+    fn unsound(&self, settings: &Settings) -> Option<String> {
+        let judge = settings.judge;
+        let possible = |score: f64, accuracy: bool| match accuracy {
+            true => (0.0..=1.0).contains(&score),
+            false => score.is_finite() && score >= 0.0,
+        };
+        let scores = self.samples.values();
+        let wrong = scores
+            .iter()
+            .find(|score| !(score.is_finite() && **score >= 0.0));
+        if !possible(self.test, judge == Judge::Accuracy) || wrong.is_some() {
+            let found = wrong.map_or(self.test, |score| f64::from(*score));
+            return Some(format!(
+                "has the {} {found}, which no run gives",
+                judge.name()
+            ));
+        }
+        let point = self.curve.iter().find(|point| {
+            !possible(point.accuracy, true)
+                || !possible(point.loss, false)
+                || point.step > self.steps
+        });
+        if let Some(point) = point {
+            return Some(format!(
+                "has an evaluation that no run gives: accuracy {}, loss {} at step {}",
+                point.accuracy, point.loss, point.step
+            ));
+        }
+        if ![self.seconds, self.evaluating]
+            .iter()
+            .all(|s| possible(*s, false))
+        {
+            return Some(format!("took {} seconds, which no run does", self.seconds));
+        }
+        let expected = match self.diverged {
+            None => settings.samples,
+            Some(_) => 0,
+        };
+        if scores.len() != expected {
+            return Some(format!(
+                "has the scores of {} test samples; expected {expected}",
+                scores.len()
+            ));
+        }
+        // The engine adds in f32, in another order.
+        let apart = (self.samples.mean() - self.test).abs();
+        (self.diverged.is_none() && apart > 1e-4 * (1.0 + self.test)).then(|| {
+            format!(
+                "says {} {}, and its test samples {}",
+                judge.name(),
+                self.test,
+                self.samples.mean()
+            )
+        })
     }
 }

@@ -8,26 +8,31 @@ use crate::error::{Error, Result};
 
 /// The part of the training set that is held out where the configuration names none.
 pub const VALIDATION: f64 = crate::config::HELD_OUT;
-/// Evaluations of a run, at least (the steps to a target are counted in their distance).
-const LOOKS: u64 = 40;
+/// The margin where none is given: points of accuracy, or percent of the baseline's loss.
+const MARGINS: [f64; 2] = [0.3, 2.0];
+/// No margin is less than so many test samples.
+const LEAST: f64 = 2.0;
 
-/// What all runs of a comparison have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What all runs of a comparison have in common: if this is the same, and the variants are, runs are of
+/// the same comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Seeds: runs of each variant; at least 1.
-    pub seeds: u64,
-    /// Steps of each run; at least 1.
-    pub steps: u64,
-    /// Steps between two evaluations of the validation set; at least 1.
-    pub every: u64,
-    /// What is to be reached; `None`: what the first variant ends with on average.
+    /// What runs are judged by.
+    pub judge: Judge,
+    /// Steps of runs, rising: each variant is trained for each of these lengths.
+    pub budgets: Vec<u64>,
+    /// What is to be reached; `None`: what the baseline ends with on average.
     pub target: Option<f64>,
     /// What the target is a value of.
-    #[serde(default, skip_serializing_if = "Judge::is_accuracy")]
     pub target_of: Judge,
-    /// What runs are judged by.
-    #[serde(default, skip_serializing_if = "Judge::is_accuracy")]
-    pub judge: Judge,
+    /// The margin: points of accuracy, or percent of the baseline's loss.
+    pub margin: f64,
+    /// Samples of the test set.
+    pub samples: usize,
+    /// Classes to choose from, for the score of chance; at least 1.
+    pub classes: usize,
+    /// The first seed: 0, but for runs that choose a rate, whose seeds nothing else uses.
+    pub first_seed: u64,
 }
 
 /// What is to be reached on the validation set.
@@ -76,36 +81,141 @@ impl Target {
     }
 }
 
-impl Settings {
-    /// Settings for runs of `steps` steps, which evaluate at least 40 times.
+/// What a person chose, before anything is loaded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wishes {
+    /// `None`: what the baseline ends with.
+    pub target: Option<Target>,
+    /// Points of accuracy, or percent of the loss; `None`: 0.3 and 2.
+    pub margin: Option<f64>,
+}
+
+impl Wishes {
+    /// Refuses a margin that is no margin.
     ///
     /// # Errors
-    /// [`Error::Argument`] for no seed or no step.
-    pub fn new(seeds: u64, steps: u64, target: Option<Target>, judge: Judge) -> Result<Self> {
-        let refuse = |what: &str, found: String, expected: &str, help: &str| {
-            Err(Error::Argument {
-                what: what.into(),
-                found,
-                expected: expected.into(),
-                help: help.into(),
-            })
-        };
-        if seeds == 0 {
-            let help = "five seeds make a useful interval";
-            return refuse("seeds", "0".into(), "at least 1 seed", help);
+    /// [`Error::Argument`].
+    pub fn check(&self) -> Result<()> {
+        match self.margin {
+            Some(margin) if !(margin > 0.0 && margin < 100.0) => Err(Error::Argument {
+                what: "margin".into(),
+                found: margin.to_string(),
+                expected: "a number above 0 and below 100: points of accuracy, or percent of the \
+                           loss"
+                    .into(),
+                help: "leave it out for 0.3 points, or 2 % of the loss".into(),
+            }),
+            _ => Ok(()),
         }
-        if steps == 0 {
-            let help = "leave it out for the length of the configuration";
-            return refuse("steps", "0".into(), "at least 1 step", help);
-        }
-        Ok(Self {
-            seeds,
-            steps,
-            every: (steps / LOOKS).max(1),
-            target: target.map(|target| target.value),
-            target_of: target.map_or(judge, |target| target.of),
-            judge,
+    }
+}
+
+/// Refuses lengths that are not above 0 and rising.
+///
+/// # Errors
+/// [`Error::Argument`].
+pub fn check_budgets(budgets: &[u64]) -> Result<()> {
+    let refuse = |found: String, expected: &str| {
+        Err(Error::Argument {
+            what: "budget".into(),
+            found,
+            expected: expected.into(),
+            help: "for example 250,500,1000,2000; leave it out for the length of the \
+                   configuration"
+                .into(),
         })
+    };
+    if budgets.first().is_none_or(|first| *first == 0) {
+        return refuse("0".into(), "at least 1 step");
+    }
+    match budgets.windows(2).find(|pair| pair[0] >= pair[1]) {
+        Some(pair) => refuse(format!("{} after {}", pair[1], pair[0]), "rising lengths"),
+        None => Ok(()),
+    }
+}
+
+/// Refuses fewer than two seeds.
+///
+/// # Errors
+/// [`Error::Argument`].
+pub fn check_seeds(seeds: Option<u64>) -> Result<()> {
+    match seeds {
+        Some(seeds @ (0 | 1)) => Err(Error::Argument {
+            what: "seeds".into(),
+            found: seeds.to_string(),
+            expected: "at least 2 seeds: one allows no interval".into(),
+            help: "five seeds make a useful interval; --minutes 10 takes as many as that holds"
+                .into(),
+        }),
+        Some(seeds) if seeds > 1000 => Err(Error::Argument {
+            what: "seeds".into(),
+            found: seeds.to_string(),
+            expected: "at most 1,000 seeds".into(),
+            help: "twenty seeds show what can be shown".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+impl Settings {
+    /// Settings for runs of these lengths on data that are judged by `judge`, with so many test samples
+    /// and classes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as [`check_budgets`] and [`Wishes::check`].
+    pub fn new(
+        budgets: Vec<u64>,
+        wishes: &Wishes,
+        (judge, samples, classes): (Judge, usize, usize),
+    ) -> Result<Self> {
+        check_budgets(&budgets)?;
+        wishes.check()?;
+        let usual = MARGINS[usize::from(judge == Judge::Loss)];
+        Ok(Self {
+            judge,
+            budgets,
+            target: wishes.target.map(|target| target.value),
+            target_of: wishes.target.map_or(judge, |target| target.of),
+            margin: wishes.margin.unwrap_or(usual),
+            samples,
+            classes: classes.max(1),
+            first_seed: 0,
+        })
+    }
+
+    /// The margin as a difference of scores, where the baseline's mean is `baseline`: never less than two
+    /// test samples.
+    #[must_use]
+    pub fn margin_at(&self, baseline: f64) -> f64 {
+        match self.judge {
+            Judge::Accuracy => (self.margin / 100.0).max(LEAST * self.least()),
+            Judge::Loss => self.margin / 100.0 * baseline,
+        }
+    }
+
+    /// The smallest error that can be meant of a difference: one test sample, where these are right or
+    /// wrong.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        match self.judge {
+            Judge::Accuracy => 1.0 / self.samples.max(1) as f64,
+            Judge::Loss => 0.0,
+        }
+    }
+
+    /// 1 where more is better, -1 where less is.
+    #[must_use]
+    pub fn sign(&self) -> f64 {
+        match self.judge {
+            Judge::Accuracy => 1.0,
+            Judge::Loss => -1.0,
+        }
+    }
+
+    /// The score of a network that guesses.
+    #[must_use]
+    pub fn chance(&self) -> f64 {
+        self.judge.of_chance(self.classes)
     }
 }
 

@@ -4,27 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Job, Record, Settings, Variant};
+use super::{Job, Plan, Record, Work};
 use crate::disk::{Disk, Lock};
 use crate::error::{Error, Result};
 use crate::train::State;
-
-/// What a comparison is of: if this is the same, runs are of the same comparison.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Plan {
-    version: String,
-    settings: Settings,
-    variants: Vec<Planned>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Planned {
-    name: String,
-    takes: String,
-    config: String,
-}
 
 /// Where runs are kept. Several processes may work in one folder: each run has a lock of its own.
 #[derive(Debug, Clone)]
@@ -61,45 +46,62 @@ impl Store {
         folder.join(PLAN).is_file()
     }
 
-    /// Begins, or goes on with the comparison that the folder holds.
+    /// Begins, or goes on with the comparison that the folder holds, whose plan is the one that counts:
+    /// its looks, and how often its runs are evaluated.
     ///
     /// # Errors
     /// [`Error::Output`] for a folder of another comparison; [`Error::Io`].
-    pub fn begin(&self, variants: &[Variant], settings: &Settings) -> Result<()> {
-        let plan = plan(variants, settings);
+    pub fn begin(&self, plan: Plan) -> Result<Plan> {
         let file = self.folder.join(PLAN);
-        if file.is_file() {
-            let found = fs::read(&file).map_err(Error::io(&file, "reading"))?;
-            let found: Option<Plan> = serde_json::from_slice(&found).ok();
-            return match found {
-                Some(found) if found == plan => Ok(()),
-                found => Err(Error::Output {
-                    path: self.folder.clone(),
-                    problem: format!(
-                        "holds another comparison ({}), and this one is of {}",
-                        found.map_or_else(|| "unreadable".into(), |found| found.describe()),
-                        plan.describe()
-                    ),
-                    help:
-                        "choose another folder, or repeat the comparison that this one was made for"
-                            .into(),
-                }),
-            };
+        let Some(found) = self.plan()? else {
+            self.disk.make_folder(&self.folder.join(RUNS))?;
+            self.disk.replace(&file, &json(&plan, &file)?)?;
+            return Ok(plan);
+        };
+        match found.is_of(&plan) {
+            true => Ok(found),
+            false => Err(Error::Output {
+                path: self.folder.clone(),
+                problem: format!(
+                    "holds another comparison than this one: {}",
+                    found.differs(&plan)
+                ),
+                help: "choose another folder, or repeat the comparison that this one was made for"
+                    .into(),
+            }),
         }
-        let runs = self.folder.join(RUNS);
-        self.disk.make_folder(&runs)?;
-        self.disk.replace(&file, &json(&plan, &file)?)
+    }
+
+    /// The plan of the comparison that the folder holds, where it holds one.
+    ///
+    /// # Errors
+    /// [`Error::Output`] for a plan that cannot be read; [`Error::Io`].
+    pub fn plan(&self) -> Result<Option<Plan>> {
+        let file = self.folder.join(PLAN);
+        if !file.is_file() {
+            return Ok(None);
+        }
+        let found = fs::read(&file).map_err(Error::io(&file, "reading"))?;
+        let found = serde_json::from_slice(&found);
+        found.map(Some).map_err(|error| Error::Output {
+            path: self.folder.clone(),
+            problem: format!(
+                "holds a comparison whose {PLAN} this version of the program cannot read: {error}"
+            ),
+            help: "choose another folder".into(),
+        })
     }
 
     /// The runs that are there already.
     ///
     /// # Errors
-    /// [`Error::Data`] for a file that is broken; [`Error::Io`].
-    pub(super) fn records(&self, variants: &[Variant], settings: &Settings) -> Result<Vec<Record>> {
+    /// [`Error::Data`] for a file that is broken, or that is not of this comparison; [`Error::Io`].
+    pub(super) fn records(&self, work: &Work<'_>, seeds: u64) -> Result<Vec<(Job, Record)>> {
         let mut records = Vec::new();
-        for variant in 0..variants.len() {
-            for seed in 0..settings.seeds {
-                records.extend(self.record((variant, seed))?);
+        for seed in 0..seeds {
+            for arm in work.plan.trained() {
+                let job = (arm, seed);
+                records.extend(self.record(work, job)?.map(|record| (job, record)));
             }
         }
         Ok(records)
@@ -109,23 +111,24 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::records`].
-    pub(super) fn record(&self, job: Job) -> Result<Option<Record>> {
+    pub(super) fn record(&self, work: &Work<'_>, job: Job) -> Result<Option<Record>> {
         let file = self.file(job, "json");
         if !file.is_file() {
             return Ok(None);
         }
         let bytes = fs::read(&file).map_err(Error::io(&file, "reading"))?;
-        let record = serde_json::from_slice(&bytes).map_err(|error| Error::Data {
-            file: file.clone(),
-            problem: format!("is no run of a comparison: {error}"),
-            help: "remove the file: the run is done again".into(),
+        let help = "remove the file: the run is done again";
+        let record: Record = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::data(&file, format!("is no run of a comparison: {error}"), help)
         })?;
-        Ok(Some(record))
+        match record.misfit(&work.arms[job.0], job.1, &work.plan.settings) {
+            None => Ok(Some(record)),
+            Some(problem) => Err(Error::data(&file, problem, help)),
+        }
     }
 
     /// Keeps a run that is over; what it went on from is no longer needed.
-    pub(super) fn keep(&self, record: &Record) -> Result<()> {
-        let job = (record.variant, record.seed_number);
+    pub(super) fn keep(&self, job: Job, record: &Record) -> Result<()> {
         let file = self.file(job, "json");
         self.disk.replace(&file, &json(record, &file)?)?;
         self.disk.remove(&self.file(job, HALF))?;
@@ -144,47 +147,29 @@ impl Store {
     }
 
     /// Keeps a run in the middle, in the place of what was kept of it before.
-    pub(super) fn keep_half(&self, state: &State, record: &Record) -> Result<()> {
-        let job = (record.variant, record.seed_number);
+    pub(super) fn keep_half(&self, job: Job, state: &State, record: &Record) -> Result<()> {
         let bytes = state.to_bytes_with(record)?;
         self.disk.replace(&self.file(job, HALF), &bytes)
     }
 
-    /// A run in the middle, where one was kept; what is not whole is not there.
-    pub(super) fn half(&self, job: Job) -> Option<(State, Record)> {
+    /// A run in the middle, where one was kept; what is not whole, or not of this comparison, is not
+    /// there.
+    pub(super) fn half(&self, work: &Work<'_>, job: Job) -> Option<(State, Record)> {
         let file = self.file(job, HALF);
         let bytes = fs::read(&file).ok()?;
-        State::from_bytes_with(&bytes)
+        let (state, record): (State, Record) = State::from_bytes_with(&bytes)
             .map_err(|problem| {
                 log::warn!("{}: {problem}; once more from its start", file.display())
             })
-            .ok()
+            .ok()?;
+        let arm = &work.arms[job.0];
+        let is = (&record.trained, record.seed_number);
+        (is == (&arm.mark(), job.1)).then_some((state, record))
     }
 
-    fn file(&self, (variant, seed): Job, kind: &str) -> PathBuf {
-        let name = format!("{:02}-{:02}.{kind}", variant + 1, seed + 1);
+    fn file(&self, (arm, seed): Job, kind: &str) -> PathBuf {
+        let name = format!("{:02}-{:02}.{kind}", arm + 1, seed + 1);
         self.folder.join(RUNS).join(name)
-    }
-}
-
-impl Plan {
-    fn describe(&self) -> String {
-        let names: Vec<&str> = self.variants.iter().map(|v| v.name.as_str()).collect();
-        let Settings { seeds, steps, .. } = self.settings;
-        format!("{}; {seeds} seeds, {steps} steps", names.join(", "))
-    }
-}
-
-fn plan(variants: &[Variant], settings: &Settings) -> Plan {
-    let planned = variants.iter().map(|variant| Planned {
-        name: variant.name.clone(),
-        takes: variant.takes.clone(),
-        config: variant.settled.to_toml(),
-    });
-    Plan {
-        version: env!("CARGO_PKG_VERSION").into(),
-        settings: *settings,
-        variants: planned.collect(),
     }
 }
 

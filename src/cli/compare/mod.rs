@@ -1,0 +1,281 @@
+//! `wavetrain compare`: configurations, policies, or values of any key, side by side over seeds.
+
+mod checks;
+mod variants;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::options::{ConfigOptions, Globals, as_flag};
+use super::output::{self, Output};
+use super::signals::Signals;
+use crate::config::Settled;
+use crate::draw::plot;
+use crate::error::{Error, Result};
+use crate::lab::compare::statistics::looks;
+use crate::lab::compare::{
+    self, Along, Arm, Ended, Pace, Plan, Settings, Store, Target, Tuned, Wishes, Work,
+};
+use crate::lab::find::RangeTest;
+use crate::page::comparison::Comparison;
+use crate::report::folder::RunFolder;
+use crate::schedule::Policy;
+use variants::Chosen;
+use watch::Watching;
+
+/// Seeds where neither seeds nor minutes are given.
+const SEEDS: u64 = 5;
+/// The folder of the runs that choose rates, in that of the comparison.
+const TUNING: &str = "tuning";
+
+/// Compares configurations, policies, or values of any key, over seeds: what is better, and what is not shown
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The first variant is the baseline: with a file it is the file as it stands, or \
+                        else the first policy, or the first values of --vary."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// Compare this preset or file, too; may be repeated
+    #[arg(long, value_name = "PRESET | CONFIG.toml")]
+    and: Vec<PathBuf>,
+    /// Compare policies between the bounds that the configuration has, or that a range test finds
+    /// [default, where there is no --and and no --vary: constant,step,triangular,one_cycle,cosine]
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    policies: Vec<String>,
+    /// Compare values of this key; of several keys all combinations
+    #[arg(long, value_name = "KEY=V1,V2,...")]
+    vary: Vec<String>,
+    /// Take the first values of each --vary together, the second ones, and so on
+    #[arg(long, requires = "vary")]
+    zip: bool,
+    /// Names for the variants, in their order
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    name: Vec<String>,
+    /// Rates that are tried for each policy before: half, once and twice what the bounds give; 0: none
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        allow_negative_numbers = true
+    )]
+    tune: u64,
+    /// Runs of each, with their own initial weights and order [default: 5, or as the minutes allow]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    seeds: Option<u64>,
+    /// Go on, seed by seed, until every question is settled or this time is up
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
+    minutes: Option<f64>,
+    /// What counts as a difference: points of accuracy, or percent of the loss [default: 0.3, or 2]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    margin: Option<f64>,
+    /// The accuracy to reach, as a share, or loss=LOSS [default: what the baseline ends with]
+    #[arg(long, value_name = "ACC", allow_negative_numbers = true)]
+    target: Option<String>,
+    /// Steps of each run; several lengths show the frontier [default: those of the configuration]
+    #[arg(
+        long,
+        value_name = "STEPS,...",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
+    budget: Vec<u64>,
+    /// Runs side by side
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: u16,
+    /// The folder; one that holds this comparison already is gone on with [default: a new one
+    /// under runs/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode> {
+    let wishes = checks::check(arguments)?;
+    let signals = Signals::listen();
+    let watching = Watching::new(&signals, arguments.minutes);
+    let chosen = variants::choose(arguments, globals)?;
+    let folder = match &arguments.out {
+        Some(path) => RunFolder::create(path, true)?,
+        None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", chosen.data()))?,
+    };
+    let begun = begin(arguments, globals, &wishes, chosen, (&folder, &watching))?;
+    let Some(begun) = begun else {
+        output::clear_status();
+        watching.interrupted(&folder);
+        return Ok(signals.status());
+    };
+    let Begun {
+        plan,
+        arms,
+        tuned,
+        range,
+        base,
+    } = begun;
+    let store = Store::new(folder.path());
+    let open = || globals.open();
+    let work = Work {
+        arms: &arms,
+        plan: &plan,
+        workers: usize::from(arguments.jobs.max(1)),
+        open: &open,
+    };
+    let conducted = compare::conduct(&work, &store, arguments.seeds, &watching);
+    output::clear_status();
+    let (records, ended) = conducted?;
+    let names = (
+        arms[0].dataset.name.clone(),
+        globals.open()?.description().name.clone(),
+    );
+    let comparison = Comparison::new(names, plan, (range, tuned), (records, ended));
+    let schedules: Vec<&dyn Policy> = arms.iter().map(|arm| &*arm.settled.schedule).collect();
+    let page = comparison.write(&folder, &schedules, &base.to_toml())?;
+    tell(arguments, &comparison, &page, output)?;
+    if ended == Ended::Interrupted {
+        watching.interrupted(&folder);
+        return Ok(signals.status());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a comparison begins with.
+struct Begun {
+    plan: Plan,
+    arms: Vec<Arm>,
+    tuned: Vec<Tuned>,
+    range: Option<RangeTest>,
+    base: Settled,
+}
+
+/// Makes the plan: lengths, evaluations along the way, rates. `None` where it was interrupted.
+fn begin(
+    arguments: &Arguments,
+    globals: &Globals,
+    wishes: &Wishes,
+    chosen: Chosen,
+    (folder, watching): (&RunFolder, &Watching<'_>),
+) -> Result<Option<Begun>> {
+    let Chosen {
+        base,
+        mut variants,
+        range,
+    } = chosen;
+    let policies = variants.iter().any(|variant| variant.policy.is_some());
+    let budgets = compare::budgets(&base, &arguments.budget, policies);
+    let first = &variants[0].dataset;
+    let judged = (
+        first.task.judge(),
+        first.test.len(),
+        first.task.names().len(),
+    );
+    let settings = Settings::new(budgets, wishes, judged).map_err(flagged)?;
+    let arms = compare::arms(&variants, &settings.budgets).map_err(flagged)?;
+    let store = Store::new(folder.path());
+    let along = match store.plan()? {
+        Some(plan) => plan.along,
+        None => along(arguments, globals, (&arms, &settings))?,
+    };
+    let open = || globals.open();
+    let tuning = (
+        &Store::new(&folder.path().join(TUNING)),
+        usize::from(arguments.jobs.max(1)),
+    );
+    let rates = (&settings, &along, arguments.tune);
+    let Some(tuned) = compare::tune(&mut variants, rates, tuning, &open, watching)? else {
+        return Ok(None);
+    };
+    let arms = compare::arms(&variants, &settings.budgets).map_err(flagged)?;
+    let looks = match (arguments.seeds, arguments.minutes) {
+        (seeds, Some(_)) => looks::planned(seeds),
+        (seeds, None) => looks::fixed(seeds.unwrap_or(SEEDS)),
+    };
+    let plan = store.begin(Plan::new(&arms, settings, along, looks))?;
+    Ok(Some(Begun {
+        plan,
+        arms,
+        tuned,
+        range,
+        base,
+    }))
+}
+
+/// How often runs are evaluated, from what steps and evaluations take here; refuses minutes that do not
+/// hold one run.
+fn along(
+    arguments: &Arguments,
+    globals: &Globals,
+    (arms, settings): (&[Arm], &Settings),
+) -> Result<Along> {
+    output::status("timing steps and evaluations");
+    let pace = Pace::measure(arms, &globals.open()?)?;
+    output::clear_status();
+    let run = pace.run(&settings.budgets, settings.samples);
+    if let Some(minutes) = arguments.minutes.filter(|minutes| 60.0 * minutes < run) {
+        return Err(Error::Argument {
+            what: "--minutes".into(),
+            found: format!(
+                "{minutes}, and one run takes about {:.2} minutes here",
+                run / 60.0
+            ),
+            expected: "time for one run at least, and for three seeds of all to see anything"
+                .into(),
+            help: "give it more minutes, or fewer steps by --budget".into(),
+        });
+    }
+    let validation = validation(&arms[0]);
+    Ok(Along::new(pace, &settings.budgets, validation))
+}
+
+/// Samples that are held out.
+fn validation(arm: &Arm) -> usize {
+    let share = arm.settled.config.data.validation;
+    (arm.dataset.train.len() as f64 * share).round() as usize
+}
+
+/// What the library refuses, by the names of the flags.
+fn flagged(error: Error) -> Error {
+    as_flag(error, &[("steps", "--budget"), ("policies", "--policies")])
+}
+
+/// What was chosen, before anything is loaded.
+fn wishes(arguments: &Arguments) -> Result<Wishes> {
+    let target = arguments.target.as_deref().map(Target::parse);
+    Ok(Wishes {
+        target: target.transpose()?,
+        margin: arguments.margin,
+    })
+}
+
+fn tell(
+    arguments: &Arguments,
+    comparison: &Comparison,
+    page: &Path,
+    output: &mut Output,
+) -> Result<()> {
+    if arguments.json {
+        output.json(comparison)?;
+    } else {
+        output.text(&shown(comparison, output))?;
+        output.text(&format!("files     {}\n", page.display()))?;
+    }
+    Ok(())
+}
+
+fn shown(comparison: &Comparison, output: &Output) -> String {
+    let style = plot::Style {
+        colour: output.colour,
+        ..plot::Style::default()
+    };
+    let width = output.width.min(100);
+    let curves = comparison.curves();
+    let plot = curves.map(|chart| plot::draw(&chart, width, 16, style) + "\n");
+    plot.unwrap_or_default() + &comparison.text(width)
+}

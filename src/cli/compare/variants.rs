@@ -1,0 +1,222 @@
+//! What is compared: the configuration, others, policies between bounds, other values of keys.
+
+use super::{Arguments, checks};
+use crate::cli::find::{provisional, watch};
+use crate::cli::loading;
+use crate::cli::options::{ConfigOptions, Globals};
+use crate::cli::output;
+use crate::config::{Bounds, Config, Settled};
+use crate::data::{Dataset, Task};
+use crate::error::{Error, Result};
+use crate::lab::compare::{self, Between, Variant};
+use crate::lab::find::{self, RangeTest};
+
+/// What is compared, the baseline first.
+pub(super) struct Chosen {
+    /// The configuration that the command names.
+    pub(super) base: Settled,
+    pub(super) variants: Vec<Variant>,
+    /// The range test that gave it its bounds, where there was one.
+    pub(super) range: Option<RangeTest>,
+}
+
+impl Chosen {
+    /// The data set's name.
+    pub(super) fn data(&self) -> &str {
+        &self.variants[0].dataset.name
+    }
+}
+
+pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen> {
+    let written = load(&arguments.config, &[])?;
+    checks::ignored_in(&arguments.config.name(), &written)?;
+    let others = arguments.and.iter();
+    let others: Vec<(String, Config)> = others
+        .map(|path| {
+            let options = arguments.config.of(path);
+            let config = load(&options, &[])?;
+            checks::ignored_in(&options.name(), &config)?;
+            Ok((options.name(), config))
+        })
+        .collect::<Result<_>>()?;
+    let dataset = loading::load(&written)?;
+    let own_name = arguments.config.name();
+    let others: Vec<(String, Config, Dataset)> = others
+        .into_iter()
+        .map(|(name, config)| {
+            let own = loading::load(&config)?;
+            same_data([&own_name, &name], [&dataset, &own], "--and")?;
+            Ok((name, config, own))
+        })
+        .collect::<Result<_>>()?;
+    let policies = checks::policies(arguments);
+    let tested = range_test(globals, &written, &dataset, !policies.is_empty())?;
+    let (range, found) = tested.map_or((None, None), |(range, found)| (Some(range), Some(found)));
+    let base = written.settle(dataset.train.extent(), found.as_ref())?;
+    let own = Variant {
+        name: stem(&arguments.config.name()),
+        config: written.clone(),
+        found: found.clone(),
+        policy: None,
+        dataset: dataset.clone(),
+    };
+    let mut variants = Vec::new();
+    if checks::has_own_baseline(arguments) {
+        variants.push(own.clone());
+    }
+    for (name, config, dataset) in others {
+        let tested = range_test(globals, &config, &dataset, false)?;
+        variants.push(Variant {
+            name: stem(&name),
+            found: tested.map(|(_, found)| found),
+            config,
+            policy: None,
+            dataset,
+        });
+    }
+    let found_bounds = found.as_ref().map(|bounds| [bounds.base_lr, bounds.max_lr]);
+    variants.extend(policies.into_iter().map(|policy| {
+        Variant {
+            name: policy.clone(),
+            policy: Some(Between {
+                policy,
+                bounds: found_bounds
+                    .or_else(|| bounds(&written))
+                    .unwrap_or([0.0, 1.0]),
+                factors: Vec::new(),
+            }),
+            ..own.clone()
+        }
+    }));
+    variants.extend(varied(arguments, globals, &own)?);
+    name(arguments, &mut variants)?;
+    Ok(Chosen {
+        base,
+        variants,
+        range,
+    })
+}
+
+/// A variant for each combination of values. Bounds of a range test hold for the optimizer that it was made
+/// with: a variant with another has a test of its own.
+fn varied(arguments: &Arguments, globals: &Globals, own: &Variant) -> Result<Vec<Variant>> {
+    let mut variants = Vec::new();
+    for combined in checks::combined(arguments)? {
+        let config = load(&arguments.config, &combined.set)?;
+        checks::ignored_in(&combined.name, &config)?;
+        let dataset = match combined.set.iter().any(|set| set.starts_with("data.")) {
+            true => loading::load(&config)?,
+            false => own.dataset.clone(),
+        };
+        let names = [&own.name[..], &combined.name[..]];
+        same_data(names, [&own.dataset, &dataset], "--vary")?;
+        let same = config.optimizer.name() == own.config.optimizer.name();
+        let found = match same && own.found.is_some() {
+            true => own.found.clone(),
+            false => range_test(globals, &config, &dataset, false)?.map(|(_, found)| found),
+        };
+        variants.push(Variant {
+            name: combined.name,
+            config,
+            found,
+            policy: None,
+            dataset,
+        });
+    }
+    Ok(variants)
+}
+
+/// Refuses test samples that are not the same for both: nothing could be paired.
+fn same_data(names: [&str; 2], [one, other]: [&Dataset; 2], flag: &str) -> Result<()> {
+    let outputs = |task: &Task| (std::mem::discriminant(task), task.names().to_vec());
+    let words = |dataset: &Dataset| {
+        let test = dataset.test.len();
+        let outputs = dataset.task.names().len();
+        format!("{}, {test} test samples, {outputs} outputs", dataset.name)
+    };
+    let labels = |dataset: &Dataset| [dataset.train.labels(), dataset.test.labels()].concat();
+    // The same samples may come in another size.
+    let same = match &one.task {
+        Task::Classes(_) => one.test.len() == other.test.len() && labels(one) == labels(other),
+        _ => one.fingerprint()? == other.fingerprint()?,
+    };
+    match same && outputs(&one.task) == outputs(&other.task) {
+        true => Ok(()),
+        false => Err(Error::Argument {
+            what: flag.into(),
+            found: format!(
+                "{} ({}) and {} ({}), other data or other outputs",
+                names[0],
+                words(one),
+                names[1],
+                words(other)
+            ),
+            expected: "variants that answer the same test samples".into(),
+            help: "give both the same [data]".into(),
+        }),
+    }
+}
+
+/// Gives the variants the names of `--name`, and refuses one that is there twice.
+fn name(arguments: &Arguments, variants: &mut [Variant]) -> Result<()> {
+    for (variant, name) in variants.iter_mut().zip(&arguments.name) {
+        name.trim().clone_into(&mut variant.name);
+    }
+    let names: Vec<&str> = variants.iter().map(|variant| &variant.name[..]).collect();
+    checks::different(&names)
+}
+
+/// A file's name without folder and ending; a preset's as it is.
+fn stem(name: &str) -> String {
+    let stem = std::path::Path::new(name).file_stem();
+    stem.map_or_else(
+        || name.to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}
+
+/// The configuration with some further keys, and a part of the training set held out.
+fn load(options: &ConfigOptions, set: &[String]) -> Result<Config> {
+    let mut options = options.clone();
+    options.set(set);
+    let mut config = options.load()?;
+    if config.data.validation == 0.0 {
+        config.data.validation = compare::VALIDATION;
+    }
+    Ok(config)
+}
+
+/// One range test gives everything its bounds, unless the configuration has numbers.
+fn range_test(
+    globals: &Globals,
+    base: &Config,
+    dataset: &Dataset,
+    policies: bool,
+) -> Result<Option<(RangeTest, Bounds)>> {
+    let open = base.schedule.wants_bounds();
+    if !(open || policies && bounds(base).is_none()) {
+        return Ok(None);
+    }
+    let mut trainer = provisional(base, globals.open()?, dataset.clone())?;
+    let options = find::RangeTestOptions::default();
+    let test = find::find(&mut trainer, &options, &mut |seed, step| {
+        watch(&options, seed, step);
+    })?;
+    output::clear_status();
+    let Some(found) = test.as_bounds(&options) else {
+        return Err(Error::RangeTest {
+            says: format!("{} ({})", test.says, test.verdict.name()),
+            help: "give the bounds as numbers: --set schedule.policy=triangular --set \
+                   schedule.base_lr=LR --set schedule.max_lr=LR"
+                .into(),
+        });
+    };
+    Ok(Some((test, found)))
+}
+
+/// The bounds that a configuration holds as numbers.
+fn bounds(config: &Config) -> Option<[f64; 2]> {
+    let arguments = config.schedule.arguments();
+    let number = |key: &str| arguments.get(key).and_then(toml::Value::as_float);
+    Some([number("base_lr")?, number("max_lr")?])
+}

@@ -1,0 +1,105 @@
+//! Who watches a comparison: the terminal or plain lines, the clock, and signals.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::cli::output;
+use crate::cli::signals::Signals;
+use crate::draw::words::duration;
+use crate::lab::compare::{Progress, Watch};
+use crate::report::folder::RunFolder;
+
+/// Time between two lines where there is no terminal.
+const LINES: Duration = Duration::from_secs(10);
+
+/// The terminal, the clock and the signals.
+pub(super) struct Watching<'a> {
+    signals: &'a Signals,
+    deadline: Option<Instant>,
+    told: Mutex<Option<Instant>>,
+}
+
+impl<'a> Watching<'a> {
+    pub(super) fn new(signals: &'a Signals, minutes: Option<f64>) -> Self {
+        let seconds = minutes.and_then(|m| Duration::try_from_secs_f64(60.0 * m).ok());
+        Self {
+            signals,
+            deadline: seconds.and_then(|seconds| Instant::now().checked_add(seconds)),
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Says where the comparison is, and how it goes on.
+    pub(super) fn interrupted(&self, folder: &RunFolder) {
+        let path = folder.path().display().to_string();
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let mut command: Vec<String> = arguments.iter().map(|a| quoted(a)).collect();
+        let has_folder = |a: &String| a == "--out" || a.starts_with("--out=");
+        if !arguments.iter().any(has_folder) {
+            command.extend(["--out".into(), quoted(&path)]);
+        }
+        output::note(&[
+            format!("interrupted: what was trained is in {path}"),
+            format!("this goes on: wavetrain {}", command.join(" ")),
+        ]);
+    }
+}
+
+/// An argument as a shell reads it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    }
+}
+
+impl Watch for Watching<'_> {
+    fn progress(&self, progress: &Progress) {
+        let Progress {
+            runs: [done, all],
+            next,
+            left,
+        } = progress;
+        let left = left.map_or_else(String::new, |left| {
+            format!("; about {} left", duration(left))
+        });
+        let line = format!("run {} of {all}: {next}{left}", done + 1);
+        if stderr().is_terminal() {
+            output::status(&line);
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= LINES) {
+            *told = Some(Instant::now());
+            output::line(&line);
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.signals.is_heard()
+    }
+
+    fn time_left(&self) -> Option<f64> {
+        let deadline = self.deadline?;
+        Some(
+            deadline
+                .saturating_duration_since(Instant::now())
+                .as_secs_f64(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        assert_eq!(quoted("--vary=a.b=0.8,0.9"), "--vary=a.b=0.8,0.9");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,50 @@
+//! When the data are looked at, and which share of the error each look has.
+
+use serde::{Deserialize, Serialize};
+
+/// The chance that is accepted over a whole comparison, all looks, contrasts and verdicts together, that
+/// something is claimed that is not so.
+pub const ERROR: f64 = 0.05;
+
+/// Numbers of seeds at which a comparison that goes on until all is settled looks at its data, and the
+/// share of [`ERROR`] that each look has: more for those that know more. The sum of the shares bounds the
+/// error however the looks depend on each other (Bonferroni).
+pub const LOOKS: [(u64, f64); 5] = [(3, 0.1), (5, 0.15), (8, 0.2), (12, 0.25), (20, 0.3)];
+
+/// One look at the data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// The seeds that it looks at.
+    pub seeds: u64,
+    /// The error that it may spend.
+    pub error: f64,
+}
+
+/// One look with the whole error.
+#[must_use]
+pub fn fixed(seeds: u64) -> Vec<Look> {
+    vec![Look {
+        seeds,
+        error: ERROR,
+    }]
+}
+
+/// The looks of a comparison of at most `most` seeds, or of as many as [`LOOKS`] has; the last one has
+/// what the others leave.
+#[must_use]
+pub fn planned(most: Option<u64>) -> Vec<Look> {
+    let most = most.unwrap_or(LOOKS[LOOKS.len() - 1].0);
+    let before = LOOKS.iter().filter(|(seeds, _)| *seeds < most);
+    let mut looks: Vec<Look> = before
+        .map(|(seeds, share)| Look {
+            seeds: *seeds,
+            error: ERROR * share,
+        })
+        .collect();
+    let spent: f64 = looks.iter().map(|look| look.error).sum();
+    looks.push(Look {
+        seeds: most,
+        error: ERROR - spent,
+    });
+    looks
+}

@@ -1,0 +1,278 @@
+//! `wavetrain compare` from its command to its page.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A configuration of a small net on a few hundred glyphs' worth of steps.
+fn config(folder: &Path, name: &str, schedule: &str) -> PathBuf {
+    let path = folder.join(name);
+    let text = format!(
+        "[data]\nbatch = 32\n[model]\nlayers = [\"flatten\", {{ linear = 16 }}, \"relu\", {{ linear = 10 }}]\n\
+         [schedule]\n{schedule}\n[train]\nsteps = 40\n"
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+const CYCLE: &str = "policy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.2\nstep_size_up = 20";
+
+fn compare(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+    command.arg("compare").args(arguments).current_dir(folder);
+    command
+}
+
+fn words(out: &Output) -> String {
+    let parts = [&out.stdout, &out.stderr];
+    parts.map(|part| String::from_utf8_lossy(part)).concat()
+}
+
+/// The same in one line, whatever the width.
+fn one_line(out: &Output) -> String {
+    words(out).replace('\n', " ")
+}
+
+fn json(out: &Output) -> Value {
+    assert!(out.status.success(), "{}", words(out));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+#[test]
+fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    config(folder.path(), "mine.toml", CYCLE);
+    config(
+        folder.path(),
+        "other.toml",
+        "policy = \"constant\"\nlr = 1e-7",
+    );
+    let arguments = [
+        "mine.toml",
+        "--and",
+        "other.toml",
+        "--policies",
+        "one_cycle",
+        "--vary",
+        "optimizer.momentum=0.9,0.5",
+        "--tune",
+        "2",
+        "--seeds",
+        "3",
+        "--out",
+        "out",
+    ];
+    let out = compare(folder.path(), &[&arguments[..], &["--json"]].concat())
+        .output()
+        .unwrap();
+    let found = json(&out);
+    let arms = found["plan"]["arms"].as_array().unwrap();
+    let names: Vec<&str> = arms
+        .iter()
+        .map(|arm| arm["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["mine", "other", "one_cycle", "momentum 0.9", "momentum 0.5"]
+    );
+    // The file's own schedule, and the file's own momentum once more.
+    assert!(
+        arms[0]["takes"].as_str().unwrap().contains("0.2"),
+        "{}",
+        arms[0]
+    );
+    assert_eq!(arms[3]["same_as"], 0);
+    // A rate at which nothing is learned is found out.
+    let verdict = &found["outcomes"]["arms"][1]["against"]["judgement"]["verdict"];
+    assert_eq!(verdict, "worse");
+    assert_eq!(found["tuned"].as_array().unwrap().len(), 1);
+    assert_eq!(found["tuned"][0]["tried"].as_array().unwrap().len(), 2);
+    assert_eq!(found["records"].as_array().unwrap().len(), 12);
+    let evaluating = found["outcomes"]["evaluating"].as_f64().unwrap();
+    assert!(evaluating > 0.0 && evaluating < 0.5, "{evaluating}");
+
+    // Once more: nothing is trained, the same is said, and the page has the finding for its title.
+    let again = compare(folder.path(), &arguments).output().unwrap();
+    let said = words(&again);
+    assert!(said.contains("other is worse than mine"), "{said}");
+    assert!(
+        said.replace('\n', " ")
+            .contains("momentum 0.9 trains the same as mine"),
+        "{said}"
+    );
+    assert!(said.contains("for evaluations along the way"), "{said}");
+    assert!(
+        said.lines().all(|line| line.chars().count() <= 110),
+        "{said}"
+    );
+    let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    let finding = found["finding"].as_str().unwrap();
+    assert!(
+        page.contains(&format!("<h1>glyphs: {finding}</h1>")),
+        "{finding}"
+    );
+    assert!(page.contains("wt-margin") && page.contains("Rates that were tried"));
+
+    // Another comparison does not go into its folder, and more seeds are beyond its plan.
+    let other = compare(
+        folder.path(),
+        &["mine.toml", "--and", "other.toml", "--out", "out"],
+    );
+    let refused = { other }.output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        words(&refused).contains("holds another comparison"),
+        "{}",
+        words(&refused)
+    );
+    let more: Vec<&str> = arguments
+        .iter()
+        .map(|a| if *a == "3" { "4" } else { a })
+        .collect();
+    let said = words(&compare(folder.path(), &more).output().unwrap());
+    assert!(said.contains("beyond the plan of 3 seeds"), "{said}");
+}
+
+#[test]
+fn several_lengths_show_what_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    config(
+        folder.path(),
+        "mine.toml",
+        "policy = \"constant\"\nlr = 0.02",
+    );
+    config(
+        folder.path(),
+        "faster.toml",
+        "policy = \"constant\"\nlr = 0.05",
+    );
+    let arguments = [
+        "mine.toml",
+        "--and",
+        "faster.toml",
+        "--seeds",
+        "3",
+        "--out",
+        "out",
+    ];
+    let budget = ["--budget", "20,40,80"];
+    let said = one_line(
+        &compare(folder.path(), &[&arguments[..], &budget].concat())
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        said.contains("faster reaches at 20 steps what mine reaches at"),
+        "{said}"
+    );
+    assert!(
+        said.contains("at 80 steps what takes mine more than 80 (95 %:"),
+        "{said}"
+    );
+    let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("The frontier"));
+    // A schedule of a fixed length cannot be made for others.
+    let fixed = "policy = \"one_cycle\"\nmax_lr = 0.2\ntotal_steps = 40";
+    config(folder.path(), "fixed.toml", fixed);
+    let refused = compare(
+        folder.path(),
+        &["mine.toml", "--and", "fixed.toml", "--budget", "20,40"],
+    );
+    let refused = { refused }.output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        words(&refused).contains("shorter than a cycle of fixed"),
+        "{}",
+        words(&refused)
+    );
+}
+
+#[test]
+fn minutes_that_hold_no_run_are_refused_with_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    config(folder.path(), "mine.toml", CYCLE);
+    let arguments = [
+        "mine.toml",
+        "--vary",
+        "seed=5,6",
+        "--budget",
+        "100000",
+        "--minutes",
+        "0.001",
+    ];
+    let refused = compare(folder.path(), &arguments).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        words(&refused).contains("one run takes about"),
+        "{}",
+        words(&refused)
+    );
+}
+
+#[test]
+fn two_seeds_of_the_same_thing_are_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    config(folder.path(), "mine.toml", CYCLE);
+    config(folder.path(), "twin.toml", CYCLE);
+    let arguments = [
+        "mine.toml",
+        "--and",
+        "twin.toml",
+        "--vary",
+        "seed=77",
+        "--seeds",
+        "5",
+        "--json",
+    ];
+    let found = json(&compare(folder.path(), &arguments).output().unwrap());
+    let arms = found["outcomes"]["arms"].as_array().unwrap();
+    assert_eq!(arms[1]["same_as"], "mine");
+    let verdict = arms[2]["against"]["judgement"]["verdict"].as_str().unwrap();
+    assert!(["not_shown", "as_good"].contains(&verdict), "{verdict}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_comparison_writes_its_page_and_goes_on() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = tempfile::tempdir().unwrap();
+    config(folder.path(), "mine.toml", CYCLE);
+    let arguments = [
+        "mine.toml",
+        "--vary",
+        "seed=5,6",
+        "--seeds",
+        "2",
+        "--out",
+        "out",
+    ];
+    let long = ["--budget", "20000"];
+    let mut command = compare(folder.path(), &[&arguments[..], &long].concat());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let half = folder.path().join("out/runs/01-01.safetensors");
+    while !half.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    let said = words(&out);
+    assert_eq!(out.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("this goes on: wavetrain compare mine.toml"),
+        "{said}"
+    );
+    assert!(folder.path().join("out/report.html").exists());
+    assert!(half.exists(), "{said}");
+}
