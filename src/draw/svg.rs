@@ -289,11 +289,11 @@ fn line_class(chart: &Chart, index: usize) -> String {
         return format!("wt-line wt-{} wt-faint", hue(index));
     }
     let before = chart.series[..index].iter();
-    let dash = before
-        .filter(|s| !matches!(s.look, Look::Faint | Look::Band))
-        .count();
+    let lines = before.filter(|s| !matches!(s.look, Look::Faint | Look::Band));
+    // What has a colour of its own has its dashes in every chart.
+    let place = chart.series[index].hue.unwrap_or_else(|| lines.count());
     // After six the colours come round: they meet other dashes then.
-    let dash = (dash + dash / STYLES) % STYLES;
+    let dash = (place + place / STYLES) % STYLES;
     match dash {
         0 => format!("wt-line wt-{}", hue(index)),
         _ => format!("wt-line wt-{} wt-dash{dash}", hue(index)),
@@ -434,6 +434,31 @@ mod tests {
             assert!(drawn.contains(&format!(" {y}L")), "{value} is lost");
         }
         assert!(drawn.len() < 60_000, "{} bytes", drawn.len());
+    }
+
+    #[test]
+    fn many_lines_are_told_apart_and_their_legend_is_whole() {
+        let mut chart = Chart::new("a title of some length", "x");
+        for i in 0..20 {
+            let points = vec![(0.0, f64::from(i)), (1.0, f64::from(i))];
+            chart = chart.with(Series::new(format!("a name of some length {i}"), points));
+        }
+        let classes: Vec<String> = (0..20).map(|i| line_class(&chart, i)).collect();
+        let different: std::collections::HashSet<&String> = classes.iter().collect();
+        assert_eq!(different.len(), 20, "{classes:?}");
+        let rows = legend_rows(&chart);
+        assert_eq!(rows.iter().map(Vec::len).sum::<usize>(), 20);
+        assert!(rows.len() > 4 && rows[0].is_empty());
+        for row in &rows {
+            let width: f64 = row
+                .iter()
+                .map(|(_, name)| name.len() as f64 * CHARACTER + 44.0)
+                .sum();
+            assert!(width <= WIDTH - RIGHT, "{row:?}");
+        }
+        let drawn = figure(&chart);
+        assert!(drawn.contains(&format!("0 0 {WIDTH} {}", height_of(&chart))));
+        assert_eq!(legend_rows(&Chart::new("t", "x")).len(), 0);
     }
 
     #[test]

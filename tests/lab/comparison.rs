@@ -539,7 +539,12 @@ fn evaluations_along_the_way_take_a_quarter_of_the_time_at_most() {
         (1e-4, 1e-4, &[10_000, 40_000], 100_000),
         (1e-3, 1e-6, &[100], 50),
     ] {
-        let along = Along::new(Pace { step, sample }, budgets, validation);
+        let pace = Pace {
+            step,
+            sample,
+            samples_per_step: step / sample,
+        };
+        let along = Along::new(pace, budgets, validation, false);
         assert!(along.samples <= validation);
         for (steps, every) in budgets.iter().zip(&along.every) {
             let looks = steps.div_ceil(*every);

@@ -230,8 +230,11 @@ fn along(
             help: "give it more minutes, or fewer steps by --budget".into(),
         });
     }
+    let whole = arms
+        .iter()
+        .any(|arm| arm.settled.config.data.streams().is_some());
     let validation = validation(&arms[0]);
-    Ok(Along::new(pace, &settings.budgets, validation))
+    Ok(Along::new(pace, &settings.budgets, validation, whole))
 }
 
 /// Samples that are held out.

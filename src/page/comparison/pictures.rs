@@ -87,7 +87,9 @@ pub(super) fn frontier(comparison: &Comparison, seconds: bool) -> Chart {
         log_y: true,
         ..Chart::new(what(judge, "test"), label)
     };
-    for (at, arms) in comparison.outcomes.arms.chunks(lengths).enumerate() {
+    let variants = comparison.outcomes.arms.chunks(lengths).enumerate();
+    let trains = |arms: &[crate::lab::compare::Outcome]| arms.iter().any(|a| a.same_as.is_none());
+    for (at, arms) in variants.filter(|(_, arms)| trains(arms)) {
         let x = |arm: &crate::lab::compare::Outcome| match seconds {
             true => arm.seconds,
             false => arm.steps as f64,
