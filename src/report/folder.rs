@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::disk::{Disk, Lock, TEMPORARY};
 use crate::error::{Error, Result};
+use crate::lab::compare;
 use crate::model::Weights;
 
 /// The resolved configuration.
@@ -200,6 +201,18 @@ impl RunFolder {
         }
         if !path.is_dir() {
             return Err(refused(&path, "is a file".into(), help));
+        }
+        // Folders of other commands, by the file that each begins with.
+        let others = [
+            (compare::PLAN, "a comparison", "compare", "--out"),
+            (RANGE, "a range test", "find", "--out and --force"),
+        ];
+        let other = others.iter().find(|(file, ..)| path.join(file).is_file());
+        if let (Some((_, what, command, flags)), false) = (other, path.join(RUN).is_file()) {
+            let help = format!(
+                "its page is {PAGE} in it; the same `wavetrain {command}` with {flags} writes it again"
+            );
+            return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }
         if !path.join(RUN).is_file() {
             return Err(refused(

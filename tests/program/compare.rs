@@ -114,10 +114,28 @@ fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
         "{finding}"
     );
     assert!(page.contains("wt-margin") && page.contains("Rates that were tried"));
+    its_folder_is_its_own(folder.path(), &arguments);
+}
+
+/// What the folder of a finished comparison of three seeds takes, and what not.
+fn its_folder_is_its_own(folder: &Path, arguments: &[&str]) {
+    // It is no run.
+    let mut report = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+    let report = report
+        .args(["report", "out"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert_eq!(report.status.code(), Some(2));
+    assert!(
+        words(&report).contains("holds a comparison, not a run"),
+        "{}",
+        words(&report)
+    );
 
     // Another comparison does not go into its folder, and more seeds are beyond its plan.
     let other = compare(
-        folder.path(),
+        folder,
         &["mine.toml", "--and", "other.toml", "--out", "out"],
     );
     let refused = { other }.output().unwrap();
@@ -131,7 +149,7 @@ fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
         .iter()
         .map(|a| if *a == "3" { "4" } else { a })
         .collect();
-    let said = words(&compare(folder.path(), &more).output().unwrap());
+    let said = words(&compare(folder, &more).output().unwrap());
     assert!(said.contains("beyond the plan of 3 seeds"), "{said}");
 }
 

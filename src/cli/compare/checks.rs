@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Arguments, TUNING, flagged, wishes};
 use crate::cli::options::as_flag;
-use crate::config::Config;
+use crate::cli::output;
+use crate::config::{Config, Length};
 use crate::error::{Error, Result};
 use crate::lab::compare::{
     Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations,
@@ -214,8 +215,15 @@ fn ignored(arguments: &Arguments, flag: &str, key: &str) -> Result<()> {
     })
 }
 
-/// Refuses what is on in a configuration and would change what is compared.
+/// Refuses what is on in a configuration and would change what is compared; says what is not used.
 pub(super) fn ignored_in(name: &str, config: &Config) -> Result<()> {
+    let reads = config.schedule.sample().reads_evaluations();
+    if !reads && config.train.eval_every != Length::Epochs(1) {
+        output::note(&[format!(
+            "train.eval_every of {name} is not used: {}",
+            IGNORED[0].1
+        )]);
+    }
     let on = [
         ("train.early_stop", config.train.early_stop > 0, "0"),
         ("cycle_end.snapshot", config.cycle_end.snapshot, "false"),

@@ -168,8 +168,10 @@ fn begin(
         mut variants,
         range,
     } = chosen;
-    let policies = variants.iter().any(|variant| variant.policy.is_some());
-    let budgets = compare::budgets(&base, &arguments.budget, policies);
+    // A file's own length stays as it is.
+    let whole_cycles = variants.iter().any(|variant| variant.policy.is_some())
+        && !checks::has_own_baseline(arguments);
+    let budgets = compare::budgets(&base, &arguments.budget, whole_cycles);
     let first = &variants[0].dataset;
     let judged = (
         first.task.judge(),

@@ -35,7 +35,7 @@ pub use scores::Scores;
 pub use settings::{
     Settings, Target, VALIDATION, Wishes, budget, check_budgets, check_seeds, half_cycle,
 };
-pub use store::Store;
+pub use store::{PLAN, Store};
 pub use takes::take;
 pub use tune::{Tried, Tuned, check_rates, tune};
 pub use vary::{Combined, Varied, combinations};

@@ -18,7 +18,8 @@ pub struct Store {
     disk: Disk,
 }
 
-const PLAN: &str = "plan.json";
+/// The plan of a comparison in its folder.
+pub const PLAN: &str = "plan.json";
 const RUNS: &str = "runs";
 /// Endings of the files of a run: one in the middle, and its lock.
 const HALF: &str = "safetensors";

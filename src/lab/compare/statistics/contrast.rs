@@ -115,7 +115,8 @@ impl Contrast {
     }
 
     /// The two-sided interval of the gain at the level `1 - error`; unbounded of fewer than two seeds.
-    /// Its degrees of freedom are [`cautious`].
+    /// Its degrees of freedom are Satterthwaite's for a variance over seeds at the upper end of what its
+    /// estimate leaves possible: those of the estimate itself are too many where seeds are few.
     #[must_use]
     pub fn interval(&self, error: f64) -> [f64; 2] {
         let half = match self.seeds {
