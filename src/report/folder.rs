@@ -204,13 +204,13 @@ impl RunFolder {
         }
         // Folders of other commands, by the file that each begins with.
         let others = [
-            (compare::PLAN, "a comparison", "compare", "--out"),
-            (RANGE, "a range test", "find", "--out and --force"),
+            (compare::PLAN, "a comparison", "compare"),
+            (RANGE, "a range test", "find"),
         ];
         let other = others.iter().find(|(file, ..)| path.join(file).is_file());
-        if let (Some((_, what, command, flags)), false) = (other, path.join(RUN).is_file()) {
+        if let (Some((_, what, command)), false) = (other, path.join(RUN).is_file()) {
             let help = format!(
-                "its page is {PAGE} in it; the same `wavetrain {command}` with {flags} writes it again"
+                "its page is {PAGE} in it; the same `wavetrain {command}` into it writes it again"
             );
             return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wavetrain::data::Judge;
 use wavetrain::disk::Disk;
-use wavetrain::lab::compare::statistics::{Verdict, looks};
+use wavetrain::lab::compare::statistics::{ContrastVerdict, looks};
 use wavetrain::lab::compare::{
-    self, Along, Arm, Between, Ended, Outcomes, Pace, Plan, Record, Settings, Store, Target,
-    Variant, Watch, Wishes, Work, check_seeds,
+    self, Along, Arm, Between, ComparisonEnded, ComparisonPlan, Outcomes, Pace, Record, Settings,
+    Store, Target, Variant, Watch, Wishes, Work, check_seeds,
 };
 use wavetrain::schedule::{POLICIES, Span};
 use wavetrain::train::State;
@@ -127,7 +127,7 @@ fn constant(rate: &str) -> Variant {
 /// A comparison of constant rates, laid out in `folder`.
 struct Laid {
     arms: Vec<Arm>,
-    plan: Plan,
+    plan: ComparisonPlan,
     store: Store,
 }
 
@@ -147,7 +147,7 @@ impl Laid {
             every: budgets.iter().map(|steps| steps.div_ceil(8)).collect(),
         };
         let store = Store::new(folder);
-        let plan = store.begin(Plan::new(&arms, settings, along, looks::fixed(2)))?;
+        let plan = store.begin(ComparisonPlan::new(&arms, settings, along, looks::fixed(2)))?;
         Ok(Self { arms, plan, store })
     }
 
@@ -289,6 +289,44 @@ fn a_schedule_that_is_longer_than_the_runs_is_refused() {
     );
 }
 
+/// Steps of a comparison are updates: a variant of four small batches is that of a large one.
+#[test]
+fn variants_may_take_several_batches_to_a_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let variant = |name: &str, data: &str, train: &str| {
+        let setup = Setup {
+            data: format!("{data}\nvalidation = 0.2"),
+            schedule: "policy = \"constant\"\nlr = 0.05".into(),
+            train: format!("steps = 40\n{train}"),
+            ..Setup::default()
+        };
+        let config = setup.config();
+        assert_eq!(config.steps_per_epoch(200).unwrap(), 10);
+        Variant {
+            name: name.into(),
+            config,
+            ..constant("0.05")
+        }
+    };
+    let variants = [
+        variant("16", "batch = 16", ""),
+        variant("4 x 4", "batch = 4", "accumulate = 4"),
+    ];
+    let laid = Laid::of(folder.path(), &variants, &[24]).unwrap();
+    let records = laid.run().unwrap();
+    assert_eq!(records.len(), 4);
+    for (one, four) in records[..2].iter().zip(&records[2..]) {
+        assert_eq!(one.seed_number, four.seed_number);
+        assert_eq!(one.curve.last().unwrap().step, 24);
+        let steps = |record: &Record| record.curve.iter().map(|p| p.step).collect::<Vec<_>>();
+        assert_eq!(steps(one), steps(four));
+        // Rounding may turn a sample or two of fifty.
+        let apart = (one.test - four.test).abs();
+        assert!(apart <= 0.04, "{} {}", one.test, four.test);
+        assert!(one.test > 0.5);
+    }
+}
+
 /// The disk is full when a run is over: what was kept of it in the middle is gone on from.
 #[test]
 fn a_run_that_was_interrupted_goes_on_where_it_was() {
@@ -344,7 +382,7 @@ fn an_interruption_keeps_the_run_in_flight() {
     let laid = Laid::new(folder.path(), &rates, &[24]);
     let watch = Impatient(AtomicUsize::new(0));
     let (records, ended) = compare::conduct(&laid.work(), &laid.store, None, &watch).unwrap();
-    assert_eq!((records.len(), ended), (0, Ended::Interrupted));
+    assert_eq!((records.len(), ended), (0, ComparisonEnded::Interrupted));
     assert!(folder.path().join("runs/01-01.safetensors").exists());
     let whole = compared(tempfile::tempdir().unwrap().path(), &rates);
     assert_eq!(compared(folder.path(), &rates), whole);
@@ -367,10 +405,10 @@ fn a_comparison_ends_where_all_is_settled_or_the_time_is_up() {
     let conduct =
         |seconds| compare::conduct(&laid.work(), &laid.store, None, &Clock(seconds)).unwrap();
     let (records, ended) = conduct(0.0);
-    assert_eq!((records.len(), ended), (0, Ended::Late));
+    assert_eq!((records.len(), ended), (0, ComparisonEnded::Late));
     // A rate at which nothing is learned is worse, as some look shows.
     let (records, ended) = conduct(1e9);
-    assert_eq!(ended, Ended::Settled);
+    assert_eq!(ended, ComparisonEnded::Settled);
     assert!(records.len() < 40);
     let outcomes = Outcomes::of(&laid.plan, &records);
     let verdict = outcomes.arms[1]
@@ -380,7 +418,10 @@ fn a_comparison_ends_where_all_is_settled_or_the_time_is_up() {
         .judgement
         .unwrap()
         .verdict;
-    assert_eq!((verdict, outcomes.is_settled()), (Verdict::Worse, true));
+    assert_eq!(
+        (verdict, outcomes.is_settled()),
+        (ContrastVerdict::Worse, true)
+    );
     // More seeds than the plan has are said to be beyond it.
     laid.plan.looks = looks::fixed(2);
     assert!(Outcomes::of(&laid.plan, &records).beyond);

@@ -4,13 +4,13 @@
 use serde_json::Value;
 use wavetrain::data::Judge;
 use wavetrain::lab::compare::statistics::interval::quantile;
-use wavetrain::lab::compare::statistics::looks::{self, ERROR, LOOKS, Look};
-use wavetrain::lab::compare::statistics::verdict::{Diverged, Judgement, Verdict};
+use wavetrain::lab::compare::statistics::looks::{self, ERROR, LOOKS, PlannedLook};
+use wavetrain::lab::compare::statistics::verdict::{ContrastVerdict, Diverged, Judgement};
 use wavetrain::lab::compare::statistics::{
     Contrast, Differences, Divergence, Interval, Needed, Reached, Saved,
 };
 use wavetrain::lab::compare::{
-    Along, Outcomes, Plan, Planned, Point, Record, Scores, Settings, Wishes,
+    Along, ComparisonPlan, Outcomes, Planned, Point, Record, Scores, Settings, Wishes,
 };
 
 // ------------------------------------------------------------------------------- values from SciPy
@@ -144,7 +144,7 @@ struct World {
     seeds: u64,
     samples: usize,
     judge: Judge,
-    looks: Vec<Look>,
+    looks: Vec<PlannedLook>,
     /// By how much the variants after the baseline are better.
     effects: Vec<f64>,
     /// How far a seed moves each variant by itself.
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> ComparisonPlan {
         let wishes = Wishes {
             target: None,
             // Two test samples, for an accuracy.
@@ -185,7 +185,7 @@ impl World {
             same_as: None,
             config: String::new(),
         };
-        Plan {
+        ComparisonPlan {
             version: String::new(),
             settings,
             looks: self.looks.clone(),
@@ -227,9 +227,9 @@ impl World {
     }
 
     /// The verdicts of a simulated comparison, for each look and each variant after the baseline.
-    fn verdicts(&self, number: u64) -> Vec<Vec<Verdict>> {
+    fn verdicts(&self, number: u64) -> Vec<Vec<ContrastVerdict>> {
         let (plan, records) = (self.plan(), self.records(number));
-        let at = |look: &Look| {
+        let at = |look: &PlannedLook| {
             let records = records
                 .iter()
                 .filter(|record| record.seed_number < look.seeds);
@@ -244,7 +244,7 @@ impl World {
     }
 
     /// The share of comparisons in which one of the verdicts, of a variant by its position, is so.
-    fn share(&self, from: u64, so: &dyn Fn(usize, Verdict) -> bool) -> f64 {
+    fn share(&self, from: u64, so: &dyn Fn(usize, ContrastVerdict) -> bool) -> f64 {
         let some = (from..from + RUNS).filter(|number| {
             let verdicts = self.verdicts(*number);
             let mut all = verdicts.iter().flat_map(|look| look.iter().enumerate());
@@ -278,8 +278,8 @@ fn record(variant: usize, seed: u64, scores: Vec<f32>, diverged: bool) -> Record
 }
 
 /// Whether a claim is made of a difference that is not there.
-fn false_where_equal(_: usize, verdict: Verdict) -> bool {
-    use Verdict::{Better, BetterByMore, Worse};
+fn false_where_equal(_: usize, verdict: ContrastVerdict) -> bool {
+    use ContrastVerdict::{Better, BetterByMore, Worse};
     matches!(verdict, Better | BetterByMore | Worse)
 }
 
@@ -356,8 +356,8 @@ fn the_margin_is_not_made_up_either() {
     // 3 % of the baseline's loss of 10.
     world.effects = vec![0.0, 0.3, -0.3];
     let found = world.share(1, &|variant, verdict| match variant {
-        1 => !matches!(verdict, Verdict::Better | Verdict::NotShown),
-        _ => !matches!(verdict, Verdict::Worse | Verdict::NotShown),
+        1 => !matches!(verdict, ContrastVerdict::Better | ContrastVerdict::NotShown),
+        _ => !matches!(verdict, ContrastVerdict::Worse | ContrastVerdict::NotShown),
     });
     // The margin is 3 % of a mean that is itself known to a percent.
     assert!(found <= MOST, "{found}");
@@ -408,8 +408,12 @@ fn a_baseline_that_scatters_spoils_nothing() {
     calm.effects = vec![0.0, 0.1, 0.0];
     let mut wild = calm.clone();
     wild.scatter = vec![0.01, 0.01, 0.06];
-    let better = |variant: usize, verdict: Verdict| {
-        variant == 1 && matches!(verdict, Verdict::Better | Verdict::BetterByMore)
+    let better = |variant: usize, verdict: ContrastVerdict| {
+        variant == 1
+            && matches!(
+                verdict,
+                ContrastVerdict::Better | ContrastVerdict::BetterByMore
+            )
     };
     let [calm, wild] = [calm, wild].map(|world| world.share(1, &better));
     assert!(calm > 0.5 && (calm - wild).abs() < 0.03, "{calm}, {wild}");
@@ -431,7 +435,7 @@ fn what_diverges_is_never_better_nor_as_good() {
         }
         with += 1;
         assert!(
-            matches!(verdict, Verdict::Worse | Verdict::NotShown),
+            matches!(verdict, ContrastVerdict::Worse | ContrastVerdict::NotShown),
             "{verdict:?}"
         );
         assert!(last.divergence.share[0] > 0.0);
@@ -449,7 +453,7 @@ fn what_diverges_is_never_better_nor_as_good() {
         baseline: true,
     };
     let judged = Judgement::of(contrast, 1.0, ERROR, diverged);
-    assert_eq!(judged.verdict, Verdict::NotShown);
+    assert_eq!(judged.verdict, ContrastVerdict::NotShown);
 }
 
 /// Differences of `samples` samples that are the same for all, under these seeds.
@@ -465,10 +469,10 @@ fn ties_are_no_findings() {
     // The same answers everywhere.
     let tie = Contrast::of(&differences(&[0.0, 0.0, 0.0], 1000), 1.0, 1e-3);
     let judged = |contrast| Judgement::of(contrast, 3e-3, ERROR, Diverged::default()).verdict;
-    assert_eq!(judged(tie), Verdict::AsGood);
+    assert_eq!(judged(tie), ContrastVerdict::AsGood);
     // Few samples that agree prove nothing: 0.3 points are less than one of them.
     let few = Contrast::of(&differences(&[0.0, 0.0, 0.0], 40), 1.0, 1.0 / 40.0);
-    assert_eq!(judged(few), Verdict::NotShown);
+    assert_eq!(judged(few), ContrastVerdict::NotShown);
     // Two seeds that are by chance equally far apart: two of a thousand samples.
     let mut better = vec![0.0_f32; 1000];
     let worse = better.clone();
@@ -476,11 +480,11 @@ fn ties_are_no_findings() {
     let pair = (&better[..], &worse[..]);
     let equal = Contrast::of(&Differences::of(&[pair, pair]), 1.0, 1e-3);
     assert_eq!(equal.over_seeds, 0.0);
-    assert_eq!(judged(equal), Verdict::NotShown);
+    assert_eq!(judged(equal), ContrastVerdict::NotShown);
     // One seed allows no interval.
     let one = Contrast::of(&Differences::of(&[pair]), 1.0, 1e-3);
     assert_eq!(one.interval(0.05), [f64::NEG_INFINITY, f64::INFINITY]);
-    assert_eq!(judged(one), Verdict::NotShown);
+    assert_eq!(judged(one), ContrastVerdict::NotShown);
 }
 
 #[test]
@@ -491,12 +495,12 @@ fn verdicts_are_read_from_the_interval() {
         let contrast = Contrast::of(&differences(&seeds, 50), 1.0, 0.0);
         Judgement::of(contrast, margin, ERROR, Diverged::default())
     };
-    assert_eq!(judged(0.5, 0.3).verdict, Verdict::BetterByMore);
-    assert_eq!(judged(0.35, 0.3).verdict, Verdict::Better);
-    assert_eq!(judged(-0.2, 0.3).verdict, Verdict::Worse);
-    assert_eq!(judged(0.0, 0.3).verdict, Verdict::AsGood);
+    assert_eq!(judged(0.5, 0.3).verdict, ContrastVerdict::BetterByMore);
+    assert_eq!(judged(0.35, 0.3).verdict, ContrastVerdict::Better);
+    assert_eq!(judged(-0.2, 0.3).verdict, ContrastVerdict::Worse);
+    assert_eq!(judged(0.0, 0.3).verdict, ContrastVerdict::AsGood);
     let open = judged(0.0, 0.05);
-    assert_eq!(open.verdict, Verdict::NotShown);
+    assert_eq!(open.verdict, ContrastVerdict::NotShown);
     let Some(Needed::Seeds(seeds)) = open.needed else {
         panic!("{open:?}")
     };

@@ -8,8 +8,7 @@ use crate::cli::output;
 use crate::config::{Config, Length};
 use crate::error::{Error, Result};
 use crate::lab::compare::{
-    Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations,
-    take,
+    Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations, take,
 };
 use crate::report::folder::RunFolder;
 use crate::schedule::Span;

@@ -15,7 +15,8 @@ use crate::draw::plot;
 use crate::error::{Error, Result};
 use crate::lab::compare::statistics::looks;
 use crate::lab::compare::{
-    self, Along, Arm, Ended, Pace, Plan, Settings, Store, Target, Tuned, Wishes, Work,
+    self, Along, Arm, ComparisonEnded, ComparisonPlan, Pace, Settings, Store, Target, Tuned,
+    Wishes, Work,
 };
 use crate::lab::find::RangeTest;
 use crate::page::comparison::Comparison;
@@ -139,7 +140,7 @@ pub(super) fn run(
     let schedules: Vec<&dyn Policy> = arms.iter().map(|arm| &*arm.settled.schedule).collect();
     let page = comparison.write(&folder, &schedules, &base.to_toml())?;
     tell(arguments, &comparison, &page, output)?;
-    if ended == Ended::Interrupted {
+    if ended == ComparisonEnded::Interrupted {
         watching.interrupted(&folder);
         return Ok(signals.status());
     }
@@ -148,7 +149,7 @@ pub(super) fn run(
 
 /// What a comparison begins with.
 struct Begun {
-    plan: Plan,
+    plan: ComparisonPlan,
     arms: Vec<Arm>,
     tuned: Vec<Tuned>,
     range: Option<RangeTest>,
@@ -199,7 +200,7 @@ fn begin(
         (seeds, Some(_)) => looks::planned(seeds),
         (seeds, None) => looks::fixed(seeds.unwrap_or(SEEDS)),
     };
-    let plan = store.begin(Plan::new(&arms, settings, along, looks))?;
+    let plan = store.begin(ComparisonPlan::new(&arms, settings, along, looks))?;
     Ok(Some(Begun {
         plan,
         arms,

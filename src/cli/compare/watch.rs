@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cli::output;
 use crate::cli::signals::Signals;
 use crate::draw::words::duration;
-use crate::lab::compare::{Progress, Watch};
+use crate::lab::compare::{ComparisonProgress, Watch};
 use crate::report::folder::RunFolder;
 
 /// Time between two lines where there is no terminal.
@@ -56,8 +56,8 @@ fn quoted(argument: &str) -> String {
 }
 
 impl Watch for Watching<'_> {
-    fn progress(&self, progress: &Progress) {
-        let Progress {
+    fn progress(&self, progress: &ComparisonProgress) {
+        let ComparisonProgress {
             runs: [done, all],
             next,
             left,

@@ -28,8 +28,8 @@ use crate::gpu::Gpu;
 
 pub use along::{Along, Pace};
 pub use arm::{Arm, Between, Variant, arms, budgets};
-pub use outcome::{Finding, Outcome, Outcomes, Worth};
-pub use plan::{Plan, Planned};
+pub use outcome::{AgainstBaseline, Outcome, Outcomes, Worth};
+pub use plan::{ComparisonPlan, Planned};
 pub use record::{Point, Record};
 pub use scores::Scores;
 pub use settings::{
@@ -48,7 +48,7 @@ pub struct Work<'a> {
     /// What is trained, in the order of the plan's.
     pub arms: &'a [Arm],
     /// The plan.
-    pub plan: &'a Plan,
+    pub plan: &'a ComparisonPlan,
     /// Runs side by side, at least 1.
     pub workers: usize,
     /// Gives a device for each worker.
@@ -57,7 +57,7 @@ pub struct Work<'a> {
 
 /// How far a comparison is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Progress {
+pub struct ComparisonProgress {
     /// Runs that are over, and all up to the next look.
     pub runs: [usize; 2],
     /// What runs next.
@@ -69,7 +69,7 @@ pub struct Progress {
 /// Who watches a comparison, and may end it.
 pub trait Watch: Sync {
     /// Before each run.
-    fn progress(&self, _progress: &Progress) {}
+    fn progress(&self, _progress: &ComparisonProgress) {}
     /// Whether to end now: the run in flight is kept in the middle.
     fn interrupted(&self) -> bool {
         false
@@ -83,7 +83,7 @@ pub trait Watch: Sync {
 /// How a comparison ended, for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ended {
+pub enum ComparisonEnded {
     /// All seeds that were asked for are there.
     Done,
     /// Every question is settled.
@@ -106,7 +106,7 @@ pub fn run(
     store: &Store,
     seeds: u64,
     watch: &dyn Watch,
-) -> Result<(Vec<Record>, Ended)> {
+) -> Result<(Vec<Record>, ComparisonEnded)> {
     let done = store.records(work, seeds)?;
     let all = (0..seeds).flat_map(|seed| work.plan.trained().map(move |arm| (arm, seed)));
     let missing: VecDeque<Job> = all
@@ -120,7 +120,7 @@ pub fn run(
         queue: Mutex::new(missing),
         elsewhere: Mutex::new(VecDeque::new()),
         done: Mutex::new(done),
-        ended: Mutex::new(Ended::Done),
+        ended: Mutex::new(ComparisonEnded::Done),
     };
     let ended: Vec<Result<()>> = std::thread::scope(|scope| {
         let workers = (0..work.workers.max(1)).map(|_| scope.spawn(|| crew.go_through()));
@@ -147,7 +147,7 @@ pub fn conduct(
     store: &Store,
     seeds: Option<u64>,
     watch: &dyn Watch,
-) -> Result<(Vec<Record>, Ended)> {
+) -> Result<(Vec<Record>, ComparisonEnded)> {
     let wanted = seeds.unwrap_or(work.plan.last_look());
     let looks = work.plan.looks.iter().map(|look| look.seeds);
     let mut stops: Vec<u64> = looks.filter(|seeds| *seeds < wanted).collect();
@@ -155,19 +155,19 @@ pub fn conduct(
     let mut records: Vec<Record> = Vec::new();
     for seeds in stops {
         if is_too_late(work, &records, seeds, watch) {
-            return Ok((records, Ended::Late));
+            return Ok((records, ComparisonEnded::Late));
         }
         let (ran, ended) = run(work, store, seeds, watch)?;
         records = ran;
-        if ended != Ended::Done {
+        if ended != ComparisonEnded::Done {
             return Ok((records, ended));
         }
         let outcomes = Outcomes::of(work.plan, &records);
         if watch.time_left().is_some() && seeds < wanted && outcomes.is_settled() {
-            return Ok((records, Ended::Settled));
+            return Ok((records, ComparisonEnded::Settled));
         }
     }
-    Ok((records, Ended::Done))
+    Ok((records, ComparisonEnded::Done))
 }
 
 /// Whether the seeds of the next look do not fit into the time that is left. Nothing is known before the
@@ -194,7 +194,7 @@ struct Crew<'a> {
     /// What other processes are at.
     elsewhere: Mutex<VecDeque<Job>>,
     done: Mutex<Vec<(Job, Record)>>,
-    ended: Mutex<Ended>,
+    ended: Mutex<ComparisonEnded>,
 }
 
 impl Crew<'_> {
@@ -224,13 +224,14 @@ impl Crew<'_> {
     /// Whether another run may begin.
     fn goes_on(&self) -> bool {
         let mut ended = lock(&self.ended);
-        if *ended == Ended::Done && self.watch.interrupted() {
-            *ended = Ended::Interrupted;
+        if *ended == ComparisonEnded::Done && self.watch.interrupted() {
+            *ended = ComparisonEnded::Interrupted;
         }
-        if *ended == Ended::Done && self.watch.time_left().is_some_and(|left| left <= 0.0) {
-            *ended = Ended::Late;
+        if *ended == ComparisonEnded::Done && self.watch.time_left().is_some_and(|left| left <= 0.0)
+        {
+            *ended = ComparisonEnded::Late;
         }
-        *ended == Ended::Done
+        *ended == ComparisonEnded::Done
     }
 
     fn finish(&self, worker: &mut job::Worker<'_>, job: Job, _held: Lock) -> Result<()> {
@@ -241,7 +242,7 @@ impl Crew<'_> {
             None => match worker.run(job, self.watch)? {
                 Some(record) => record,
                 None => {
-                    *lock(&self.ended) = Ended::Interrupted;
+                    *lock(&self.ended) = ComparisonEnded::Interrupted;
                     return Ok(());
                 }
             },
@@ -274,7 +275,7 @@ impl Crew<'_> {
         let per_seed = self.work.plan.trained().count().max(1);
         let to_do = (self.all * arms as usize / per_seed) as f64 - steps as f64;
         let left = to_do * seconds / steps.max(1) as f64 / self.work.workers.max(1) as f64;
-        let progress = Progress {
+        let progress = ComparisonProgress {
             runs: [done.len(), self.all],
             next: next.to_owned(),
             left: (steps > 0).then_some(left.max(0.0)),

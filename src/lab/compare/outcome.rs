@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::verdict::Diverged;
 use super::statistics::{
-    Contrast, Differences, Divergence, ERROR, Interval, Judgement, Look, Saved, Verdict,
+    Contrast, ContrastVerdict, Differences, Divergence, ERROR, Interval, Judgement, PlannedLook,
+    Saved,
 };
-use super::{Plan, Record, Target};
+use super::{ComparisonPlan, Record, Target};
 use crate::data::Judge;
 
 /// What is known of one arm.
@@ -31,12 +32,12 @@ pub struct Outcome {
     /// Seconds of a run, on average, evaluations included.
     pub seconds: f64,
     /// Against the baseline of the same length; `None` for the baseline itself.
-    pub against: Option<Finding>,
+    pub against: Option<AgainstBaseline>,
 }
 
 /// A variant against the baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct AgainstBaseline {
     /// The difference of each seed: by how much the variant is better.
     pub seeds: Vec<f64>,
     /// The margin, in the units of the score.
@@ -64,7 +65,7 @@ pub struct Outcomes {
     /// Seeds of which all runs are there.
     pub seeds: u64,
     /// The last look, and the error that it may spend; `None` before the first.
-    pub look: Option<Look>,
+    pub look: Option<PlannedLook>,
     /// Whether there are more seeds than the plan has.
     pub beyond: bool,
     /// Contrasts among which the error is shared out.
@@ -79,7 +80,7 @@ pub struct Outcomes {
 
 /// The runs of the arms, by seed.
 struct Runs<'a> {
-    plan: &'a Plan,
+    plan: &'a ComparisonPlan,
     /// For each arm its runs, in the order of the seeds; a seed is there for all arms.
     arms: Vec<Vec<&'a Record>>,
     /// For each arm and seed the scores of the test samples.
@@ -87,7 +88,7 @@ struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    fn new(plan: &'a Plan, records: &'a [Record]) -> Self {
+    fn new(plan: &'a ComparisonPlan, records: &'a [Record]) -> Self {
         let of = |arm: usize| -> Vec<&Record> {
             let arm = &plan.arms[plan.trained_for(arm)];
             let is = |record: &&Record| record.variant == arm.name && record.steps == arm.steps;
@@ -157,7 +158,7 @@ impl<'a> Runs<'a> {
         self.plan.settings.margin_at(mean)
     }
 
-    fn finding(&self, arm: usize, look: Option<Look>) -> Option<Finding> {
+    fn finding(&self, arm: usize, look: Option<PlannedLook>) -> Option<AgainstBaseline> {
         if self.plan.is_baseline(arm) {
             return None;
         }
@@ -171,15 +172,15 @@ impl<'a> Runs<'a> {
         // What an earlier look has shown, stays shown.
         let earlier = self.plan.looks.iter().rev();
         for before in earlier.filter(|before| look.is_some_and(|look| before.seeds < look.seeds)) {
-            if judgement.is_none_or(|j| j.verdict != Verdict::NotShown) {
+            if judgement.is_none_or(|j| j.verdict != ContrastVerdict::NotShown) {
                 break;
             }
             let then = self.judged(arm, before.seeds, before.error);
-            if then.verdict != Verdict::NotShown {
+            if then.verdict != ContrastVerdict::NotShown {
                 (judgement, at) = (Some(then), before.seeds);
             }
         }
-        Some(Finding {
+        Some(AgainstBaseline {
             seeds: pairs.map(|(a, b)| sign * (a.test - b.test)).collect(),
             margin: self.margin(arm),
             judgement,
@@ -187,7 +188,7 @@ impl<'a> Runs<'a> {
         })
     }
 
-    fn outcome(&self, arm: usize, target: Target, look: Option<Look>) -> Outcome {
+    fn outcome(&self, arm: usize, target: Target, look: Option<PlannedLook>) -> Outcome {
         let judge = self.plan.settings.judge;
         let runs = &self.arms[arm];
         let planned = &self.plan.arms[arm];
@@ -215,7 +216,7 @@ impl<'a> Runs<'a> {
     }
 
     /// What each length of a variant is worth in steps of the baseline.
-    fn worth(&self, variant: usize, look: Look) -> Worth {
+    fn worth(&self, variant: usize, look: PlannedLook) -> Worth {
         let settings = &self.plan.settings;
         let lengths = settings.budgets.len();
         let error = look.error / self.plan.contrasts() as f64;
@@ -238,12 +239,12 @@ impl<'a> Runs<'a> {
 impl Outcomes {
     /// From the runs that are there: of the seeds of which all runs are.
     #[must_use]
-    pub fn of(plan: &Plan, records: &[Record]) -> Self {
+    pub fn of(plan: &ComparisonPlan, records: &[Record]) -> Self {
         let runs = Runs::new(plan, records);
         let seeds = runs.seeds();
         let beyond = seeds > plan.last_look();
         let look = match beyond {
-            true => Some(Look {
+            true => Some(PlannedLook {
                 seeds,
                 error: ERROR,
             }),
@@ -287,7 +288,7 @@ impl Outcomes {
         self.look.is_some()
             && findings.all(|finding| {
                 let judgement = finding.judgement.as_ref();
-                judgement.is_none_or(|judgement| judgement.verdict != Verdict::NotShown)
+                judgement.is_none_or(|judgement| judgement.verdict != ContrastVerdict::NotShown)
             })
     }
 
@@ -301,7 +302,7 @@ impl Outcomes {
 
 /// The target: the one that was set, or what the baseline ends with on average in the longest runs on
 /// what is held out, rounded to the worse by a tenth of a percent, or a thousandth of a loss.
-fn target(plan: &Plan, runs: &Runs<'_>) -> Target {
+fn target(plan: &ComparisonPlan, runs: &Runs<'_>) -> Target {
     let of = plan.settings.target_of;
     let value = plan.settings.target.unwrap_or_else(|| {
         let longest = plan.settings.budgets.len().saturating_sub(1);

@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Look;
+use super::statistics::PlannedLook;
 use super::{Along, Arm, Settings};
 
 /// A comparison as it was planned: what is compared, when the data are looked at, how often runs are
 /// evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct ComparisonPlan {
     /// The version of the program.
     pub version: String,
     /// What all runs have in common.
     pub settings: Settings,
     /// When the data are looked at.
-    pub looks: Vec<Look>,
+    pub looks: Vec<PlannedLook>,
     /// Evaluations along the way.
     pub along: Along,
     /// What is trained.
@@ -37,10 +37,10 @@ pub struct Planned {
     pub config: String,
 }
 
-impl Plan {
+impl ComparisonPlan {
     /// The plan of a comparison.
     #[must_use]
-    pub fn new(arms: &[Arm], settings: Settings, along: Along, looks: Vec<Look>) -> Self {
+    pub fn new(arms: &[Arm], settings: Settings, along: Along, looks: Vec<PlannedLook>) -> Self {
         let planned = arms.iter().map(|arm| Planned {
             name: arm.name.clone(),
             steps: arm.steps,
@@ -99,7 +99,7 @@ impl Plan {
 
     /// The look at so many seeds: the last one whose seeds are there.
     #[must_use]
-    pub fn look(&self, seeds: u64) -> Option<Look> {
+    pub fn look(&self, seeds: u64) -> Option<PlannedLook> {
         let looks = self.looks.iter().rev();
         looks.copied().find(|look| look.seeds <= seeds)
     }

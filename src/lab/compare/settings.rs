@@ -144,7 +144,7 @@ pub fn check_seeds(seeds: Option<u64>) -> Result<()> {
             what: "seeds".into(),
             found: seeds.to_string(),
             expected: "at least 2 seeds: one allows no interval".into(),
-            help: "five seeds make a useful interval; --minutes 10 takes as many as that holds"
+            help: "five seeds make a useful interval; with a time for them, one is a beginning"
                 .into(),
         }),
         Some(seeds) if seeds > 1000 => Err(Error::Argument {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Job, Plan, Record, Work};
+use super::{ComparisonPlan, Job, Record, Work};
 use crate::disk::{Disk, Lock};
 use crate::error::{Error, Result};
 use crate::train::State;
@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Output`] for a folder of another comparison; [`Error::Io`].
-    pub fn begin(&self, plan: Plan) -> Result<Plan> {
+    pub fn begin(&self, plan: ComparisonPlan) -> Result<ComparisonPlan> {
         let file = self.folder.join(PLAN);
         let Some(found) = self.plan()? else {
             self.disk.make_folder(&self.folder.join(RUNS))?;
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Output`] for a plan that cannot be read; [`Error::Io`].
-    pub fn plan(&self) -> Result<Option<Plan>> {
+    pub fn plan(&self) -> Result<Option<ComparisonPlan>> {
         let file = self.folder.join(PLAN);
         if !file.is_file() {
             return Ok(None);

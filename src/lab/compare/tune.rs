@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Along, Between};
-use super::{Ended, Plan, Record, Settings, Store, Variant, Watch, Work, arms};
+use super::{ComparisonEnded, ComparisonPlan, Record, Settings, Store, Variant, Watch, Work, arms};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub fn tune(
         ..settings.clone()
     };
     let arms = arms(&candidates, &settings.budgets)?;
-    let plan = Plan::new(&arms, settings.clone(), along.clone(), Vec::new());
+    let plan = ComparisonPlan::new(&arms, settings.clone(), along.clone(), Vec::new());
     let plan = store.begin(plan)?;
     let work = Work {
         arms: &arms,
@@ -105,7 +105,7 @@ pub fn tune(
         open,
     };
     let (records, ended) = super::run(&work, store, 1, watch)?;
-    if ended != Ended::Done {
+    if ended != ComparisonEnded::Done {
         return Ok(None);
     }
     let mut tuned = Vec::new();
@@ -155,7 +155,13 @@ fn candidates(variants: &[Variant], rates: u64) -> Vec<Variant> {
     all.collect()
 }
 
-fn tried(plan: &Plan, records: &[Record], at: usize, arm: &super::Arm, factor: f64) -> Tried {
+fn tried(
+    plan: &ComparisonPlan,
+    records: &[Record],
+    at: usize,
+    arm: &super::Arm,
+    factor: f64,
+) -> Tried {
     let trained = &plan.arms[plan.trained_for(at)];
     let mut records = records.iter();
     let record = records.find(|r| r.variant == trained.name && r.steps == trained.steps);

@@ -30,7 +30,7 @@ impl Varied {
             what: "vary".into(),
             found,
             expected: expected.into(),
-            help: "for example --vary optimizer.momentum=0.8,0.9".into(),
+            help: "for example optimizer.momentum=0.8,0.9".into(),
         };
         let (key, values) = text
             .split_once('=')
@@ -84,7 +84,7 @@ pub fn combinations(varied: &[Varied], zip: bool) -> Result<Vec<Combined>> {
             .iter()
             .map(|varied| format!("{} values of {}", varied.values.len(), varied.key));
         let found = found.collect::<Vec<_>>().join(", ");
-        let help = "leave --zip out for all combinations";
+        let help = "leave it out for all combinations";
         return refuse("zip", found, "equally many values of each key", help);
     }
     let all: usize = match zip {

@@ -13,7 +13,7 @@ use super::frame::{self, Parts};
 use crate::draw::chart::{Chart, count};
 use crate::draw::words::{duration, things};
 use crate::error::Result;
-use crate::lab::compare::{Ended, Outcomes, Plan, Record, Target, Tuned};
+use crate::lab::compare::{ComparisonEnded, ComparisonPlan, Outcomes, Record, Target, Tuned};
 use crate::lab::find::RangeTest;
 use crate::report::folder::{PAGE, RunFolder};
 use crate::schedule::Policy;
@@ -29,13 +29,13 @@ pub struct Comparison {
     /// The adapter's name.
     pub adapter: String,
     /// How it ended, for now.
-    pub ended: Ended,
+    pub ended: ComparisonEnded,
     /// What was found, in a sentence: the title.
     pub finding: String,
     /// What the data show and do not show.
     pub sentences: Vec<String>,
     /// The plan.
-    pub plan: Plan,
+    pub plan: ComparisonPlan,
     /// The range test that gave the bounds, where there was one.
     pub range: Option<RangeTest>,
     /// Rates that were tried, and chosen.
@@ -51,9 +51,9 @@ impl Comparison {
     #[must_use]
     pub fn new(
         (data, adapter): (String, String),
-        plan: Plan,
+        plan: ComparisonPlan,
         (range, tuned): (Option<RangeTest>, Vec<Tuned>),
-        (records, ended): (Vec<Record>, Ended),
+        (records, ended): (Vec<Record>, ComparisonEnded),
     ) -> Self {
         let outcomes = Outcomes::of(&plan, &records);
         Self {

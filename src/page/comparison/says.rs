@@ -3,8 +3,8 @@
 use crate::data::Judge;
 use crate::draw::chart::count;
 use crate::draw::words::{duration, things};
-use crate::lab::compare::statistics::{Needed, Reached, Saved, Verdict};
-use crate::lab::compare::{Finding, Outcome, Outcomes, Plan, Worth};
+use crate::lab::compare::statistics::{ContrastVerdict, Needed, Reached, Saved};
+use crate::lab::compare::{AgainstBaseline, ComparisonPlan, Outcome, Outcomes, Worth};
 
 /// Differences and scores for people.
 pub(super) struct Figures {
@@ -12,7 +12,7 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &ComparisonPlan) -> Self {
         Self {
             judge: plan.settings.judge,
         }
@@ -44,7 +44,10 @@ impl Figures {
 }
 
 /// The arms of the longest runs, but for the baseline's.
-fn longest<'a>(plan: &'a Plan, outcomes: &'a Outcomes) -> impl Iterator<Item = &'a Outcome> {
+fn longest<'a>(
+    plan: &'a ComparisonPlan,
+    outcomes: &'a Outcomes,
+) -> impl Iterator<Item = &'a Outcome> {
     let lengths = plan.settings.budgets.len().max(1);
     outcomes
         .arms
@@ -54,23 +57,23 @@ fn longest<'a>(plan: &'a Plan, outcomes: &'a Outcomes) -> impl Iterator<Item = &
         .skip(1)
 }
 
-fn baseline<'a>(plan: &Plan, outcomes: &'a Outcomes) -> Option<&'a Outcome> {
+fn baseline<'a>(plan: &ComparisonPlan, outcomes: &'a Outcomes) -> Option<&'a Outcome> {
     let last = plan.settings.budgets.len().checked_sub(1)?;
     outcomes.arms.get(last)
 }
 
-fn verdict(outcome: &Outcome) -> Option<Verdict> {
+fn verdict(outcome: &Outcome) -> Option<ContrastVerdict> {
     Some(outcome.against.as_ref()?.judgement.as_ref()?.verdict)
 }
 
 /// What was found, in a sentence without a full stop.
-pub(super) fn finding(plan: &Plan, outcomes: &Outcomes) -> String {
+pub(super) fn finding(plan: &ComparisonPlan, outcomes: &Outcomes) -> String {
     let Some(baseline) = baseline(plan, outcomes) else {
         return "nothing was compared".into();
     };
     let base = &baseline.name;
     let figures = Figures::of(plan);
-    let of = |wanted: &[Verdict]| -> Vec<&Outcome> {
+    let of = |wanted: &[ContrastVerdict]| -> Vec<&Outcome> {
         let arms = longest(plan, outcomes);
         arms.filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
             .collect()
@@ -84,7 +87,7 @@ pub(super) fn finding(plan: &Plan, outcomes: &Outcomes) -> String {
     let all = longest(plan, outcomes)
         .filter(|arm| arm.same_as.is_none())
         .count();
-    let better = of(&[Verdict::BetterByMore, Verdict::Better]);
+    let better = of(&[ContrastVerdict::BetterByMore, ContrastVerdict::Better]);
     if let Some(best) = better.iter().max_by(|a, b| gain(a).total_cmp(&gain(b))) {
         let others: Vec<&Outcome> = better
             .iter()
@@ -98,11 +101,11 @@ pub(super) fn finding(plan: &Plan, outcomes: &Outcomes) -> String {
         let by = figures.with_unit(gain(best));
         return format!("{} is better than {base}, by {by}{others}", best.name);
     }
-    let worse = of(&[Verdict::Worse]);
+    let worse = of(&[ContrastVerdict::Worse]);
     if !worse.is_empty() && worse.len() == all {
         return format!("{base} is better than {}", names(&worse));
     }
-    let good = of(&[Verdict::AsGood]);
+    let good = of(&[ContrastVerdict::AsGood]);
     if !good.is_empty() && good.len() == all {
         let are = if all == 1 { "is" } else { "are" };
         return format!("{} {are} as good as {base}", names(&good));
@@ -124,7 +127,7 @@ fn list(names: &[&str]) -> String {
 
 /// What the data show and do not show: a sentence for each variant in the longest runs, the frontier, and
 /// what is to be said of the runs.
-pub(super) fn sentences(plan: &Plan, outcomes: &Outcomes) -> Vec<String> {
+pub(super) fn sentences(plan: &ComparisonPlan, outcomes: &Outcomes) -> Vec<String> {
     let mut sentences = Vec::new();
     let Some(baseline) = baseline(plan, outcomes) else {
         return sentences;
@@ -165,9 +168,9 @@ pub(super) fn sentences(plan: &Plan, outcomes: &Outcomes) -> Vec<String> {
 }
 
 fn sentence(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     outcomes: &Outcomes,
-    (arm, against): (&Outcome, &Finding),
+    (arm, against): (&Outcome, &AgainstBaseline),
     base: &str,
 ) -> Option<String> {
     let judgement = against.judgement.as_ref()?;
@@ -187,20 +190,22 @@ fn sentence(
         _ => String::new(),
     };
     Some(match judgement.verdict {
-        Verdict::BetterByMore => format!(
+        ContrastVerdict::BetterByMore => format!(
             "{name} is better than {base}{at} by more than the margin of {margin}: by {by} ({range}){seeds}."
         ),
-        Verdict::Better => format!(
+        ContrastVerdict::Better => format!(
             "{name} is better than {base}{at}, by {by} ({range}){seeds}; that it is by more than the \
              margin of {margin} is not shown."
         ),
-        Verdict::AsGood => format!(
+        ContrastVerdict::AsGood => format!(
             "{name} is as good as {base}{at} within the margin of {margin}: the difference is {} \
              ({range}){seeds}.",
             figures.with_unit(contrast.gain)
         ),
-        Verdict::Worse => format!("{name} is worse than {base}{at}, by {by} ({range}){seeds}."),
-        Verdict::NotShown => format!(
+        ContrastVerdict::Worse => {
+            format!("{name} is worse than {base}{at}, by {by} ({range}){seeds}.")
+        }
+        ContrastVerdict::NotShown => format!(
             "Whether {name} is better or worse than {base}{at} is not shown: the difference is {} \
              ({range}).{}",
             figures.with_unit(contrast.gain),
@@ -210,7 +215,12 @@ fn sentence(
 }
 
 /// What would show a difference of the margin.
-fn needed(plan: &Plan, outcomes: &Outcomes, needed: Option<Needed>, margin: &str) -> String {
+fn needed(
+    plan: &ComparisonPlan,
+    outcomes: &Outcomes,
+    needed: Option<Needed>,
+    margin: &str,
+) -> String {
     match needed {
         None => String::new(),
         Some(Needed::Samples(samples)) => format!(
@@ -274,7 +284,7 @@ fn about(steps: f64) -> String {
 }
 
 /// Which variants train the same, and in which lengths where it is not in all.
-fn twins(plan: &Plan) -> Vec<String> {
+fn twins(plan: &ComparisonPlan) -> Vec<String> {
     let lengths = plan.settings.budgets.len().max(1);
     let mut said = Vec::new();
     for arms in plan.arms.chunks(lengths) {
@@ -298,7 +308,7 @@ fn twins(plan: &Plan) -> Vec<String> {
 }
 
 /// How often variants diverge.
-fn diverged(plan: &Plan, outcomes: &Outcomes) -> Vec<String> {
+fn diverged(plan: &ComparisonPlan, outcomes: &Outcomes) -> Vec<String> {
     let arms = outcomes.arms.iter();
     let arms = arms.filter(|arm| arm.divergence.diverged > 0 && arm.same_as.is_none());
     let said = arms.map(|arm| {

@@ -9,7 +9,7 @@ use crate::draw::chart::count;
 use crate::draw::svg::escape;
 use crate::draw::words::duration;
 use crate::lab::compare::Outcome;
-use crate::lab::compare::statistics::{Interval, Verdict};
+use crate::lab::compare::statistics::{ContrastVerdict, Interval};
 
 /// Columns of the table, with what an arm has in each.
 struct Column {
@@ -100,11 +100,11 @@ fn verdict(arm: &Outcome) -> String {
         .map(|judgement| judgement.verdict)
     {
         None => "too few seeds",
-        Some(Verdict::BetterByMore) => "better",
-        Some(Verdict::Better) => "better (margin not shown)",
-        Some(Verdict::AsGood) => "as good",
-        Some(Verdict::Worse) => "worse",
-        Some(Verdict::NotShown) => "not shown",
+        Some(ContrastVerdict::BetterByMore) => "better",
+        Some(ContrastVerdict::Better) => "better (margin not shown)",
+        Some(ContrastVerdict::AsGood) => "as good",
+        Some(ContrastVerdict::Worse) => "worse",
+        Some(ContrastVerdict::NotShown) => "not shown",
     }
     .into()
 }

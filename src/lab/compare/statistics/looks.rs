@@ -13,7 +13,7 @@ pub const LOOKS: [(u64, f64); 5] = [(3, 0.1), (5, 0.15), (8, 0.2), (12, 0.25), (
 
 /// One look at the data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Look {
+pub struct PlannedLook {
     /// The seeds that it looks at.
     pub seeds: u64,
     /// The error that it may spend.
@@ -22,8 +22,8 @@ pub struct Look {
 
 /// One look with the whole error.
 #[must_use]
-pub fn fixed(seeds: u64) -> Vec<Look> {
-    vec![Look {
+pub fn fixed(seeds: u64) -> Vec<PlannedLook> {
+    vec![PlannedLook {
         seeds,
         error: ERROR,
     }]
@@ -32,17 +32,17 @@ pub fn fixed(seeds: u64) -> Vec<Look> {
 /// The looks of a comparison of at most `most` seeds, or of as many as [`LOOKS`] has; the last one has
 /// what the others leave.
 #[must_use]
-pub fn planned(most: Option<u64>) -> Vec<Look> {
+pub fn planned(most: Option<u64>) -> Vec<PlannedLook> {
     let most = most.unwrap_or(LOOKS[LOOKS.len() - 1].0);
     let before = LOOKS.iter().filter(|(seeds, _)| *seeds < most);
-    let mut looks: Vec<Look> = before
-        .map(|(seeds, share)| Look {
+    let mut looks: Vec<PlannedLook> = before
+        .map(|(seeds, share)| PlannedLook {
             seeds: *seeds,
             error: ERROR * share,
         })
         .collect();
     let spent: f64 = looks.iter().map(|look| look.error).sum();
-    looks.push(Look {
+    looks.push(PlannedLook {
         seeds: most,
         error: ERROR - spent,
     });

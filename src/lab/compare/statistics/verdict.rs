@@ -8,7 +8,7 @@ use super::needed::Needed;
 /// What the data show of a variant against the baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ContrastVerdict {
     /// Better by more than the margin.
     BetterByMore,
     /// Better; by more than the margin is not shown.
@@ -29,7 +29,7 @@ pub struct Judgement {
     /// The interval of the gain; with those of all other contrasts and looks it holds with 95 %.
     pub interval: [f64; 2],
     /// What is shown.
-    pub verdict: Verdict,
+    pub verdict: ContrastVerdict,
     /// For a difference that is not shown: what would show one of the margin.
     pub needed: Option<Needed>,
 }
@@ -49,7 +49,7 @@ impl Judgement {
     pub fn of(contrast: Contrast, margin: f64, error: f64, diverged: Diverged) -> Self {
         let interval = contrast.interval(error);
         let verdict = verdict(&contrast, margin, error, diverged);
-        let needed = (verdict == Verdict::NotShown && contrast.seeds > 1)
+        let needed = (verdict == ContrastVerdict::NotShown && contrast.seeds > 1)
             .then(|| Needed::of(&contrast, margin, error));
         Self {
             contrast,
@@ -60,17 +60,17 @@ impl Judgement {
     }
 }
 
-fn verdict(contrast: &Contrast, margin: f64, error: f64, diverged: Diverged) -> Verdict {
+fn verdict(contrast: &Contrast, margin: f64, error: f64, diverged: Diverged) -> ContrastVerdict {
     let [low, high] = contrast.interval(error);
     // Two one-sided tests at `error` each.
     let [least, most] = contrast.interval(2.0 * error);
     match () {
-        () if low > margin && !diverged.variant => Verdict::BetterByMore,
-        () if low > 0.0 && !diverged.variant => Verdict::Better,
-        () if high < 0.0 && !diverged.baseline => Verdict::Worse,
+        () if low > margin && !diverged.variant => ContrastVerdict::BetterByMore,
+        () if low > 0.0 && !diverged.variant => ContrastVerdict::Better,
+        () if high < 0.0 && !diverged.baseline => ContrastVerdict::Worse,
         () if least > -margin && most < margin && diverged == Diverged::default() => {
-            Verdict::AsGood
+            ContrastVerdict::AsGood
         }
-        () => Verdict::NotShown,
+        () => ContrastVerdict::NotShown,
     }
 }
