@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::chart::{Axis, Ends, clean, number};
-use super::svg::{CHARACTER, STYLES, WIDTH, escape, short};
+use super::svg::{CHARACTER, NARROW, STYLES, WIDTH, escape, short};
 
 /// Height of a row, room above the rows, and below them.
 const ROW: f64 = 38.0;
@@ -40,17 +40,23 @@ pub struct Forest {
     pub rows: Vec<Row>,
 }
 
-/// The drawing as an `<svg>` element without style.
+/// The drawing as `<svg>` elements without style, for a page that shows the one that suits its screen:
+/// classes `wide` and `narrow`.
 #[must_use]
-pub fn figure(forest: &Forest) -> String {
+pub fn figures(forest: &Forest) -> String {
+    sized(forest, WIDTH, ("wide", 40)) + &sized(forest, NARROW, ("narrow", 18))
+}
+
+/// The drawing in a width, with names of so many characters at most.
+fn sized(forest: &Forest, whole: f64, (class, longest_name): (&str, usize)) -> String {
     let longest = forest.rows.iter().map(|row| row.name.chars().count()).max();
-    let left = 24.0 + CHARACTER * longest.unwrap_or(0).clamp(4, 40) as f64;
-    let (width, rows) = (WIDTH - left - RIGHT, ROW * forest.rows.len() as f64);
+    let left = 24.0 + CHARACTER * longest.unwrap_or(0).clamp(4, longest_name) as f64;
+    let (width, rows) = (whole - left - RIGHT, ROW * forest.rows.len() as f64);
     let axis = axis(forest);
     let at = |value: f64| left + axis.position(value).unwrap_or(0.0) * width;
     let bottom = TOP + rows;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">\n\
+        "<svg class=\"{class}\" viewBox=\"0 0 {whole} {}\" role=\"img\" aria-label=\"{}\">\n\
          <text class=\"wt-text wt-title\" x=\"20\" y=\"22\">{}</text>\n\
          <rect class=\"wt-margin\" x=\"{}\" y=\"{TOP}\" width=\"{}\" height=\"{rows}\"/>\n",
         TOP + rows + BOTTOM,
@@ -64,10 +70,13 @@ pub fn figure(forest: &Forest) -> String {
         "<path class=\"wt-axis\" d=\"M{} {TOP}V{bottom}\"/>",
         short(at(0.0))
     );
+    // Within the drawing, where the label is longer than the axis.
+    let half = forest.x_label.chars().count() as f64 * CHARACTER / 2.0;
+    let middle = (left + width / 2.0).min((whole - half).max(whole / 2.0));
     let mut free = f64::NEG_INFINITY;
     for (value, label) in &axis.ticks {
         let (x, half) = (at(*value), label.chars().count() as f64 * CHARACTER / 2.0);
-        if x - half < free || x + half > WIDTH {
+        if x - half < free || x + half > whole {
             continue;
         }
         free = x + half + 12.0;
@@ -85,7 +94,7 @@ pub fn figure(forest: &Forest) -> String {
          <text class=\"wt-soft wt-mid\" x=\"{}\" y=\"{}\">{}</text>",
         short(left),
         short(left + width),
-        short(left + width / 2.0),
+        short(middle),
         short(bottom + 40.0),
         escape(&clean(&forest.x_label))
     );
@@ -94,7 +103,7 @@ pub fn figure(forest: &Forest) -> String {
             &mut svg,
             row,
             TOP + ROW * (i as f64 + 0.5),
-            left,
+            (left, longest_name),
             &at,
             &axis,
         );
@@ -103,9 +112,16 @@ pub fn figure(forest: &Forest) -> String {
     svg
 }
 
-fn draw(svg: &mut String, row: &Row, y: f64, left: f64, at: &dyn Fn(f64) -> f64, axis: &Axis) {
+fn draw(
+    svg: &mut String,
+    row: &Row,
+    y: f64,
+    (left, longest): (f64, usize),
+    at: &dyn Fn(f64) -> f64,
+    axis: &Axis,
+) {
     let hue = row.hue % STYLES;
-    let name: String = clean(&row.name).chars().take(40).collect();
+    let name: String = clean(&row.name).chars().take(longest).collect();
     let _ = writeln!(
         svg,
         "<text class=\"wt-text wt-end\" x=\"{}\" y=\"{}\">{}</text>",
@@ -213,19 +229,20 @@ mod tests {
 
     #[test]
     fn every_seed_has_a_dot_and_text_is_escaped() {
-        let svg = figure(&forest([-0.2, 0.4]));
-        assert_eq!(svg.matches("<circle").count(), 3);
-        assert_eq!(svg.matches("wt-margin").count(), 1);
+        let svg = figures(&forest([-0.2, 0.4]));
+        // In the wide drawing and in the narrow one.
+        assert_eq!(svg.matches("<circle").count(), 2 * 3);
+        assert_eq!(svg.matches("wt-margin").count(), 2);
         assert!(!svg.contains("<b>") && !svg.contains("<i>"), "{svg}");
         assert!(svg.contains("interval -0.2 to 0.4"), "{svg}");
     }
 
     #[test]
     fn an_interval_that_is_too_long_ends_in_an_arrow() {
-        let whole = figure(&forest([-0.2, 0.4]));
-        let cut = figure(&forest([-40.0, 40.0]));
-        assert_eq!(whole.matches('L').count() + 4, cut.matches('L').count());
-        let endless = figure(&forest([f64::NEG_INFINITY, f64::INFINITY]));
+        let whole = figures(&forest([-0.2, 0.4]));
+        let cut = figures(&forest([-40.0, 40.0]));
+        assert_eq!(whole.matches('L').count() + 2 * 4, cut.matches('L').count());
+        let endless = figures(&forest([f64::NEG_INFINITY, f64::INFINITY]));
         assert!(
             !endless.contains("NaN") && !endless.contains("inf\""),
             "{endless}"

@@ -9,6 +9,8 @@ use super::chart::{Axis, Chart, Look, Series, clean, number};
 
 /// Width of a drawing in pixels.
 pub const WIDTH: f64 = 880.0;
+/// Width of the drawing that takes its place on a narrow screen.
+pub const NARROW: f64 = 400.0;
 /// Height of one chart in pixels.
 pub const HEIGHT: f64 = 280.0;
 
@@ -47,7 +49,8 @@ text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-seri
 /// A whole SVG file with the charts below each other.
 #[must_use]
 pub fn document(charts: &[Chart]) -> String {
-    let height = charts.iter().map(height_of).sum::<f64>().max(HEIGHT);
+    let heights = charts.iter().map(|chart| height_of(chart, WIDTH));
+    let height = heights.sum::<f64>().max(HEIGHT);
     let titles: Vec<String> = charts.iter().map(|chart| escape(&chart.title)).collect();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
@@ -62,9 +65,9 @@ pub fn document(charts: &[Chart]) -> String {
             "<g transform=\"translate(0 {from})\" role=\"img\" aria-label=\"{}\">",
             escape(&describe(chart))
         );
-        draw(&mut svg, chart);
+        draw(&mut svg, chart, WIDTH);
         svg.push_str("</g>\n");
-        from += height_of(chart);
+        from += height_of(chart, WIDTH);
     }
     svg.push_str("</svg>\n");
     svg
@@ -73,12 +76,23 @@ pub fn document(charts: &[Chart]) -> String {
 /// One chart as an `<svg>` element without style, for a page.
 #[must_use]
 pub fn figure(chart: &Chart) -> String {
+    sized(chart, WIDTH, "")
+}
+
+/// The chart twice, for a page that shows the one that suits its screen: classes `wide` and `narrow`.
+#[must_use]
+pub fn figures(chart: &Chart) -> String {
+    let wide = sized(chart, WIDTH, "class=\"wide\" ");
+    wide + &sized(chart, NARROW, "class=\"narrow\" ")
+}
+
+fn sized(chart: &Chart, width: f64, class: &str) -> String {
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">\n",
-        height_of(chart),
+        "<svg {class}viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"{}\">\n",
+        height_of(chart, width),
         escape(&describe(chart))
     );
-    draw(&mut svg, chart);
+    draw(&mut svg, chart, width);
     svg.push_str("</svg>\n");
     svg
 }
@@ -128,6 +142,8 @@ pub fn escape(text: &str) -> String {
 
 /// The place of the plot within the drawing, and its axes.
 struct Frame {
+    /// Width of the drawing.
+    whole: f64,
     left: f64,
     top: f64,
     width: f64,
@@ -137,14 +153,15 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(chart: &Chart) -> Self {
-        let (x, y) = chart.axes(8, 5);
+    fn new(chart: &Chart, whole: f64) -> Self {
+        let (x, y) = chart.axes(if whole < WIDTH { 4 } else { 8 }, 5);
         let longest = y.ticks.iter().map(|tick| tick.1.chars().count()).max();
         let left = 20.0 + CHARACTER * longest.unwrap_or(0).clamp(5, 24) as f64;
         Self {
+            whole,
             left,
-            top: TOP + legend_height(chart),
-            width: WIDTH - left - RIGHT,
+            top: TOP + legend_height(chart, whole),
+            width: whole - left - RIGHT,
             height: HEIGHT - TOP - BOTTOM,
             x,
             y,
@@ -160,8 +177,8 @@ impl Frame {
     }
 }
 
-fn draw(svg: &mut String, chart: &Chart) {
-    let frame = Frame::new(chart);
+fn draw(svg: &mut String, chart: &Chart, width: f64) {
+    let frame = Frame::new(chart, width);
     grid(svg, chart, &frame);
     for mark in spaced_marks(chart, &frame) {
         let _ = writeln!(
@@ -213,7 +230,7 @@ fn grid(svg: &mut String, chart: &Chart, frame: &Frame) {
     for (value, label) in &frame.x.ticks {
         let Some(x) = frame.x(*value) else { continue };
         let half = label.chars().count() as f64 * CHARACTER / 2.0;
-        if x - half < free || x + half > WIDTH {
+        if x - half < free || x + half > frame.whole {
             continue;
         }
         free = x + half + 12.0;
@@ -320,21 +337,21 @@ fn thin(places: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// The height of a drawing: more than [`HEIGHT`] where the legend needs rows of its own.
-fn height_of(chart: &Chart) -> f64 {
-    HEIGHT + legend_height(chart)
+fn height_of(chart: &Chart, width: f64) -> f64 {
+    HEIGHT + legend_height(chart, width)
 }
 
-fn legend_height(chart: &Chart) -> f64 {
-    ROW * legend_rows(chart).len().saturating_sub(1) as f64
+fn legend_height(chart: &Chart, width: f64) -> f64 {
+    ROW * legend_rows(chart, width).len().saturating_sub(1) as f64
 }
 
 /// Names in the legend, by their series, row by row from the title's; the last names stand first, so that
 /// they are placed from the right.
-fn legend_rows(chart: &Chart) -> Vec<Vec<(usize, String)>> {
+fn legend_rows(chart: &Chart, whole: f64) -> Vec<Vec<(usize, String)>> {
     if chart.series.len() < 2 {
         return Vec::new();
     }
-    let all = WIDTH - RIGHT - LEGEND_LEFT;
+    let all = whole - RIGHT - LEGEND_LEFT;
     let title = 1 + chart.title.chars().count() + 3 + chart.y_label.chars().count();
     let named = chart.series.iter().enumerate();
     let named = named.filter(|(_, series)| !series.name.is_empty());
@@ -365,7 +382,7 @@ fn legend_rows(chart: &Chart) -> Vec<Vec<(usize, String)>> {
 /// Names of the series with a sample of their line, right-aligned beside the title, or below it where
 /// they do not fit.
 fn legend(svg: &mut String, chart: &Chart, frame: &Frame) {
-    for (row, names) in legend_rows(chart).into_iter().enumerate() {
+    for (row, names) in legend_rows(chart, frame.whole).into_iter().enumerate() {
         let mut right = frame.left + frame.width;
         let y = 18.0 + ROW * row as f64;
         for (i, name) in names {
@@ -428,7 +445,7 @@ mod tests {
         points[54_322].1 = -9.0;
         let chart = Chart::new("t", "x").with(Series::new("s", points));
         let drawn = figure(&chart);
-        let frame = Frame::new(&chart);
+        let frame = Frame::new(&chart, WIDTH);
         for value in [9.0, -9.0] {
             let y = short(frame.y(value).unwrap());
             assert!(drawn.contains(&format!(" {y}L")), "{value} is lost");
@@ -446,7 +463,7 @@ mod tests {
         let classes: Vec<String> = (0..20).map(|i| line_class(&chart, i)).collect();
         let different: std::collections::HashSet<&String> = classes.iter().collect();
         assert_eq!(different.len(), 20, "{classes:?}");
-        let rows = legend_rows(&chart);
+        let rows = legend_rows(&chart, WIDTH);
         assert_eq!(rows.iter().map(Vec::len).sum::<usize>(), 20);
         assert!(rows.len() > 4 && rows[0].is_empty());
         for row in &rows {
@@ -457,8 +474,22 @@ mod tests {
             assert!(width <= WIDTH - RIGHT, "{row:?}");
         }
         let drawn = figure(&chart);
-        assert!(drawn.contains(&format!("0 0 {WIDTH} {}", height_of(&chart))));
-        assert_eq!(legend_rows(&Chart::new("t", "x")).len(), 0);
+        assert!(drawn.contains(&format!("0 0 {WIDTH} {}", height_of(&chart, WIDTH))));
+        // On a narrow screen the same series, in more rows.
+        let narrow = figures(&chart);
+        assert!(narrow.contains("<svg class=\"narrow\" viewBox=\"0 0 400 "));
+        assert!(legend_rows(&chart, NARROW).len() > rows.len());
+        for row in legend_rows(&chart, NARROW)
+            .iter()
+            .filter(|row| row.len() > 1)
+        {
+            let width: f64 = row
+                .iter()
+                .map(|(_, name)| name.chars().count() as f64 * CHARACTER + 44.0)
+                .sum();
+            assert!(width <= NARROW - RIGHT, "{row:?}");
+        }
+        assert_eq!(legend_rows(&Chart::new("t", "x"), WIDTH).len(), 0);
     }
 
     #[test]

@@ -380,7 +380,8 @@ fn ends_of_cycles_are_drawn_over_time() {
     assert!(
         section.contains("; ensemble: starts at 96.2, lowest 96.2, highest 97.5, ends at 97.5")
     );
-    assert_eq!(section.matches("<circle ").count(), 4);
+    // In the wide drawing and in the narrow one.
+    assert_eq!(section.matches("<circle ").count(), 2 * 4);
     let row = "<td>3,140</td><td>3.00 s</td><td>97.00 %</td><td>97.50 %</td></tr>";
     assert!(section.contains(row), "{section}");
     assert!(!section.contains("average"), "nobody kept one");

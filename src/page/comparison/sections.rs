@@ -55,7 +55,7 @@ fn figures(charts: &[Chart], words: &str) -> String {
         let _ = writeln!(
             html,
             "<figure>\n{caption}<div class=\"panel\">{}</div>\n</figure>",
-            svg::figure(chart)
+            svg::figures(chart)
         );
     }
     html
@@ -66,7 +66,7 @@ fn shown(comparison: &Comparison) -> String {
         "<figure>\n<figcaption><p>Dots: the seeds. Line: the interval of the mean; all intervals hold \
          together with 95 %. Grey: the margin.</p></figcaption>\n<div class=\"panel\">{}</div>\n</figure>\n\
          <ul>\n",
-        forest::figure(&pictures::differences(comparison))
+        forest::figures(&pictures::differences(comparison))
     );
     for sentence in &comparison.sentences {
         let _ = writeln!(html, "<li>{}</li>", escape(sentence));

@@ -41,7 +41,7 @@ pub(super) fn section(run: &Run) -> String {
     if first.average.is_some() {
         html.push_str("; average: the mean of the weights of all ends so far");
     }
-    let chart = svg::figure(&chart(points));
+    let chart = svg::figures(&chart(points));
     let _ = write!(
         html,
         ".</p></figcaption>\n<div class=\"panel\">{chart}</div>\n</figure>\n"
