@@ -12,13 +12,16 @@ alone (strict), and to the exported ONNX model in ONNX Runtime: logits must agre
 largest. `nets` does the same with nets of odd layer arguments, and compares their loss curves: from
 the same weights, in the same order, at the same rates, within 1 % for as long as PyTorch's own f32 and
 f64 agree within 0.2 %; the norms of the gradients as well. `random` is `nets` with other nets. `schedules`
-compares `wavetrain schedule --format csv` with PyTorch's schedulers at every step, within 1e-12.
+compares `wavetrain schedule --format csv` with PyTorch's schedulers at every step, within 1e-12, and
+runs what `--format torch` and, where Keras is installed, `--format keras` write, of policies that PyTorch
+does not have as well.
 
 Needs torch, safetensors, numpy, pillow, onnx and onnxruntime. Exit status 1 where something differs.
 """
 
 import argparse
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -36,6 +39,7 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "examples"), str(pathlib.Path(__file__).parent)]
 
+from emitted import OWN, RATES_F32, stepped, tabled  # noqa: E402
 from odd_nets import NETS  # noqa: E402
 from random_nets import random_net  # noqa: E402
 from random_schedules import POLICIES, RATES, apart, random_schedule  # noqa: E402
@@ -221,24 +225,52 @@ def check_net(name: str, case: dict, program: str, least: int = 10) -> bool:
         return good
 
 
+def drawn(sets: list, steps: int, program: str) -> list:
+    """Rate and momentum of each step, from the program."""
+    text = wavetrain("schedule", *sets, "--steps", steps, "--format", "csv", program=program)
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    return [(float(lr), float(momentum)) for _, lr, momentum in rows]
+
+
+def check_emitted(name: str, sets: list, own: list, program: str) -> float:
+    """How far the Python that the program writes is from its own values."""
+    length = ["--steps", len(own), "--format"]
+    text = wavetrain("schedule", *sets, *length, "torch", program=program)
+    off = apart(stepped(text, len(own)), own)
+    text = wavetrain("schedule", *sets, *length, "keras", program=program)
+    rates = tabled(text, len(own))
+    if rates is not None:
+        largest = max(lr for lr, _ in own)
+        single = max(abs(a - b[0]) / largest for a, b in zip(rates, own, strict=True))
+        off = max(off, math.inf if not single <= RATES_F32 else 0)
+    if off > RATES:
+        print(f"{name}: the Python is off by {off:.1e}   DIFFERS   {sets}")
+    return off
+
+
 def check_schedules(seeds: list, program: str) -> bool:
     good = True
     for policy in POLICIES:
-        furthest = 0.0
+        furthest = written = 0.0
         for seed in seeds:
             arguments, theirs = random_schedule(policy, seed)
             sets = ["--set", f"schedule.policy={policy}"]
             for key, value in arguments.items():
                 sets += ["--set", f"schedule.{key}={json.dumps(value)}"]
-            length = ["--steps", len(theirs), "--format", "csv"]
-            text = wavetrain("schedule", *sets, *length, program=program)
-            rows = [line.split(",") for line in text.splitlines()[1:]]
-            off = apart([(float(lr), float(momentum)) for _, lr, momentum in rows], theirs)
+            own = drawn(sets, len(theirs), program)
+            off = apart(own, theirs)
             if off > RATES:
                 good = False
                 print(f"{policy} seed {seed}: off by {off:.1e}   DIFFERS   {arguments}")
             furthest = max(furthest, off)
-        print(f"{policy:<16} {len(seeds)} schedules, off by at most {furthest:.1e}")
+            written = max(written, check_emitted(f"{policy} seed {seed}", sets, own, program))
+        good &= written <= RATES
+        print(f"{policy:<16} {len(seeds)} schedules, off by at most {furthest:.1e}, as Python {written:.1e}")
+    for name, (steps, arguments) in OWN.items():
+        sets = [part for key in arguments for part in ("--set", f"schedule.{key}")]
+        off = check_emitted(name, sets, drawn(sets, steps, program), program)
+        good &= off <= RATES
+        print(f"{name:<16} as Python off by {off:.1e}")
     return good
 
 

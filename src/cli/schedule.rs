@@ -13,7 +13,7 @@ use crate::draw::{plot, svg};
 use crate::error::{Error, Result};
 use crate::lab::lint;
 use crate::page::curve::Curve;
-use crate::schedule::Policy;
+use crate::schedule::{self, Framework, Policy};
 
 /// Draws the schedule of a configuration; needs no adapter and no data
 #[derive(Debug, clap::Args)]
@@ -52,6 +52,22 @@ enum Format {
     Json,
     /// A drawing, light and dark
     Svg,
+    /// Python to paste into a loop of PyTorch: a scheduler with these values
+    Torch,
+    /// Python for Keras: a learning_rate with these values
+    Keras,
+}
+
+impl Format {
+    /// Whether programs read it: one schedule, every number known.
+    fn is_for_programs(self) -> bool {
+        !matches!(self, Self::Term | Self::Svg)
+    }
+
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 /// Rules of the linter about rates, which a drawing from 0 to 1 does not have.
@@ -79,6 +95,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         Format::Json => output.write_to(file, |out| curve.write_json(&drawn.findings, out))?,
         Format::Svg => {
             let text = svg::document(&curve.charts(&title));
+            output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+        }
+        Format::Torch | Format::Keras => {
+            let text = drawn.code(format)?;
             output.write_to(file, |out| out.write_all(text.as_bytes()))?;
         }
         Format::Term => {
@@ -139,6 +159,27 @@ impl Drawn {
         format!("{}{}{depends}", self.schedule.describe(), self.bounds)
     }
 
+    /// The schedule as Python.
+    fn code(&self, format: Format) -> Result<String> {
+        let framework = match format {
+            Format::Keras => Framework::Keras,
+            _ => Framework::Torch,
+        };
+        let momentum = self.config.optimizer.momentum().map(|m| m.value);
+        let code = schedule::code(&*self.schedule, momentum, self.steps, framework);
+        code.map_err(|invalid| Error::Argument {
+            what: "--format".to_owned(),
+            found: format!(
+                "{}, of a schedule whose {} {}",
+                format.name(),
+                invalid.key,
+                invalid.message
+            ),
+            expected: "a schedule that can be written so".to_owned(),
+            help: "--format csv writes the rate of every step".to_owned(),
+        })
+    }
+
     fn curve(&self) -> Curve<'_> {
         let momentum = self.config.optimizer.momentum().map(|m| m.value);
         Curve::new(&*self.schedule, momentum, self.steps)
@@ -152,10 +193,10 @@ fn overlay(
     first: Drawn,
     output: &mut Output,
 ) -> Result<ExitCode> {
-    if matches!(format, Format::Csv | Format::Json) {
+    if format.is_for_programs() {
         return Err(Error::Argument {
             what: "--and".to_owned(),
-            found: "several schedules, as csv or json".to_owned(),
+            found: format!("several schedules, as {}", format.name()),
             expected: "one schedule where a program reads it".to_owned(),
             help: "write each by a command of its own, or use --format term or svg".to_owned(),
         });
@@ -205,10 +246,10 @@ fn draw_auto(config: &Config, format: Format) -> Result<&'static str> {
     if !config.schedule.wants_bounds() {
         return Ok("");
     }
-    if matches!(format, Format::Csv | Format::Json) {
+    if format.is_for_programs() {
         return Err(Error::Argument {
             what: "--format".to_owned(),
-            found: "csv or json, of a schedule whose bounds are \"auto\"".to_owned(),
+            found: format!("{}, of a schedule whose bounds are \"auto\"", format.name()),
             expected: "bounds that are numbers".to_owned(),
             help: "`wavetrain find` finds them: set its base_lr and max_lr with --set \
                    schedule.base_lr=... and so on; the config.toml of a run has them already"
@@ -220,14 +261,19 @@ fn draw_auto(config: &Config, format: Format) -> Result<&'static str> {
 
 /// Rates that follow from evaluations are not known before the run, so no program should read them.
 fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
+    // PyTorch has a scheduler that is told evaluations, too.
     if !config.schedule.sample().reads_evaluations()
-        || !matches!(format, Format::Csv | Format::Json)
+        || !format.is_for_programs()
+        || format == Format::Torch
     {
         return Ok(());
     }
     Err(Error::Argument {
         what: "--format".to_owned(),
-        found: "csv or json, of a schedule whose rates follow from evaluations".to_owned(),
+        found: format!(
+            "{}, of a schedule whose rates follow from evaluations",
+            format.name()
+        ),
         expected: "a schedule that is known before the run".to_owned(),
         help: "metrics.csv in the folder of a run holds the rates that it had; --format term and \
                svg draw the rates as if every evaluation were better than the one before"

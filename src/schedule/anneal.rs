@@ -36,6 +36,16 @@ impl Anneal {
         };
         (from + (to - from) * way).clamp(from.min(to), from.max(to))
     }
+
+    /// The same in Python, of three expressions.
+    pub(super) fn python(self, from: &str, to: &str, share: &str) -> String {
+        match self {
+            Self::Linear => format!("{from} + ({to} - {from}) * {share}"),
+            Self::Cos => {
+                format!("{from} + ({to} - {from}) * (1 - math.cos(math.pi * {share})) / 2")
+            }
+        }
+    }
 }
 
 /// `part / whole` of two numbers of steps, 1 from `whole` on.

@@ -1,6 +1,7 @@
 //! The constant rate: the baseline that every other policy is compared with.
 
-use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr` for every step `t`.
@@ -46,6 +47,10 @@ impl Policy for Constant {
     fn between(&self, span: &Span) -> Option<String> {
         // The mean rate of the triangle between the same bounds.
         Some(format!("lr = {:?}", (span.base_lr + span.max_lr) / 2.0))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        Some(Formula::new(float(self.lr)))
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,8 @@
 
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, or_run, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * t / t_max)) / 2` up to `t_max`, then `eta_min`.
@@ -95,6 +96,19 @@ impl Policy for Cosine {
 
     fn between(&self, span: &Span) -> Option<String> {
         Some(format!("{}\nt_max = {}", span.lr(), span.steps))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, least], n) = ([self.lr, self.eta_min].map(float), self.t_max);
+        let share = format!("min(t, {n}) / {n}");
+        Some(Formula::new(Anneal::Cos.python(&lr, &least, &share)))
+    }
+
+    /// After `T_max` PyTorch's rate rises again.
+    fn pytorch(&self, steps: u64) -> Option<Scheduler> {
+        let (n, least) = (self.t_max, float(self.eta_min));
+        let call = format!("CosineAnnealingLR(T_max={n}, eta_min={least})");
+        (steps <= n.saturating_add(1)).then(|| Scheduler::new(self.lr, call))
     }
 
     fn describe(&self) -> String {

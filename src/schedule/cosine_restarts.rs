@@ -4,7 +4,8 @@ use super::anneal::{Anneal, share};
 use super::cosine::check_least;
 use super::growth::Growth;
 use super::length::{check_decay, check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr * gamma^c - eta_min) * (1 + cos(pi * q / T_c)) / 2`, where step `t` is step
@@ -114,6 +115,34 @@ impl Policy for CosineRestarts {
         // Three cycles, each twice as long as the one before.
         let first = span.steps.div_ceil(7);
         Some(format!("{}\nt_0 = {first}\nt_mult = 2", span.lr()))
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        let mut before = self.growth().python(code.steps());
+        let [lr, least] = [self.lr, self.eta_min].map(float);
+        let peak = if self.gamma == 1.0 {
+            lr
+        } else {
+            let gamma = float(self.gamma);
+            before.push(format!("peak = max({lr} * {gamma} ** cycle, {least})"));
+            "peak".to_owned()
+        };
+        Some(Formula {
+            before,
+            ..Formula::new(Anneal::Cos.python(&peak, &least, "(q / length)"))
+        })
+    }
+
+    /// `CosineAnnealingWarmRestarts` has whole `T_mult` only and no decay.
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        if self.gamma != 1.0 || self.t_mult.fract() != 0.0 || self.t_mult > 1e9 {
+            return None;
+        }
+        let (first, mult, least) = (self.t_0, self.t_mult as u64, float(self.eta_min));
+        Some(Scheduler::new(
+            self.lr,
+            format!("CosineAnnealingWarmRestarts(T_0={first}, T_mult={mult}, eta_min={least})"),
+        ))
     }
 
     fn describe(&self) -> String {

@@ -3,9 +3,11 @@
 //! The phase is an integer. Implementations that compute `floor(1 + t / T)` in floating point miss
 //! the peak by rounding and, in f32, lose the cycle altogether after some 10^7 steps.
 
+use super::anneal::Anneal;
 use super::growth::Growth;
 use super::length::check_decay;
-use super::{Invalid, Rate, Steps, check_rate};
+use super::python::{boolean, float};
+use super::{Formula, Invalid, Python, Rate, Scheduler, Steps, check_rate};
 use serde::Deserialize;
 
 /// The arguments of a cyclical policy, named as in PyTorch's `CyclicLR`.
@@ -161,6 +163,57 @@ impl Cycle {
                 .cycle_momentum
                 .then(|| between(self.max_momentum, self.base_momentum, swing)),
         }
+    }
+
+    /// The closed form in Python; `swing` is an expression of `height`, `cycle` and `t`, without
+    /// `cycle_decay`.
+    pub(super) fn python(&self, code: &Python, swing: &str) -> Formula {
+        let mut before = self.growth().python(code.steps());
+        let (up, down) = (self.step_size_up, self.step_size_down);
+        if self.growth().is_even() {
+            before.push(format!(
+                "height = q / {up} if q < {up} else (length - q) / {down}"
+            ));
+        } else {
+            let share = float(up as f64 / self.period() as f64);
+            before.push(format!(
+                "up = min(max(int({share} * length + 0.5), 1), length - 1)"
+            ));
+            before.push("height = q / up if q < up else (length - q) / (length - up)".to_owned());
+        }
+        let decay = match self.cycle_decay {
+            1.0 => String::new(),
+            decay => format!(" * {} ** cycle", float(decay)),
+        };
+        before.push(format!("swing = {swing}{decay}"));
+        let way = |from, to| Anneal::Linear.python(&float(from), &float(to), "swing");
+        let momentum = || way(self.max_momentum, self.base_momentum);
+        Formula {
+            before,
+            rate: way(self.base_lr, self.max_lr),
+            momentum: self.cycle_momentum.then(momentum),
+        }
+    }
+
+    /// PyTorch's `CyclicLR`, which has no growth and no `cycle_decay`.
+    pub(super) fn pytorch(&self, mode: &str, gamma: Option<f64>) -> Option<Scheduler> {
+        if self.cycle_decay != 1.0 || !self.growth().is_even() {
+            return None;
+        }
+        let [base, max] = [self.base_lr, self.max_lr].map(float);
+        let [low, high] = [self.base_momentum, self.max_momentum].map(float);
+        let (up, down) = (self.step_size_up, self.step_size_down);
+        let cycles = boolean(self.cycle_momentum);
+        let gamma = gamma.map_or(String::new(), |gamma| format!(", gamma={}", float(gamma)));
+        let momentum = match self.cycle_momentum {
+            true => format!(", base_momentum={low}, max_momentum={high}"),
+            false => String::new(),
+        };
+        let call = format!(
+            "CyclicLR(base_lr={base}, max_lr={max}, step_size_up={up}, step_size_down={down}, \
+             mode=\"{mode}\"{gamma}, cycle_momentum={cycles}{momentum})"
+        );
+        Some(Scheduler::new(self.base_lr, call))
     }
 
     /// The momentum's range where it is cycled.

@@ -1,7 +1,8 @@
 //! The triangular policy under an exponential decay per step.
 
 use super::cycle::{self, Cycle};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
 use serde::{Deserialize, Serialize};
 
 /// A triangle that shrinks by the factor `gamma` at every step, in one of two forms
@@ -137,6 +138,22 @@ impl Policy for ExpRange {
     fn between(&self, span: &Span) -> Option<String> {
         // A tenth of the swing is left at the end.
         Some(format!("{}\ngamma = {:?}", span.cycle(), span.reach(0.1)))
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        let power = format!("{} ** t", float(self.gamma));
+        let mut formula = self.cycle.python(code, &format!("height * {power}"));
+        if self.decay == Decay::Both {
+            // (base + (max - base) * height) * power, of the swing that has the power already.
+            let [base, max] = [self.cycle.base_lr, self.cycle.max_lr].map(float);
+            formula.rate = format!("{base} * {power} + ({max} - {base}) * swing");
+        }
+        Some(formula)
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        let amplitude = self.decay == Decay::Amplitude;
+        amplitude.then(|| self.cycle.pytorch(ENTRY.name, Some(self.gamma)))?
     }
 
     fn describe(&self) -> String {

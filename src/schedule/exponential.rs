@@ -1,7 +1,8 @@
 //! Exponential decay.
 
 use super::length::{check_decay, table};
-use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * gamma^t`.
@@ -52,6 +53,16 @@ impl Policy for Exponential {
     fn between(&self, span: &Span) -> Option<String> {
         let gamma = span.reach(span.base_lr / span.max_lr);
         Some(format!("{}\ngamma = {gamma:?}", span.lr()))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let [lr, gamma] = [self.lr, self.gamma].map(float);
+        Some(Formula::new(format!("{lr} * {gamma} ** t")))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        let call = format!("ExponentialLR(gamma={})", float(self.gamma));
+        Some(Scheduler::new(self.lr, call))
     }
 
     fn describe(&self) -> String {

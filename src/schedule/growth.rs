@@ -1,6 +1,7 @@
 //! Cycles that grow: where a step lies when each cycle is `factor` times as long as the one before.
 
 use super::Invalid;
+use super::python::list;
 
 /// Cycles of `first`, `first * factor`, `first * factor^2` ... steps, each end rounded to a whole
 /// step.
@@ -71,6 +72,29 @@ impl Growth {
             // The last cycle that 64 bits can count never ends.
             length: (self.start(cycle + 1) - start).max((step - start).saturating_add(1)),
         }
+    }
+
+    /// Python lines that make `cycle`, the step `q` in it and its `length` of `t`, up to `steps`.
+    pub(super) fn python(self, steps: u64) -> Vec<String> {
+        if self.is_even() {
+            let length = self.first.max(1);
+            return vec![
+                format!("length = {length}"),
+                "cycle, q = divmod(t, length)".to_owned(),
+            ];
+        }
+        // As numbers: rounding of logarithms elsewhere must not move a restart.
+        let mut starts = vec![0];
+        while let Some(&start) = starts.last()
+            && start <= steps
+        {
+            starts.push(start.saturating_add(self.place(start).length));
+        }
+        vec![
+            format!("starts = {}", list(&starts)),
+            "cycle = min(bisect.bisect(starts, t), len(starts) - 1) - 1".to_owned(),
+            "q, length = t - starts[cycle], starts[cycle + 1] - starts[cycle]".to_owned(),
+        ]
     }
 
     /// The first step of cycle `n`, `first * (factor^n - 1) / (factor - 1)`, rounded; at the end of

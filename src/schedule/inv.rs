@@ -2,7 +2,8 @@
 
 use super::length::table;
 use super::polynomial::check_power;
-use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * (1 + gamma * t)^(-power)`.
@@ -69,6 +70,13 @@ impl Policy for Inv {
             span.lr(),
             10.0 / span.steps as f64
         ))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let [lr, gamma, power] = [self.lr, self.gamma, self.power].map(float);
+        Some(Formula::new(format!(
+            "{lr} * (1 + {gamma} * t) ** -{power}"
+        )))
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,8 @@
 //! Decay by the inverse square root of the step.
 
 use super::length::{check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr / sqrt(1 + t / timescale)`.
@@ -65,6 +66,13 @@ impl Policy for InverseSqrt {
 
     fn between(&self, span: &Span) -> Option<String> {
         Some(format!("{}\ntimescale = {}", span.lr(), span.part(10)))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let (lr, timescale) = (float(self.lr), self.timescale);
+        Some(Formula::new(format!(
+            "{lr} / math.sqrt(1 + t / {timescale})"
+        )))
     }
 
     fn describe(&self) -> String {

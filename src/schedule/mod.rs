@@ -28,6 +28,7 @@ mod one_cycle;
 mod piecewise;
 mod plateau;
 mod polynomial;
+mod python;
 mod sequence;
 mod sinusoidal;
 mod span;
@@ -55,6 +56,7 @@ pub use one_cycle::OneCycle;
 pub use piecewise::Piecewise;
 pub use plateau::Plateau;
 pub use polynomial::Polynomial;
+pub use python::{Formula, Framework, Names, Python, Scheduler, code};
 pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
 pub use span::Span;
@@ -137,6 +139,15 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// The arguments, as TOML, of a policy of this name between two rates in a run of known length;
     /// `None` where these do not make one.
     fn between(&self, _: &Span) -> Option<String> {
+        None
+    }
+    /// The closed form in Python; `None` where there is none, and in a policy of one's own that does
+    /// not say it.
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        None
+    }
+    /// PyTorch's scheduler with the same values in the first `steps` steps, where it has one.
+    fn pytorch(&self, _steps: u64) -> Option<Scheduler> {
         None
     }
     /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.

@@ -1,7 +1,8 @@
 //! Stairs at chosen steps.
 
 use super::length::{check_decay, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
+use super::python::{float, list};
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^n`, where `n` is the number of milestones at or before step `t`.
@@ -85,6 +86,19 @@ impl Policy for MultiStep {
     fn between(&self, span: &Span) -> Option<String> {
         let (half, most) = (span.part(2), span.steps * 3 / 4);
         Some(format!("{}\nmilestones = [{half}, {most}]", span.lr()))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, gamma], at) = ([self.lr, self.gamma].map(float), list(&self.milestones));
+        Some(Formula::new(format!(
+            "{lr} * {gamma} ** bisect.bisect({at}, t)"
+        )))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        let (at, gamma) = (list(&self.milestones), float(self.gamma));
+        let call = format!("MultiStepLR(milestones={at}, gamma={gamma})");
+        Some(Scheduler::new(self.lr, call))
     }
 
     fn describe(&self) -> String {

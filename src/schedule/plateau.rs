@@ -1,6 +1,7 @@
 //! The rate falls when the evaluations no longer get better: the policy with state.
 
-use super::{Entry, Invalid, Policy, Rate, Span, check_rate};
+use super::python::float;
+use super::{Entry, Invalid, Policy, Rate, Scheduler, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr`, times `factor` (but not below `min_lr`) after each time that more than `patience`
@@ -189,6 +190,26 @@ impl Policy for Plateau {
     fn between(&self, span: &Span) -> Option<String> {
         // A run is looked at 40 times or a few more.
         Some(format!("{}\npatience = 3", span.lr()))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        let given = &self.arguments;
+        let numbers = [given.factor, given.threshold, given.min_lr, given.eps];
+        let [factor, threshold, least, eps] = numbers.map(float);
+        let mode = match given.threshold_mode {
+            ThresholdMode::Rel => "rel",
+            ThresholdMode::Abs => "abs",
+        };
+        let (patience, cooldown) = (given.patience, given.cooldown);
+        let call = format!(
+            "ReduceLROnPlateau(mode=\"min\", factor={factor}, patience={patience}, \
+             threshold={threshold}, threshold_mode=\"{mode}\", cooldown={cooldown}, \
+             min_lr={least}, eps={eps})"
+        );
+        Some(Scheduler {
+            evaluated: true,
+            ..Scheduler::new(given.lr, call)
+        })
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! Policies one after the other.
 
 use super::length::{table, written};
-use super::{Entry, Invalid, Policy, Rate, Scope, member};
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scope, member};
 use crate::args::{Args, Steps};
 use serde::Deserialize;
 
@@ -199,6 +199,31 @@ impl Policy for Sequence {
         self.policies
             .iter()
             .any(|(policy, _)| policy.reads_evaluations())
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        let (mut rate, mut momentum, mut start) = (String::new(), String::new(), 0_u64);
+        for (at, (policy, steps)) in self.policies.iter().enumerate() {
+            let names = code.member(&**policy)?;
+            let t = if start == 0 {
+                "t".to_owned()
+            } else {
+                format!("t - {start}")
+            };
+            let until = if at + 1 == self.policies.len() {
+                String::new()
+            } else {
+                start = start.saturating_add(steps.or_else(|| policy.length())?);
+                format!(" if t < {start} else ")
+            };
+            rate += &format!("{}({t}){until}", names.rate);
+            let own = names.momentum.map(|name| format!("{name}({t})"));
+            momentum += &format!("{}{until}", own.unwrap_or_else(|| code.own_momentum()));
+        }
+        Some(Formula {
+            momentum: self.momentum_range().map(|_| momentum),
+            ..Formula::new(rate)
+        })
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! The cosine-shaped cycle (Hann window): smooth at both ends.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
+use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s` with `s = (1 - cos(pi * q / step_size_up)) / 2` while
 /// rising and `(1 + cos(pi * (q - step_size_up) / step_size_down)) / 2` while falling,
@@ -74,6 +74,10 @@ impl Policy for Sinusoidal {
 
     fn between(&self, span: &Span) -> Option<String> {
         Some(span.cycle())
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "math.sin(math.pi / 2 * height) ** 2"))
     }
 
     fn describe(&self) -> String {

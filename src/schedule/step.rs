@@ -1,7 +1,8 @@
 //! Stairs: the rate falls by a factor at regular steps.
 
 use super::length::{check_decay, check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^(t div step_size)`.
@@ -71,6 +72,17 @@ impl Policy for Step {
             span.lr(),
             span.steps.div_ceil(3)
         ))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, gamma], n) = ([self.lr, self.gamma].map(float), self.step_size);
+        Some(Formula::new(format!("{lr} * {gamma} ** (t // {n})")))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        let (n, gamma) = (self.step_size, float(self.gamma));
+        let call = format!("StepLR(step_size={n}, gamma={gamma})");
+        Some(Scheduler::new(self.lr, call))
     }
 
     fn describe(&self) -> String {

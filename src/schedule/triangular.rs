@@ -1,7 +1,7 @@
 //! The triangular policy: straight up, straight down, for ever.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
+use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s`, where in the cycle `c = t div T` of
 /// `T = step_size_up + step_size_down` steps and at `q = t mod T`
@@ -70,6 +70,14 @@ impl Policy for Triangular {
 
     fn between(&self, span: &Span) -> Option<String> {
         Some(span.cycle())
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "height"))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        self.0.pytorch(ENTRY.name, None)
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,7 @@
 //! The triangular policy whose swing is halved after each cycle.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Invalid, Policy, Rate, Span};
+use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s / 2^c`: [`Triangular`](super::Triangular) with half
 /// the swing in each new cycle `c` (from 0).
@@ -74,6 +74,14 @@ impl Policy for Triangular2 {
 
     fn between(&self, span: &Span) -> Option<String> {
         Some(span.cycle())
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "height * 0.5 ** cycle"))
+    }
+
+    fn pytorch(&self, _: u64) -> Option<Scheduler> {
+        self.0.pytorch(ENTRY.name, None)
     }
 
     fn describe(&self) -> String {

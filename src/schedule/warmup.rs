@@ -2,7 +2,8 @@
 
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, table, written};
-use super::{Entry, Invalid, Policy, Rate, Steps, check_rate, member};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
 use serde::Deserialize;
 
 /// `lr(t) = L * (start_factor + (1 - start_factor) * a((t + 1) / warmup_steps))` for `t < warmup_steps`, where `L`
@@ -137,6 +138,20 @@ impl Policy for Warmup {
 
     fn reads_evaluations(&self) -> bool {
         self.then.reads_evaluations()
+    }
+
+    fn python(&self, code: &mut Python) -> Option<Formula> {
+        let then = code.member(&*self.then)?;
+        let n = self.warmup_steps;
+        let (rate, share) = (then.rate, format!("(t + 1) / {n}"));
+        let share = format!("({share})");
+        let start = float(self.start_factor);
+        let factor = self.anneal_strategy.python(&start, "1.0", &share);
+        let rises = format!("{rate}(0) * ({factor}) if t < {n}");
+        Some(Formula {
+            momentum: then.momentum.map(|name| format!("{name}(max(t - {n}, 0))")),
+            ..Formula::new(format!("{rises} else {rate}(t - {n})"))
+        })
     }
 
     fn describe(&self) -> String {

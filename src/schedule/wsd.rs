@@ -2,7 +2,8 @@
 
 use super::anneal::share;
 use super::length::{check_steps, or_run, table, written};
-use super::{Entry, Invalid, Policy, Rate, Span, Steps, check_rate};
+use super::python::float;
+use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * t / warmup_steps` while warming up, `lr` until `total_steps - decay_steps`, then
@@ -64,6 +65,15 @@ impl DecayType {
             Self::Cosine => "cosine",
             Self::OneMinusSqrt => "1-sqrt",
             Self::Square => "square",
+        }
+    }
+
+    fn python(self) -> &'static str {
+        match self {
+            Self::Linear => "(1 - q)",
+            Self::Cosine => "(1 + math.cos(math.pi * q)) / 2",
+            Self::OneMinusSqrt => "(1 - math.sqrt(q))",
+            Self::Square => "(1 - q * q)",
         }
     }
 
@@ -182,6 +192,21 @@ impl Policy for Wsd {
         Some(format!(
             "{lr}\ntotal_steps = {steps}\nwarmup_steps = {warm}\ndecay_steps = {decay}"
         ))
+    }
+
+    fn python(&self, _: &mut Python) -> Option<Formula> {
+        let falls = self.total_steps.saturating_sub(self.decay_steps);
+        let (warm, decay) = (self.warmup_steps, self.decay_steps);
+        let [lr, least] = [self.lr, self.min_lr].map(float);
+        let rises = match warm {
+            0 => String::new(),
+            _ => format!("{lr} * (t / {warm}) if t < {warm} else "),
+        };
+        let left = self.decay_type.python();
+        Some(Formula {
+            before: vec![format!("q = min(max(t - {falls}, 0), {decay}) / {decay}")],
+            ..Formula::new(format!("{rises}{least} + ({lr} - {least}) * {left}"))
+        })
     }
 
     fn describe(&self) -> String {

@@ -3,6 +3,7 @@
 mod closed_form;
 mod plateau;
 mod properties;
+mod python;
 mod pytorch;
 mod refusals;
 
