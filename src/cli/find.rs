@@ -9,14 +9,14 @@ use serde_json::json;
 use super::loading;
 use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
-use crate::config::{Bounds, Config};
+use crate::config::{Bounds, Config, Settled};
 use crate::data::Dataset;
 use crate::draw::plot;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::lab::find::{self, RangeTest, Verdict};
+use crate::lab::find::{self, RangeTest, Verdict, confirm};
 use crate::page::range;
-use crate::report::folder::{CONFIG, RunFolder};
+use crate::report::folder::RunFolder;
 use crate::train::Trainer;
 
 /// Finds the bounds of a cyclical rate: raises the rate from low to high and reads the loss
@@ -57,6 +57,21 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     seeds: u64,
+    /// Add sweeps, up to 20, until the upper end of both intervals is at most R times the lower
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    until: Option<f64>,
+    /// Train a cycle between the bounds, and between a quarter, half, twice and four times of them,
+    /// and say which is best
+    #[arg(long)]
+    confirm: bool,
+    /// Steps of each of these cycles [default: an epoch]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "confirm",
+        allow_negative_numbers = true
+    )]
+    cycle_steps: Option<u64>,
     /// Raise the rate by equal amounts, not by equal factors
     #[arg(long)]
     linear: bool,
@@ -78,6 +93,7 @@ impl Arguments {
             to: self.to,
             steps: self.steps,
             seeds: self.seeds,
+            until: self.until,
             linear: self.linear,
             keep_weights: false,
         }
@@ -91,40 +107,73 @@ pub(super) fn run(
 ) -> Result<ExitCode> {
     let options = arguments.options();
     options.check().map_err(|error| as_flag(error, &[]))?;
+    if let Some(steps) = arguments.cycle_steps {
+        let name = [("cycle_steps", "--cycle-steps")];
+        confirm::check(steps).map_err(|error| as_flag(error, &name))?;
+    }
     if let (Some(path), false) = (&arguments.out, arguments.force) {
         RunFolder::refuse_occupied(path)?;
     }
     let config = arguments.config.load()?;
-    let text = config.to_toml();
     let dataset = loading::load(&config)?;
+    let extent = dataset.train.extent();
     let mut trainer = provisional(&config, globals.open()?, dataset)?;
-    let test = find::find(&mut trainer, &options, &mut |seed, step| {
+    let mut test = find::find(&mut trainer, &options, &mut |seed, step| {
         watch(&options, seed, step);
     })?;
+    if arguments.confirm && test.verdict == Verdict::Ok {
+        confirm(&mut trainer, &mut test, arguments.cycle_steps)?;
+    }
     output::clear_status();
+    let found = test.as_bounds(&options);
+    let found = found.map(|bounds| find::between(&config, extent, &bounds));
+    let found = found.transpose()?;
     let info = trainer.info();
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, arguments.force)?,
         None => RunFolder::fresh(Path::new("runs"), &format!("find-{}", info.data))?,
     };
-    folder.write(CONFIG, text.as_bytes())?;
     let about = range::About {
         data: info.data.clone(),
         test: options.describe(),
         adapter: info.adapter.name.clone(),
-        config: text,
+        schedule: found.as_ref().map(Settled::schedule_toml),
     };
-    let page = range::write(&folder, &test, &about)?;
+    let text = found.as_ref().map(Settled::to_toml_with_bounds);
+    let page = range::write(&folder, &test, &about, &config.to_toml(), text.as_deref())?;
     if arguments.json {
         output.json(&json!(test))?;
     } else {
         output.text(&shown(&test, &options, output))?;
+        if let Some(schedule) = &about.schedule {
+            output.text(&to_paste(&folder, schedule))?;
+        }
         output.text(&format!("files     {}\n", page.display()))?;
     }
     Ok(match test.verdict {
         Verdict::Ok => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// What to paste into a file, and the commands that use it as it is.
+fn to_paste(folder: &RunFolder, schedule: &str) -> String {
+    let mut text = format!("\n{schedule}\n");
+    for (command, what) in range::commands(folder) {
+        text += &format!("# {what}\n{command}\n");
+    }
+    text + "\n"
+}
+
+/// Trains cycles between the bounds and multiples of them.
+fn confirm(trainer: &mut Trainer, test: &mut RangeTest, steps: Option<u64>) -> Result<()> {
+    // An epoch, unless that has no steps to speak of.
+    let steps = steps.unwrap_or_else(|| trainer.steps_per_epoch().max(confirm::LEAST_STEPS));
+    let found = confirm::confirm(trainer, test, steps, &mut |done, all| {
+        output::status(&format!("cycles of {steps} steps, {done} of {all} done"));
+    })?;
+    test.confirmation = Some(found);
+    Ok(())
 }
 
 /// A trainer whose bounds are to be found where they are `"auto"`.
@@ -137,7 +186,8 @@ pub(super) fn provisional(config: &Config, gpu: Arc<Gpu>, dataset: Dataset) -> R
 
 /// Shows how far the range test is, where a person watches.
 pub(super) fn watch(options: &find::RangeTestOptions, seed: u64, step: u64) {
-    let (number, seeds, steps) = (seed + 1, options.seeds, options.steps);
+    let (number, steps) = (seed + 1, options.steps);
+    let seeds = number.max(options.seeds);
     output::status(&format!(
         "range test, sweep {number} of {seeds}, step {step} of {steps}"
     ));

@@ -1,4 +1,4 @@
-//! `wavetrain report`: the page of a run, again.
+//! `wavetrain report`: the page of a run or of a range test, again.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,10 +7,10 @@ use super::output::Output;
 use crate::error::Result;
 use crate::page::write_page;
 
-/// Writes the page of a run again, from its folder alone
+/// Writes the page of a run or of a range test again, from its folder alone
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The run's folder
+    /// The folder of the run, or of `wavetrain find`
     #[arg(value_name = "RUN")]
     run: PathBuf,
 }

@@ -86,6 +86,8 @@ pub struct Config {
     pub cycle_end: CycleEnd,
     /// `[checkpoint]`.
     pub checkpoint: Checkpoints,
+    /// What a range test found: the line `bounds` in the table `[run]`, which is otherwise not read.
+    pub bounds: Option<Bounds>,
 }
 
 impl Config {

@@ -12,7 +12,7 @@ use super::suggest;
 use super::tables::Tables;
 use super::text::Texts;
 use super::value::{Section, Value};
-use super::{Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
+use super::{Bounds, Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::stated;
 use crate::data::Augment;
 use crate::layer::Layer;
@@ -99,6 +99,8 @@ pub(super) fn resolve<'t>(
         train,
         cycle_end,
         checkpoint,
+        bounds: super::layers::get(merged, "run.bounds")
+            .and_then(|line| Bounds::read(line.get_ref().as_str()?)),
     });
     if let Some(problem) = stateful(&config.data, merged) {
         return Err(one(problem));

@@ -10,7 +10,8 @@
 //! let config = Config::load(None, &Default::default())?;
 //! let bounds = config.schedule.wants_bounds().then(|| {
 //!     let (base_lr, max_lr) = (0.02, 0.4); // a range test, run here
-//!     Bounds { base_lr, max_lr, from: "a range test of 100 steps".to_owned() }
+//!     let from = "a range test of 100 steps".to_owned();
+//!     Bounds { base_lr, max_lr, intervals: None, from }
 //! });
 //! let settled = config.settle(20_000, bounds.as_ref())?;
 //! println!("{}, {} steps", settled.schedule.describe(), settled.total_steps);
@@ -32,6 +33,8 @@ pub struct Bounds {
     pub base_lr: f64,
     /// The high rate, above `base_lr`.
     pub max_lr: f64,
+    /// How well they are known: the ends of an interval of each, where there are any.
+    pub intervals: Option<[[f64; 2]; 2]>,
     /// Where they come from, for the run's `config.toml` (`wavetrain find, 3 seeds: ok`).
     pub from: String,
 }
@@ -43,15 +46,21 @@ impl Bounds {
         Self {
             base_lr: 0.0,
             max_lr: 1.0,
+            intervals: None,
             from: "nobody yet".to_owned(),
         }
     }
 
-    /// One line: the rates and where they come from.
+    /// One line: the rates, how well they are known and where they come from.
     #[must_use]
     pub fn describe(&self) -> String {
         let from: Vec<&str> = self.from.split(char::is_control).collect();
-        let (base, max) = (self.base_lr, self.max_lr);
+        let between = |i: usize| match self.intervals.and_then(|ends| ends.get(i).copied()) {
+            Some([low, high]) => format!(" ({low} to {high})"),
+            None => String::new(),
+        };
+        let base = format!("{}{}", self.base_lr, between(0));
+        let max = format!("{}{}", self.max_lr, between(1));
         format!("auto: from {base} to {max}, by {}", from.join(" "))
     }
 
@@ -59,12 +68,28 @@ impl Bounds {
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         let (rates, from) = line.strip_prefix("auto: from ")?.split_once(", by ")?;
-        let (base_lr, max_lr) = rates.split_once(" to ")?;
+        // Every number of "0.01 (0.009 to 0.012) to 0.1 (0.08 to 0.14)", in order.
+        let plain = rates.replace(['(', ')'], " ").replace(" to ", " ");
+        let numbers: Result<Vec<f64>, _> = plain.split_whitespace().map(str::parse).collect();
+        let (base_lr, max_lr, intervals) = match numbers.ok()?[..] {
+            [base, max] => (base, max, None),
+            [base, a, b, max, c, d] => (base, max, Some([[a, b], [c, d]])),
+            _ => return None,
+        };
         Some(Self {
-            base_lr: base_lr.parse().ok()?,
-            max_lr: max_lr.parse().ok()?,
+            base_lr,
+            max_lr,
+            intervals,
             from: from.to_owned(),
         })
+    }
+
+    /// Whether these are such bounds: each within its interval, or the same where there is none.
+    #[must_use]
+    pub fn hold(&self, base_lr: f64, max_lr: f64) -> bool {
+        let same = [[self.base_lr; 2], [self.max_lr; 2]];
+        let [base, max] = self.intervals.unwrap_or(same);
+        (base[0]..=base[1]).contains(&base_lr) && (max[0]..=max[1]).contains(&max_lr)
     }
 
     fn check(&self) -> Result<()> {
@@ -130,14 +155,18 @@ impl Config {
             Length::Epochs(epochs) => epochs.saturating_mul(steps_per_epoch),
         };
         let bounds = bounds.filter(|_| self.schedule.wants_bounds());
-        Ok(Settled {
+        let mut settled = Settled {
             schedule: self.schedule_in(Some(steps_per_epoch), total_steps, bounds)?,
             config: self.clone(),
             bounds: bounds.cloned(),
             steps_per_epoch,
             total_steps,
             eval_every: eval_every.max(1),
-        })
+        };
+        if let (None, Some(found)) = (&settled.bounds, &self.bounds) {
+            settled.remember(found.clone());
+        }
+        Ok(settled)
     }
 
     /// The schedule alone, in a run of `total_steps` steps with `steps_per_epoch` in an epoch

@@ -50,11 +50,8 @@ impl Config {
             let name = self.decay_on.name().to_owned();
             line(&mut out, decay_on::KEY, &Value::String(name));
         }
-        section(&mut out, "schedule", "policy", policy);
-        if let Some(bounds) = bounds {
-            let _ = writeln!(out, "# {}", bounds.describe());
-        }
-        arguments(&mut out, schedule, order(POLICIES, policy));
+        out.push('\n');
+        out += &schedule_text(policy, schedule, bounds);
         out.push_str("\n[train]\n");
         lines(&mut out, &pairs(&self.train));
         out.push_str("\n[cycle_end]\n");
@@ -100,6 +97,35 @@ impl Settled {
         let arguments = policy.arguments();
         self.config.written(policy.name(), &arguments, bounds)
     }
+
+    /// The table `[schedule]` of [`Settled::to_toml`] alone, to be pasted into a file.
+    #[must_use]
+    pub fn schedule_toml(&self) -> String {
+        let (policy, bounds) = (&self.schedule, self.bounds.as_ref());
+        schedule_text(policy.name(), &policy.arguments(), bounds)
+    }
+
+    /// [`Settled::to_toml`] and, in the table `[run]`, where bounds come from, so that
+    /// [`Config::bounds`] has them again.
+    #[must_use]
+    pub fn to_toml_with_bounds(&self) -> String {
+        let mut text = self.to_toml();
+        if let Some(bounds) = &self.bounds {
+            text.push_str("\n[run]\n");
+            line(&mut text, "bounds", &Value::String(bounds.describe()));
+        }
+        text
+    }
+}
+
+/// `[schedule]` with a comment that says where bounds come from.
+fn schedule_text(policy: &str, schedule: &Table, bounds: Option<&Bounds>) -> String {
+    let mut out = format!("[schedule]\npolicy = \"{policy}\"\n");
+    if let Some(bounds) = bounds {
+        let _ = writeln!(out, "# {}", bounds.describe());
+    }
+    arguments(&mut out, schedule, order(POLICIES, policy));
+    out
 }
 
 /// The order in which the arguments of an entry are shown.

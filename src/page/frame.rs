@@ -34,6 +34,37 @@ pub(super) fn simple(parts: &Parts<'_>) -> String {
     })
 }
 
+/// A row of a table: its name and its cells, as text.
+pub(super) fn row(name: &str, cells: &[String]) -> String {
+    let cells = cells
+        .iter()
+        .map(|cell| format!("<td>{}</td>", escape(cell)));
+    format!(
+        "<tr><th scope=\"row\">{}</th>{}</tr>\n",
+        escape(name),
+        cells.collect::<String>()
+    )
+}
+
+/// A table of `rows` under `heads`.
+pub(super) fn table(caption: &str, heads: &[&str], rows: &str) -> String {
+    let heads = heads
+        .iter()
+        .map(|head| format!("<th scope=\"col\">{head}</th>"));
+    format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>\n\
+         <thead><tr>{}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n",
+        heads.collect::<String>()
+    )
+}
+
+/// The text with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
 /// The template with each `{{name}}` replaced. What is put in is not looked at again, so no text of
 /// a run can stand for another part.
 pub(super) fn fill(template: &str, part: &dyn Fn(&str) -> String) -> String {

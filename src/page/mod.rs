@@ -5,6 +5,7 @@
 //! so for what the laboratory found. What they share is `frame`.
 
 pub mod comparison;
+mod confirm;
 pub mod curve;
 mod frame;
 pub mod range;

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::frame::{self, Parts};
+use serde::{Deserialize, Serialize};
+
+use super::confirm;
+use super::frame::{self, Parts, capital, row, table};
 use crate::draw::chart::{Chart, Look, Series, count, number};
 use crate::draw::svg::{self, escape};
-use crate::draw::words::percent;
-use crate::error::Result;
-use crate::lab::find::{RangeTest, Sweep};
-use crate::report::folder::{PAGE, RANGE, RunFolder};
+use crate::draw::words::{percent, things};
+use crate::error::{Error, Result};
+use crate::lab::find::{MOST_SWEEPS, RangeTest, Sweep, Until};
+use crate::report::folder::{ABOUT, CONFIG, FOUND, PAGE, RANGE, RunFolder};
 
 /// Loss and accuracy over the rate, each sweep a pale line behind its smoothed one.
 #[must_use]
@@ -54,29 +57,83 @@ fn log_scale(test: &RangeTest) -> bool {
     ((c - b) - (b - a)).abs() > 1e-3 * (b - a)
 }
 
-/// Bounds, verdict and suggestions in lines of text.
+/// Bounds, verdict, suggestions and what cycles came to, in lines of text.
 #[must_use]
 pub fn text(test: &RangeTest) -> String {
-    let mut text = match (test.base_lr, test.max_lr) {
-        (Some(base), Some(max)) => format!("base_lr   {base}\nmax_lr    {max}\n"),
-        _ => "base_lr   -\nmax_lr    -\n".to_owned(),
-    };
+    let mut text = String::new();
+    for bound in bounds(test) {
+        let [rate, known] = bound.words();
+        let _ = writeln!(text, "{:<9} {rate}{known}", bound.name);
+        if bound.rate.is_some() {
+            let _ = writeln!(text, "          {}", bound.rule);
+        }
+    }
     let _ = writeln!(text, "verdict   {}: {}", test.verdict.name(), test.says);
-    for (name, rate) in suggestions(test) {
-        let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.3e}"));
-        let _ = writeln!(text, "{name:<9} {rate}");
+    if let Some(until) = &test.until {
+        let _ = writeln!(text, "until     {}", until_words(test, until));
+    }
+    for (name, rate, what) in test.suggestions.named() {
+        let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1e}"));
+        let _ = writeln!(text, "{name:<9} {rate:<8} {what}");
+    }
+    if let Some(confirmation) = &test.confirmation {
+        text += &confirm::text(confirmation);
     }
     text
 }
 
-fn suggestions(test: &RangeTest) -> [(&'static str, Option<f64>); 4] {
-    let found = &test.suggestions;
+/// A bound for people.
+struct Bound<'a> {
+    name: &'static str,
+    rate: Option<f64>,
+    interval: Option<[f64; 2]>,
+    rule: &'a str,
+}
+
+fn bounds(test: &RangeTest) -> [Bound<'_>; 2] {
+    let [base, max] = &test.rules;
     [
-        ("valley", found.valley),
-        ("steep", found.steep),
-        ("minimum", found.minimum),
-        ("slide", found.slide),
+        Bound {
+            name: "base_lr",
+            rate: test.base_lr,
+            interval: test.base_lr_interval,
+            rule: base,
+        },
+        Bound {
+            name: "max_lr",
+            rate: test.max_lr,
+            interval: test.max_lr_interval,
+            rule: max,
+        },
     ]
+}
+
+impl Bound<'_> {
+    /// The rate, and how well it is known.
+    fn words(&self) -> [String; 2] {
+        let Some(rate) = self.rate else {
+            return ["-".to_owned(), String::new()];
+        };
+        let known = match self.interval {
+            Some([low, high]) => format!(" (95 %: {low} to {high})"),
+            None => " (one sweep: how well it is known cannot be said)".to_owned(),
+        };
+        [rate.to_string(), known]
+    }
+}
+
+fn until_words(test: &RangeTest, until: &Until) -> String {
+    let sweeps = things(test.sweeps.len() as u64, "sweep");
+    let wanted = until.wanted;
+    match until.reached {
+        Some(reached) if until.is_reached() => {
+            format!("{wanted}: the intervals are within a factor of {reached:.2}, after {sweeps}")
+        }
+        Some(reached) => {
+            format!("{wanted} is not reached: {reached:.2} after {sweeps}, at most {MOST_SWEEPS}")
+        }
+        None => format!("{wanted} is not reached: there are no bounds"),
+    }
 }
 
 /// The section of a page.
@@ -86,60 +143,99 @@ pub(super) fn section(test: &RangeTest) -> String {
         (Some(base), Some(max)) => format!("Dotted lines: base_lr {base} and max_lr {max}."),
         _ => "No bounds were read from it.".to_owned(),
     };
-    let mut html = format!(
-        "<section id=\"range\" aria-labelledby=\"range-title\">\n<h2 id=\"range-title\">Range \
-         test</h2>\n<figure>\n<figcaption><h3>Training loss over the rate</h3><p>The rate rises at \
-         every step. Pale: each batch; strong: smoothed about each step. {marked}</p></figcaption>\n\
-         <div class=\"panel\">{}</div>\n</figure>\n<figure>\n<figcaption><h3>Accuracy of each \
-         batch</h3></figcaption>\n<div class=\"panel\">{}</div>\n</figure>\n",
-        svg::figure(&charts[0]),
-        svg::figure(&charts[1])
+    let figure = |chart: &Chart, words: &str| {
+        format!(
+            "<figure>\n<figcaption><p>{words}</p></figcaption>\n<div class=\"panel\">{}</div>\n\
+             </figure>\n",
+            svg::figure(chart)
+        )
+    };
+    let loss = format!(
+        "The rate rises at every step. Pale: each batch; strong: smoothed about each step. {marked}"
     );
-    html += &table(test);
-    html += "</section>";
+    let mut html = "<section id=\"range\" aria-labelledby=\"range-title\">\n<h2 \
+                    id=\"range-title\">Range test</h2>\n"
+        .to_owned();
+    html += &bounds_table(test);
+    html += &figure(&charts[0], &loss);
+    html += &figure(
+        &charts[1],
+        "The share of each batch that is classified rightly.",
+    );
+    html += &sweeps_table(test);
+    html += &suggestions_table(test);
+    html += "</section>\n";
+    if let Some(confirmation) = &test.confirmation {
+        html += &confirm::section(confirmation);
+    }
     html
 }
 
-fn table(test: &RangeTest) -> String {
-    let cell = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), number);
-    let mut rows = String::new();
-    for sweep in &test.sweeps {
+fn bounds_table(test: &RangeTest) -> String {
+    let mut says = format!("<p>{}.", escape(&capital(&test.says)));
+    if let Some(until) = &test.until {
+        let _ = write!(says, " Until {}.", escape(&until_words(test, until)));
+    }
+    says += "</p>\n";
+    if test.base_lr.is_none() {
+        return says;
+    }
+    let rows = bounds(test).map(|bound| {
+        let [rate, _] = bound.words();
+        let known = match bound.interval {
+            Some([low, high]) => format!("{low} to {high}"),
+            None => "-".to_owned(),
+        };
+        row(bound.name, &[rate, known, bound.rule.to_owned()])
+    });
+    says + &table(
+        "Bounds",
+        &["bound", "rate", "95 % interval over seeds", "rule"],
+        &rows.concat(),
+    )
+}
+
+fn sweeps_table(test: &RangeTest) -> String {
+    let cell = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), short);
+    let rows = test.sweeps.iter().map(|sweep| {
         let bounds = sweep.bounds.as_ref();
         let best = sweep.points.iter().map(|point| point.accuracy);
-        let _ = writeln!(
-            rows,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            sweep.seed,
+        let cells = [
             count(sweep.points.len() as u64),
             cell(bounds.map(|b| b.base_lr)),
             cell(bounds.map(|b| b.max_lr)),
             cell(sweep.diverged_at),
             percent(best.fold(0.0, f64::max)),
-        );
-    }
-    let singles = suggestions(test).map(|(name, rate)| format!("{name} {}", cell(rate)));
-    format!(
-        "<p>{}. {}. {}.</p>\n<p class=\"soft\">Single rates by fastai's rules, for the first \
-         sweep: {}.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Sweeps\"><table>\n<thead><tr><th scope=\"col\">seed</th><th \
-         scope=\"col\">steps</th><th scope=\"col\">base_lr</th><th scope=\"col\">max_lr</th><th \
-         scope=\"col\">diverged at</th><th scope=\"col\">best batch</th></tr></thead>\n<tbody>\n\
-         {rows}</tbody></table></div>\n",
-        escape(&capital(&test.says)),
-        escape(&test.rules[0]),
-        escape(&test.rules[1]),
-        singles.join(", ")
-    )
+        ];
+        row(&sweep.seed.to_string(), &cells)
+    });
+    let heads = [
+        "seed",
+        "steps",
+        "base_lr",
+        "max_lr",
+        "diverged at",
+        "best batch",
+    ];
+    table("Sweeps", &heads, &rows.collect::<String>())
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
+/// Two digits: a single sweep knows no more.
+fn short(rate: f64) -> String {
+    number(format!("{rate:.1e}").parse().unwrap_or(rate))
+}
+
+fn suggestions_table(test: &RangeTest) -> String {
+    let rows = test.suggestions.named().map(|(name, rate, what)| {
+        let rate = rate.map_or_else(|| "-".to_owned(), short);
+        row(name, &[rate, what.to_owned()])
+    });
+    let heads = ["rule of fastai", "rate", "what it is, in the first sweep"];
+    table("Single rates", &heads, &rows.concat())
 }
 
 /// What a range test's page says about where it comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The data set's name.
     pub data: String,
@@ -147,28 +243,89 @@ pub struct About {
     pub test: String,
     /// The adapter's name.
     pub adapter: String,
-    /// The configuration, as TOML.
-    pub config: String,
+    /// The table `[schedule]` between the bounds, where there are any.
+    pub schedule: Option<String>,
 }
 
-/// Writes `range.json` and `report.html` of a range test by itself; tells where the page is.
+/// What to do with what was found: commands, and what they do.
+#[must_use]
+pub fn commands(folder: &RunFolder) -> [(String, &'static str); 2] {
+    let file = folder.file(FOUND);
+    let file = file.display();
+    [
+        (
+            format!("wavetrain train {file}"),
+            "trains between the bounds",
+        ),
+        (
+            format!("wavetrain schedule {file} --format torch"),
+            "the schedule as code for PyTorch (or keras)",
+        ),
+    ]
+}
+
+/// Writes `range.json`, `about.json`, `config.toml`, `found.toml` where bounds were found (`found`), and
+/// `report.html` of a range test by itself; tells where the page is.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`] for a file that cannot be written.
-pub fn write(folder: &RunFolder, test: &RangeTest, about: &About) -> Result<PathBuf> {
+pub fn write(
+    folder: &RunFolder,
+    test: &RangeTest,
+    about: &About,
+    config: &str,
+    found: Option<&str>,
+) -> Result<PathBuf> {
+    folder.forget_results()?;
+    folder.write(CONFIG, config.as_bytes())?;
+    if let Some(found) = found {
+        folder.write(FOUND, found.as_bytes())?;
+    }
+    folder.write_json(ABOUT, about)?;
     folder.write_json(RANGE, test)?;
+    page(folder, test, about, config)
+}
+
+/// Writes the page again from the folder alone.
+///
+/// # Errors
+/// [`crate::error::Error::Io`] and [`crate::error::Error::Data`] for files that are missing or broken.
+pub(super) fn write_again(folder: &RunFolder) -> Result<PathBuf> {
+    let test: RangeTest = folder.read_json(RANGE)?;
+    let about: About = folder.read_json(ABOUT)?;
+    let config = folder.file(CONFIG);
+    let text = std::fs::read_to_string(&config).map_err(Error::io(&config, "reading"))?;
+    page(folder, &test, &about, &text)
+}
+
+fn page(folder: &RunFolder, test: &RangeTest, about: &About, config: &str) -> Result<PathBuf> {
     let heading = match (test.base_lr, test.max_lr) {
         (Some(base), Some(max)) => format!("{}: rates from {base} to {max}", about.data),
         _ => format!("{}: no bounds ({})", about.data, test.verdict.name()),
     };
     let lead = format!("{} on {}.", capital(&about.test), about.adapter);
+    let mut sections = section(test);
+    if let Some(schedule) = &about.schedule {
+        sections += &to_paste(folder, schedule);
+    }
     let page = frame::simple(&Parts {
         heading: &heading,
         lead: &lead,
-        sections: &section(test),
-        config: &about.config,
+        sections: &sections,
+        config,
         files: RANGE,
     });
     folder.write(PAGE, page.as_bytes())?;
     Ok(folder.file(PAGE))
+}
+
+fn to_paste(folder: &RunFolder, schedule: &str) -> String {
+    let commands = commands(folder).map(|(command, what)| format!("{command}   # {what}\n"));
+    format!(
+        "<section id=\"paste\" aria-labelledby=\"paste-title\">\n<h2 id=\"paste-title\">To \
+         paste</h2>\n<p>A click selects all of a box.</p>\n<pre class=\"whole\" \
+         tabindex=\"0\">{}</pre>\n<pre class=\"whole\" tabindex=\"0\">{}</pre>\n</section>\n",
+        escape(schedule),
+        escape(&commands.concat())
+    )
 }

@@ -24,6 +24,10 @@ pub const CONFIG: &str = "config.toml";
 pub const RUN: &str = "run.json";
 /// The range test before the run, or of the folder.
 pub const RANGE: &str = "range.json";
+/// The configuration with the bounds that the range test of the folder found.
+pub const FOUND: &str = "found.toml";
+/// What the page of a range test says about where it comes from.
+pub const ABOUT: &str = "about.json";
 /// A line for every step and every evaluation ([`super::metrics`]).
 pub const METRICS: &str = "metrics.jsonl";
 /// The trained weights.
@@ -215,13 +219,25 @@ impl RunFolder {
             return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }
         if !path.join(RUN).is_file() {
+            let other = if path.join(RANGE).is_file() {
+                ", but a range test"
+            } else {
+                ""
+            };
             return Err(refused(
                 &path,
-                format!("is not a run: it has no {RUN}"),
+                format!("is not a run{other}: it has no {RUN}"),
                 help,
             ));
         }
         Ok(Self::at(path))
+    }
+
+    /// The folder of a range test by itself; `None` where `path` is something else.
+    #[must_use]
+    pub fn open_range(path: &Path) -> Option<Self> {
+        let range = path.join(RANGE).is_file() && !path.join(RUN).is_file();
+        range.then(|| Self::at(path.to_owned()))
     }
 
     /// Where the folder is.
@@ -283,6 +299,8 @@ impl RunFolder {
             MODEL,
             MEAN_IMAGE,
             RANGE,
+            FOUND,
+            ABOUT,
             BEST,
             CSV,
             AVERAGE,

@@ -108,8 +108,49 @@ fn bounds(base_lr: f64, max_lr: f64) -> Bounds {
     Bounds {
         base_lr,
         max_lr,
+        intervals: None,
         from: "a range test\nof 100 steps".to_owned(),
     }
+}
+
+#[test]
+fn a_line_holds_bounds_and_how_well_they_are_known() {
+    let plain = Bounds {
+        from: "a test, by hand".to_owned(),
+        ..bounds(0.0, 0.2)
+    };
+    let known = Bounds {
+        intervals: Some([[0.0, 0.001], [0.15, 0.31]]),
+        ..plain.clone()
+    };
+    for bounds in [plain, known] {
+        assert_eq!(Bounds::read(&bounds.describe()), Some(bounds));
+    }
+    for broken in [
+        "auto: from 1 to, by x",
+        "auto: from 1 (2 to 3) to 4, by x",
+        "",
+    ] {
+        assert_eq!(Bounds::read(broken), None, "{broken}");
+    }
+}
+
+#[test]
+fn a_configuration_knows_again_where_its_bounds_come_from() {
+    let config = good(&format!("{GLYPHS}base_lr = \"auto\"\nmax_lr = \"auto\"\n"));
+    let found = Bounds {
+        from: "a test".to_owned(),
+        ..bounds(0.02, 0.4)
+    };
+    let settled = config.settle(20_000, Some(&found)).unwrap();
+    let again = good(&settled.to_toml_with_bounds());
+    assert_eq!(again.bounds.as_ref(), Some(&found));
+    assert_eq!(again.settle(20_000, None).unwrap().bounds, Some(found));
+    // Other numbers do not come from there.
+    let text = settled
+        .to_toml_with_bounds()
+        .replace("max_lr = 0.4", "max_lr = 0.5");
+    assert_eq!(good(&text).settle(20_000, None).unwrap().bounds, None);
 }
 
 #[test]

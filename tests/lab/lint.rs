@@ -227,6 +227,7 @@ fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
         let bounds = Bounds {
             base_lr,
             max_lr,
+            intervals: None,
             from,
         };
         let Some(sizes) = config.data.source.known().sizes else {
@@ -269,4 +270,34 @@ fn no_preset_and_no_command_of_the_readme_draws_a_warning() {
         commands += 1;
     }
     assert!(commands >= 5, "{commands} commands were found");
+}
+
+/// What a range test found is not called into question.
+#[test]
+fn bounds_of_a_range_test_draw_no_warning() {
+    let wide = "policy = \"triangular\"\nbase_lr = 0.00112\nmax_lr = 0.179\nstep_size_up = 250";
+    let linted = |rates: &str, optimizer: &str, run: &str| {
+        let text = format!(
+            "[data]\nsource = \"glyphs\"\n[model]\nlayers = [\"flatten\", {{ linear = 10 }}]\n\
+             [loss]\nkind = \"cross_entropy\"\n[optimizer]\nkind = \"{optimizer}\"\n[train]\n\
+             steps = 1000\n[schedule]\n{rates}\n{run}"
+        );
+        let config = Config::parse("test.toml", &text).unwrap();
+        let schedule = config.schedule_in(Some(100), 1000, None).unwrap();
+        let found = lint(&RunPlan::new(&config, &*schedule, 1000, Some(100)));
+        let found = found.iter().filter(|f| f.severity == Severity::Warning);
+        found.map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(linted(wide, "sgd", ""), ["bounds_ratio"]);
+    let found =
+        "[run]\nbounds = \"auto: from 0.001 (0.0005 to 0.002) to 0.15 (0.1 to 0.22), by a test\"";
+    assert_eq!(linted(wide, "sgd", found), [""; 0]);
+    assert_eq!(linted(wide, "adamw", found), [""; 0]);
+    // Outside of its intervals it says nothing.
+    let higher = wide.replace("0.179", "0.4");
+    assert_eq!(linted(&higher, "sgd", found), ["bounds_ratio"]);
+    assert_eq!(
+        linted(&higher, "adamw", found),
+        ["bounds_ratio", "normalized_rate"]
+    );
 }

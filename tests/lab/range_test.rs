@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wavetrain::config::Bounds;
 use wavetrain::gpu::Gpu;
-use wavetrain::lab::find::{self, RangeTestOptions, Sweep, Verdict};
+use wavetrain::lab::find::{self, RangeTestOptions, Sweep, Verdict, confirm};
 use wavetrain::{Config, Trainer};
 
 use super::fixture::{Setup, bits, data, gpus, weight_bits};
@@ -15,6 +15,14 @@ fn options() -> RangeTestOptions {
         steps: 60,
         seeds: 2,
         ..RangeTestOptions::default()
+    }
+}
+
+/// Steps that give bounds.
+fn hundred() -> RangeTestOptions {
+    RangeTestOptions {
+        steps: 100,
+        ..options()
     }
 }
 
@@ -258,6 +266,189 @@ fn sweeps_that_disagree_are_noisy() {
 }
 
 #[test]
+fn bounds_have_intervals_over_their_sweeps() {
+    let options = RangeTestOptions::default();
+    let at = |shift: f64| sweep(0, 200, move |x| typical(x + shift, 0.0, 0));
+    let test = find::judge(vec![at(0.0), at(0.1), at(-0.1)], &options);
+    let ends = [test.base_lr_interval, test.max_lr_interval].map(Option::unwrap);
+    for ([low, high], rate) in ends.into_iter().zip([test.base_lr, test.max_lr]) {
+        let rate = rate.unwrap();
+        assert!(low < rate && rate < high, "{low} {rate} {high}");
+        // The mean of three logarithms 0.1 apart, by R's qt(0.975, 2): 0.248 on either side, and half a step.
+        assert!((1.7..1.9).contains(&(high / rate)), "{}", high / rate);
+        // No more digits than are known.
+        assert_eq!(format!("{rate:.1e}").parse::<f64>().unwrap(), rate);
+    }
+    let alone = find::judge(vec![at(0.0)], &options);
+    assert!(alone.max_lr.is_some() && alone.max_lr_interval.is_none());
+    // What is in the file is read back, as are files without intervals.
+    let text = serde_json::to_string(&test).unwrap();
+    assert_eq!(
+        serde_json::from_str::<find::RangeTest>(&text).unwrap(),
+        test
+    );
+}
+
+#[test]
+fn the_rule_that_gave_each_bound_is_said() {
+    let options = RangeTestOptions::default();
+    let smooth = find::judge(vec![sweep(0, 200, |x| typical(x, 0.0, 0))], &options);
+    assert!(smooth.rules[0].contains("twentieth"), "{:?}", smooth.rules);
+    assert!(smooth.rules[1].contains("least"), "{:?}", smooth.rules);
+    // Noise hides the beginning; a wall right behind the least loss ends the sweep.
+    let noisy = verdict(200, |i, x| typical(x, 0.3, i));
+    assert!(noisy.rules[0].contains("scatter"), "{:?}", noisy.rules);
+    let wall = |x: f64| if x > -1.0 { 50.0 } else { typical(x, 0.0, 0) };
+    let walled = find::judge(vec![sweep(0, 200, wall)], &options);
+    assert!(walled.rules[1].contains("stopped"), "{:?}", walled.rules);
+}
+
+#[test]
+fn sweeps_are_added_until_the_bounds_are_known() {
+    let mut trainer = provisional(gpus()[0].clone());
+    let find = |trainer: &mut Trainer, until: f64| {
+        let options = RangeTestOptions {
+            until: Some(until),
+            ..hundred()
+        };
+        let test = find::find(trainer, &options, &mut |_, _| {}).unwrap();
+        (test.sweeps.len(), test.until.unwrap(), test.verdict)
+    };
+    let before = trainer.state().unwrap();
+    let (sweeps, until, verdict) = find(&mut trainer, 8.0);
+    assert_eq!(verdict, Verdict::Ok);
+    assert!(
+        (2..20).contains(&sweeps) && until.is_reached(),
+        "{sweeps} {until:?}"
+    );
+    let (sweeps, until, _) = find(&mut trainer, 1.000_1);
+    assert!(sweeps == 20 && !until.is_reached(), "{sweeps} {until:?}");
+    assert_eq!(trainer.state().unwrap(), before);
+}
+
+#[test]
+fn cycles_confirm_bounds_and_disturb_nothing() {
+    let mut trainer = provisional(gpus()[0].clone());
+    let mut test = find::find(&mut trainer, &hundred(), &mut |_, _| {}).unwrap();
+    let before = trainer.state().unwrap();
+    let mut told = Vec::new();
+    let found = confirm::confirm(&mut trainer, &test, 40, &mut |done, all| {
+        told.push((done, all))
+    });
+    let found = found.unwrap();
+    assert_eq!(trainer.state().unwrap(), before);
+    assert_eq!((told.len(), told.last()), (10, Some(&(10, 10))));
+    assert_eq!(found.multiples.len(), 5);
+    let least = found
+        .multiples
+        .iter()
+        .filter_map(|m| m.regret)
+        .fold(1.0, f64::min);
+    assert_eq!(least, 0.0);
+    for multiple in &found.multiples {
+        assert_eq!(multiple.losses.len(), 2);
+        assert_eq!(multiple.max_lr, test.max_lr.unwrap() * multiple.factor);
+    }
+    let short = confirm::confirm(&mut trainer, &test, 19, &mut |_, _| {}).unwrap_err();
+    assert!(short.to_string().contains("at least 20 steps"), "{short}");
+    test.max_lr = None;
+    let open = confirm::confirm(&mut trainer, &test, 40, &mut |_, _| {}).unwrap_err();
+    assert!(open.to_string().contains("bounds"), "{open}");
+}
+
+/// Losses at the end for each of the five multiples, from a loss of 2 at first.
+fn confirmed(losses: [&[f64]; 5]) -> confirm::Confirmation {
+    let multiples = confirm::MULTIPLES.iter().zip(losses);
+    let multiples = multiples.map(|(factor, losses)| confirm::Multiple {
+        factor: *factor,
+        base_lr: 0.01 * factor,
+        max_lr: 0.1 * factor,
+        losses: losses.iter().map(|l| l.is_finite().then_some(*l)).collect(),
+        regret: None,
+    });
+    confirm::judge(100, 2.0, multiples.collect())
+}
+
+#[test]
+fn regrets_are_shares_of_the_whole_fall() {
+    let found = confirmed([
+        &[1.0, 1.2],
+        &[0.6, 0.8],
+        &[0.5, 0.5],
+        &[0.4, 0.4],
+        &[1.9, 2.1],
+    ]);
+    assert_eq!(found.best, Some(2.0));
+    let expected = [0.4375, 0.1875, 0.0625, 0.0, 1.0];
+    for (multiple, expected) in found.multiples.iter().zip(expected) {
+        let regret = multiple.regret.unwrap();
+        assert!((regret - expected).abs() < 1e-12, "{multiple:?}");
+    }
+    let difference = found.difference.unwrap();
+    assert!((difference.mean - 0.1).abs() < 1e-12);
+    assert!(found.says.contains("more than chance"), "{}", found.says);
+}
+
+#[test]
+fn what_may_be_chance_is_called_so() {
+    let chance = confirmed([
+        &[1.0, 1.2],
+        &[0.6, 0.8],
+        &[0.5, 0.55],
+        &[0.3, 0.51],
+        &[1.9, 2.1],
+    ]);
+    assert!(chance.says.contains("may be chance"), "{}", chance.says);
+    let one = confirmed([&[1.0], &[0.6], &[0.5], &[0.3], &[1.9]]);
+    assert!(one.says.contains("one seed"), "{}", one.says);
+    let own = confirmed([&[1.0], &[0.6], &[0.2], &[0.3], &[1.9]]);
+    assert_eq!((own.best, own.difference), (Some(1.0), None));
+    let bad = f64::NAN;
+    let high = confirmed([
+        &[1.0, 1.0],
+        &[0.6, 0.8],
+        &[0.2, bad],
+        &[bad, bad],
+        &[bad, bad],
+    ]);
+    assert_eq!(high.best, Some(0.5));
+    assert!(high.says.contains("diverge"), "{}", high.says);
+    assert_eq!(high.multiples[2].regret, None);
+    let all = confirmed([&[bad], &[bad], &[bad], &[bad], &[bad]]);
+    assert_eq!(all.best, None);
+}
+
+#[test]
+fn what_is_to_be_pasted_keeps_what_was_written() {
+    let bounds = Bounds {
+        intervals: None,
+        base_lr: 0.02,
+        max_lr: 0.3,
+        from: "a test".into(),
+    };
+    let found = |schedule: &str| {
+        let setup = Setup {
+            schedule: schedule.into(),
+            ..Setup::default()
+        };
+        let samples = data(900, 40).train.extent();
+        find::between(&setup.config(), samples, &bounds).unwrap()
+    };
+    let auto = found("policy = \"one_cycle\"\nmax_lr = \"auto\"");
+    assert_eq!(
+        (auto.schedule.name(), auto.bounds.as_ref()),
+        ("one_cycle", Some(&bounds))
+    );
+    let own = found("policy = \"sinusoidal\"\nbase_lr = 0.1\nmax_lr = 0.2\nstep_size_up = 7");
+    assert_eq!((own.schedule.at(0).lr, own.schedule.at(7).lr), (0.02, 0.3));
+    let other = found("policy = \"constant\"\nlr = 0.1");
+    assert_eq!(
+        (other.schedule.name(), other.schedule.at(0).lr),
+        ("triangular", 0.02)
+    );
+}
+
+#[test]
 fn options_that_make_no_test_are_refused_by_name() {
     let wrong = |change: fn(&mut RangeTestOptions), name: &str| {
         let mut options = RangeTestOptions::default();
@@ -275,6 +466,14 @@ fn options_that_make_no_test_are_refused_by_name() {
     wrong(|o| o.steps = 0, "steps");
     wrong(|o| o.steps = 1, "steps");
     wrong(|o| o.seeds = 0, "seeds");
+    for until in [1.0, 0.5, -2.0, f64::NAN, f64::INFINITY] {
+        let options = RangeTestOptions {
+            until: Some(until),
+            ..RangeTestOptions::default()
+        };
+        let error = options.check().unwrap_err();
+        assert!(error.to_string().contains("until"), "{error}");
+    }
     let linear = RangeTestOptions {
         from: 0.0,
         linear: true,

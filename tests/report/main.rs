@@ -4,5 +4,6 @@ mod charts;
 mod files;
 mod fixture;
 mod page;
+mod range;
 mod tensorboard;
 mod terminal;

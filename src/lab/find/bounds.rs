@@ -5,13 +5,65 @@ use serde::{Deserialize, Serialize};
 use super::curve::SweepPoint;
 use super::smooth;
 
-/// The rules of `base_lr` and `max_lr`, in words.
-pub const RULES: [&str; 2] = [
-    "base_lr: the rate at which the smoothed loss has fallen by a twentieth of its whole fall, and \
-     clearly more than it scatters",
-    "max_lr: half the rate at which the smoothed loss is least, before it turns ragged, flattens or \
-     diverges, and at most a quarter of the rate at which the sweep ended",
-];
+/// The rule that gave a `base_lr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseRule {
+    /// The loss has fallen by a twentieth of its whole fall.
+    #[default]
+    Fall,
+    /// The loss has fallen clearly more than it scatters, which is later.
+    Scatter,
+}
+
+/// The rule that gave a `max_lr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxRule {
+    /// Half the rate of the least loss.
+    #[default]
+    Least,
+    /// A quarter of the rate at which the sweep ended, which is lower.
+    End,
+}
+
+impl BaseRule {
+    /// The rule in words, which go on from `base_lr:`.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Fall => "where the smoothed loss has fallen by a twentieth of its whole fall",
+            Self::Scatter => "where the smoothed loss has fallen by three times its scatter",
+        }
+    }
+}
+
+impl MaxRule {
+    /// The rule in words, which go on from `max_lr:`.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Least => "half the rate at which the smoothed loss is least",
+            Self::End => "a quarter of the rate at which the sweep was stopped",
+        }
+    }
+}
+
+/// The rule that gave each bound in most of the sweeps, in words.
+pub(super) fn rules(bounds: &[SweepBounds]) -> [String; 2] {
+    let most = |count: usize| 2 * count > bounds.len();
+    let scatter = bounds.iter().filter(|b| b.base_rule == BaseRule::Scatter);
+    let base = match most(scatter.count()) {
+        true => BaseRule::Scatter,
+        false => BaseRule::Fall,
+    };
+    let end = bounds.iter().filter(|b| b.max_rule == MaxRule::End);
+    let max = match most(end.count()) {
+        true => MaxRule::End,
+        false => MaxRule::Least,
+    };
+    [base.says().to_owned(), max.says().to_owned()]
+}
 
 /// What one curve says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,6 +72,12 @@ pub struct SweepBounds {
     pub base_lr: f64,
     /// The highest rate that still trains steadily.
     pub max_lr: f64,
+    /// What gave `base_lr`.
+    #[serde(default)]
+    pub base_rule: BaseRule,
+    /// What gave `max_lr`.
+    #[serde(default)]
+    pub max_rule: MaxRule,
     /// Points between the two.
     pub points_between: usize,
     /// The loss at the lowest rates.
@@ -96,17 +154,29 @@ pub(super) fn read(points: &[SweepPoint], diverged: bool) -> Option<SweepBounds>
     if shape.fall() <= clear {
         return None;
     }
-    let begun = shape.initial - (BEGINS * shape.fall()).max(clear);
+    let twentieth = BEGINS * shape.fall();
+    let begun = shape.initial - twentieth.max(clear);
     let base = points.iter().position(|point| point.smoothed < begun)?;
     // A curve that was stopped ends at a rate that is far too high.
     let end = points.last()?.lr / if diverged { BEFORE_THE_END } else { 1.0 };
-    let max_lr = (points[shape.least_at].lr / DELAY).min(end);
+    let before_least = points[shape.least_at].lr / DELAY;
+    let max_lr = before_least.min(end);
     let base_lr = points[base].lr;
     let between = points.iter().filter(|p| p.lr > base_lr && p.lr < max_lr);
     let points_between = between.count();
     (base_lr < max_lr).then_some(SweepBounds {
         base_lr,
         max_lr,
+        base_rule: if clear > twentieth {
+            BaseRule::Scatter
+        } else {
+            BaseRule::Fall
+        },
+        max_rule: if end < before_least {
+            MaxRule::End
+        } else {
+            MaxRule::Least
+        },
         points_between,
         initial_loss: shape.initial,
         least_loss: shape.least,

@@ -18,6 +18,31 @@ pub struct Suggestions {
     pub slide: Option<f64>,
 }
 
+impl Suggestions {
+    /// Each rate with its name and what it is.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, Option<f64>, &'static str); 4] {
+        [
+            (
+                "valley",
+                self.valley,
+                "about the middle of the longest fall (fastai's default)",
+            ),
+            ("steep", self.steep, "where the loss falls fastest"),
+            (
+                "minimum",
+                self.minimum,
+                "a tenth of the rate of the least loss",
+            ),
+            (
+                "slide",
+                self.slide,
+                "the end of the flat part before the loss explodes",
+            ),
+        ]
+    }
+}
+
 /// The factor of fastai's running average.
 const BETA: f64 = 0.98;
 

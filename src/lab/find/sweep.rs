@@ -57,30 +57,27 @@ pub(super) fn policy(options: &RangeTestOptions) -> Box<dyn Policy> {
     }))
 }
 
-/// A sweep for each seed. Each begins where a new trainer of that seed would, so a range test before
+/// Sweep `number`, from 0. Each begins where a new trainer of its seed would, so a range test before
 /// training and one by itself see the same.
-pub(super) fn all(
+pub(super) fn nth(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
     before: &State,
+    number: u64,
     watch: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<Sweep>> {
-    let mut sweeps = Vec::new();
-    for i in 0..options.seeds {
-        let seed = before.seed.wrapping_add(i);
-        if options.keep_weights {
-            trainer.restore(&State {
-                seed,
-                done: 0,
-                ..before.clone()
-            })?;
-        } else {
-            trainer.begin(seed, policy(options))?;
-        }
-        trainer.set_order_seed(before.order_seed.wrapping_add(i));
-        sweeps.push(one(trainer, options, seed, &mut |step| watch(i, step))?);
+) -> Result<Sweep> {
+    let seed = before.seed.wrapping_add(number);
+    if options.keep_weights {
+        trainer.restore(&State {
+            seed,
+            done: 0,
+            ..before.clone()
+        })?;
+    } else {
+        trainer.begin(seed, policy(options))?;
     }
-    Ok(sweeps)
+    trainer.set_order_seed(before.order_seed.wrapping_add(number));
+    one(trainer, options, seed, &mut |step| watch(number, step))
 }
 
 fn one(

@@ -13,8 +13,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (base, max) = (plan.number_of("base_lr")?, plan.number_of("max_lr")?);
-    // From 0 is a choice of its own.
-    if base <= 0.0 || (1.5..=100.0).contains(&(max / base)) {
+    // From 0 is a choice of its own, and nothing here knows better than a range test.
+    if plan.found(base, max) || base <= 0.0 || (1.5..=100.0).contains(&(max / base)) {
         return None;
     }
     warning(

@@ -21,7 +21,7 @@ mod swing_gone;
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Bounds, Config};
 use crate::optim::Momentum;
 use crate::schedule::Policy;
 use crate::train::Trainer;
@@ -40,6 +40,8 @@ pub struct RunPlan<'a> {
     pub steps: u64,
     /// Steps in an epoch, where that is known.
     pub per_epoch: Option<u64>,
+    /// What a range test found for the run, where there was one.
+    pub bounds: Option<&'a Bounds>,
     /// The layer that sees later tokens, where the next token of a text is to be predicted.
     pub answer_seen_by: Option<&'static str>,
 }
@@ -48,7 +50,7 @@ impl<'a> RunPlan<'a> {
     /// The plan of `schedule` in a run of `config`.
     #[must_use]
     pub fn new(
-        config: &Config,
+        config: &'a Config,
         schedule: &'a dyn Policy,
         steps: u64,
         per_epoch: Option<u64>,
@@ -59,6 +61,7 @@ impl<'a> RunPlan<'a> {
             normalizes: config.optimizer.normalizes(),
             steps: steps.max(1),
             per_epoch,
+            bounds: config.bounds.as_ref(),
             // What is cut into windows is a text.
             answer_seen_by: (config.data.source.windows().is_some())
                 .then(|| config.looks_ahead())
@@ -75,8 +78,15 @@ impl<'a> RunPlan<'a> {
             normalizes: trainer.optimizer().normalizes(),
             steps: trainer.total_steps().max(1),
             per_epoch: Some(trainer.steps_per_epoch()),
+            bounds: trainer.bounds(),
             answer_seen_by: trainer.answer_seen_by(),
         }
+    }
+
+    /// Whether a range test found these bounds, as far as it knows them.
+    fn found(&self, base_lr: f64, max_lr: f64) -> bool {
+        self.bounds
+            .is_some_and(|bounds| bounds.hold(base_lr, max_lr))
     }
 
     /// The schedule's argument `key` as a number of steps.

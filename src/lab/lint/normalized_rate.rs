@@ -1,6 +1,7 @@
 //! A rate for SGD under an optimizer that divides gradients by their size.
 
 use super::{Rule, RunPlan, Told, warning};
+use crate::config::Bounds;
 
 /// The rates of range tests under AdamW end between 0.04 and 0.14 (small LSTMs, transformers, nets of
 /// linear layers), and a cycle's peak is to lie below that; its papers and libraries start at 0.001.
@@ -30,6 +31,12 @@ fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let peak = rates.fold(0.0, f64::max);
     // Between two looks the rate may be a little higher.
     if peak < 0.99 * HIGH {
+        return None;
+    }
+    // Nothing here knows better than a range test with this optimizer.
+    let within =
+        |bounds: &Bounds| peak <= bounds.intervals.map_or(bounds.max_lr, |ends| ends[1][1]);
+    if plan.bounds.is_some_and(within) {
         return None;
     }
     warning(

@@ -24,14 +24,17 @@ use crate::train::event::{Event, Flow, Observer};
 use contents::Run;
 use data::Charts;
 
-/// Writes `report.html` from the run folder alone, and tells where. A run without a summary (killed,
-/// or still going on) gets a page that says so.
+/// Writes `report.html` from the folder of a run or of a range test alone, and tells where. A run
+/// without a summary (killed, or still going on) gets a page that says so.
 ///
 /// # Errors
 /// [`crate::error::Error::Output`] if the folder is not a run, [`crate::error::Error::Data`] if one of its files is
 /// broken, [`crate::error::Error::Io`] if one cannot be read or the page not be written.
 pub fn write_page(folder: &Path) -> Result<PathBuf> {
-    write(&RunFolder::open(folder)?)
+    match RunFolder::open_range(folder) {
+        Some(folder) => range::write_again(&folder),
+        None => write(&RunFolder::open(folder)?),
+    }
 }
 
 fn write(folder: &RunFolder) -> Result<PathBuf> {

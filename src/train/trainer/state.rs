@@ -211,6 +211,12 @@ impl Trainer {
         before
     }
 
+    /// Where the schedule's bounds come from, where a range test found them.
+    #[must_use]
+    pub fn bounds(&self) -> Option<&Bounds> {
+        self.settled.bounds.as_ref()
+    }
+
     /// Trains between bounds that are known by now: what is `"auto"` in the schedule is settled with
     /// them. The run's description then holds them and where they come from.
     ///

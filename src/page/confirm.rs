@@ -1,0 +1,94 @@
+//! What cycles between multiples of the bounds came to, for people.
+
+use std::fmt::Write as _;
+
+use super::frame::{capital, row, table};
+use crate::draw::chart::number;
+use crate::draw::svg::escape;
+use crate::draw::words::{loss, things};
+use crate::lab::find::Confirmation;
+use crate::lab::find::confirm::Multiple;
+
+/// The lines of the terminal.
+pub(super) fn text(confirmation: &Confirmation) -> String {
+    let mut text = format!("confirm   {}\n", what(confirmation));
+    let heads = ["times", "base_lr", "max_lr", "loss", "regret"].map(str::to_owned);
+    let rows = confirmation.multiples.iter().map(cells);
+    for [times, base, max, loss, regret] in std::iter::once(heads).chain(rows) {
+        let line = format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let _ = writeln!(text, "          {}", confirmation.says);
+    if let Some(line) = difference(confirmation) {
+        let _ = writeln!(text, "          {line}");
+    }
+    text
+}
+
+/// The section of the page.
+pub(super) fn section(confirmation: &Confirmation) -> String {
+    let rows = confirmation.multiples.iter().map(|multiple| {
+        let [times, rest @ ..] = cells(multiple);
+        row(&times, &rest)
+    });
+    let heads = ["times", "base_lr", "max_lr", "loss at the end", "regret"];
+    let difference = difference(confirmation).map_or(String::new(), |line| capital(&line) + ".");
+    format!(
+        "<section id=\"confirm\" aria-labelledby=\"confirm-title\">\n<h2 id=\"confirm-title\">What \
+         the bounds cost</h2>\n<p>{}. {}</p>\n<p>{}. The loss is the mean over the last tenth of \
+         the cycle's batches; the regret is its distance from the lowest, as a share of the whole \
+         fall from {}.</p>\n{}</section>\n",
+        escape(&capital(&confirmation.says)),
+        escape(&difference),
+        escape(&capital(&what(confirmation))),
+        loss(confirmation.first_loss),
+        table("Multiples", &heads, &rows.collect::<String>())
+    )
+}
+
+fn what(confirmation: &Confirmation) -> String {
+    format!(
+        "a triangular cycle of {} between multiples of the bounds, {}",
+        things(confirmation.cycle_steps, "step"),
+        things(confirmation.seeds, "seed")
+    )
+}
+
+/// `that is 0.1542 lower (95 % over all multiples: 0.0439 to 0.2645)`.
+fn difference(confirmation: &Confirmation) -> Option<String> {
+    let difference = confirmation.difference?;
+    let known = match difference.interval {
+        Some([low, high]) => format!(
+            " (95 % over all multiples: {} to {})",
+            loss(low),
+            loss(high)
+        ),
+        None => String::new(),
+    };
+    Some(format!("that is {} lower{known}", loss(difference.mean)))
+}
+
+fn cells(multiple: &Multiple) -> [String; 5] {
+    let diverged = || {
+        format!(
+            "{} of {} diverged",
+            multiple.diverged(),
+            multiple.losses.len()
+        )
+    };
+    let regret = multiple
+        .regret
+        .map(|regret| format!("{:.1} %", 100.0 * regret));
+    [
+        multiple.factor.to_string(),
+        rate(multiple.base_lr),
+        rate(multiple.max_lr),
+        multiple.loss().map_or_else(diverged, loss),
+        regret.unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// Three digits: halves of what has two.
+fn rate(rate: f64) -> String {
+    number(format!("{rate:.2e}").parse().unwrap_or(rate))
+}

@@ -1,0 +1,105 @@
+//! The page of a range test, from its folder alone.
+
+use wavetrain::lab::find::{self, RangeTest, RangeTestOptions, Sweep, confirm};
+use wavetrain::page::{range, write_page};
+use wavetrain::report::folder::{ABOUT, FOUND, PAGE, RunFolder};
+
+/// Falls about 0.01, turns about 1; `shift` decades further to the left.
+fn sweep(seed: u64, shift: f64) -> Sweep {
+    let options = RangeTestOptions::default();
+    let points = (0..options.steps).map(|i| {
+        let lr = options.rate(i);
+        let x = lr.log10() + shift;
+        let loss = 0.3 + 2.0 / (1.0 + (4.0 * (x + 2.0)).exp()) + (6.0 * x).exp();
+        (i, lr, loss)
+    });
+    Sweep::from_curve(seed, points)
+}
+
+fn test() -> RangeTest {
+    let sweeps = vec![sweep(1, 0.0), sweep(2, 0.1), sweep(3, -0.1)];
+    let options = RangeTestOptions {
+        until: Some(1.5),
+        ..RangeTestOptions::default()
+    };
+    let mut test = find::judge(sweeps, &options);
+    let multiples = confirm::MULTIPLES.map(|factor| confirm::Multiple {
+        factor,
+        base_lr: 0.01 * factor,
+        max_lr: 0.1 * factor,
+        losses: vec![(factor < 4.0).then_some(1.0 / factor), Some(0.1)],
+        regret: None,
+    });
+    test.confirmation = Some(confirm::judge(100, 2.0, multiples.to_vec()));
+    test
+}
+
+fn about() -> range::About {
+    range::About {
+        data: "glyphs <b>".into(),
+        test: "a range test".into(),
+        adapter: "an adapter".into(),
+        schedule: Some("[schedule]\nbase_lr = 0.01".into()),
+    }
+}
+
+#[test]
+fn a_page_is_written_again_from_its_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = RunFolder::create(place.path().join("find"), false).unwrap();
+    let page = range::write(&folder, &test(), &about(), "seed = 1", Some("seed = 1")).unwrap();
+    let first = std::fs::read_to_string(&page).unwrap();
+    for words in [
+        "glyphs &lt;b&gt;: rates from",
+        "95 % interval over seeds",
+        "What the bounds cost",
+        "1 of 2 diverged",
+        "wavetrain train ",
+        "--format torch",
+        "is not reached",
+        "a tenth of the rate of the least loss",
+    ] {
+        assert!(first.contains(words), "{words}: {first}");
+    }
+    std::fs::remove_file(&page).unwrap();
+    assert_eq!(write_page(folder.path()).unwrap(), page);
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), first);
+    // What is missing is named.
+    std::fs::remove_file(folder.file(ABOUT)).unwrap();
+    let refused = write_page(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains(ABOUT), "{refused}");
+}
+
+#[test]
+fn bounds_of_an_earlier_test_do_not_stay() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = RunFolder::create(place.path().join("find"), false).unwrap();
+    range::write(&folder, &test(), &about(), "seed = 1", Some("seed = 1")).unwrap();
+    assert!(folder.file(FOUND).exists());
+    let none = find::judge(Vec::new(), &RangeTestOptions::default());
+    let about = range::About {
+        schedule: None,
+        ..about()
+    };
+    range::write(&folder, &none, &about, "seed = 1", None).unwrap();
+    assert!(!folder.file(FOUND).exists() && folder.file(PAGE).exists());
+}
+
+#[test]
+fn the_terminal_says_how_well_bounds_are_known() {
+    let text = range::text(&test());
+    for words in [
+        "base_lr   ",
+        "(95 %: ",
+        "half the rate at which the smoothed loss is least",
+        "until     1.5 is not reached: ",
+        "times  base_lr    max_lr     loss     regret",
+        "1 of 2 diverged",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+}
