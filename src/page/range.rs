@@ -147,7 +147,7 @@ pub(super) fn section(test: &RangeTest) -> String {
         format!(
             "<figure>\n<figcaption><p>{words}</p></figcaption>\n<div class=\"panel\">{}</div>\n\
              </figure>\n",
-            svg::figure(chart)
+            svg::figures(chart)
         )
     };
     let loss = format!(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RangeTest;
 use crate::error::{Error, Result};
-use crate::lab::compare::Interval;
+use crate::lab::compare::statistics::Interval;
 use crate::schedule::{Cycle, Triangular};
 use crate::train::Trainer;
 

@@ -30,6 +30,12 @@ impl Interval {
             half,
         }
     }
+
+    /// The ends of the interval, where it has any.
+    #[must_use]
+    pub fn ends(&self) -> Option<[f64; 2]> {
+        self.half.map(|half| [self.mean - half, self.mean + half])
+    }
 }
 
 /// The value below which Student's t with `freedom` degrees of freedom lies with the chance `share`;
