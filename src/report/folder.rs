@@ -219,14 +219,9 @@ impl RunFolder {
             return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }
         if !path.join(RUN).is_file() {
-            let other = if path.join(RANGE).is_file() {
-                ", but a range test"
-            } else {
-                ""
-            };
             return Err(refused(
                 &path,
-                format!("is not a run{other}: it has no {RUN}"),
+                format!("is not a run: it has no {RUN}"),
                 help,
             ));
         }
@@ -236,8 +231,9 @@ impl RunFolder {
     /// The folder of a range test by itself; `None` where `path` is something else.
     #[must_use]
     pub fn open_range(path: &Path) -> Option<Self> {
-        let range = path.join(RANGE).is_file() && !path.join(RUN).is_file();
-        range.then(|| Self::at(path.to_owned()))
+        let others = [RUN, compare::PLAN];
+        let other = others.iter().any(|file| path.join(file).is_file());
+        (path.join(RANGE).is_file() && !other).then(|| Self::at(path.to_owned()))
     }
 
     /// Where the folder is.
