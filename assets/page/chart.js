@@ -6,9 +6,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 if (!data) return;
 const [FIRST, LAST] = data.range;
 const LEFT = 58, RIGHT = 12, TOP = 8;
-const HEIGHTS = { rate: 170, momentum: 130, loss: 290, accuracy: 250, grad_norm: 200, clip_factor: 150 };
+const HEIGHTS = { rate: 170, momentum: 130, loss: 290, accuracy: 250, error: 220, grad_norm: 200, clip_factor: 150 };
 // Room for the labels of the horizontal axis; the rate borrows those of the momentum below it.
-const BOTTOMS = { rate: 8, momentum: 42, loss: 42, accuracy: 42, grad_norm: 42, clip_factor: 42 };
+const BOTTOMS = { rate: 8, momentum: 42, loss: 42, accuracy: 42, error: 42, grad_norm: 42, clip_factor: 42 };
 let view = [FIRST, LAST];
 let at = null;
 

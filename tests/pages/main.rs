@@ -53,7 +53,7 @@ fn pages(folder: &Path) -> [(PathBuf, usize, usize); 3] {
     ];
     let more = ["--budget", "60", "--out", "compare"];
     wavetrain(folder, &[&compare[..], &more[..]].concat());
-    [("train", 6, 6), ("find", 1, 0), ("compare", 1, 0)]
+    [("train", 7, 7), ("find", 1, 0), ("compare", 1, 0)]
         .map(|(name, drawings, panels)| (folder.join(name).join("report.html"), drawings, panels))
 }
 
