@@ -88,6 +88,10 @@ fn dataset(file: &Case) -> Dataset {
 /// Matrices uniform within 1 / sqrt(columns), lists within 0.1 of 0, or of 1 where they are weights.
 fn set_weights(trainer: &mut Trainer) {
     let mut weights = trainer.weights().unwrap();
+    // One name of those that are tied is enough.
+    let network = trainer.network();
+    let twins: Vec<String> = network.twins().map(|(name, _)| name.to_owned()).collect();
+    weights.tensors.retain(|name, _| !twins.contains(name));
     for (name, tensor) in &mut weights.tensors {
         let bytes = name.bytes().zip(1..);
         let seed = bytes.map(|(byte, place)| u32::from(byte) * place).sum();

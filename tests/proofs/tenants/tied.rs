@@ -131,7 +131,10 @@ fn gradients_of_tied_weights_are_added() {
         let mut trainer = trainer(gpu);
         let before = trainer.weights().unwrap();
         let names: Vec<&str> = before.tensors.keys().map(String::as_str).collect();
-        assert_eq!(names, ["0.weight", "6.bias", "6.weight"]);
+        assert_eq!(
+            names,
+            ["0.weight", "2.weight", "4.weight", "6.bias", "6.weight"]
+        );
         trainer.advance(1, 1).unwrap();
         let found = trainer.gradients().unwrap();
         let mut sums: std::collections::BTreeMap<String, Vec<f64>> = Default::default();
