@@ -3,7 +3,6 @@
 
 use serde_json::Value;
 use wavetrain::data::Judge;
-use wavetrain::lab::compare::statistics::interval::quantile;
 use wavetrain::lab::compare::statistics::looks::{self, ERROR, LOOKS, PlannedLook};
 use wavetrain::lab::compare::statistics::verdict::{ContrastVerdict, Diverged, Judgement};
 use wavetrain::lab::compare::statistics::{
@@ -12,6 +11,7 @@ use wavetrain::lab::compare::statistics::{
 use wavetrain::lab::compare::{
     Along, ComparisonPlan, Outcomes, Planned, Point, Record, Scores, Settings, Wishes,
 };
+use wavetrain::lab::student::quantile;
 
 // ------------------------------------------------------------------------------- values from SciPy
 

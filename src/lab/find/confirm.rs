@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RangeTest;
 use crate::error::{Error, Result};
-use crate::lab::compare::statistics::Interval;
+use crate::lab::student::{Interval, mean};
 use crate::schedule::{Cycle, Triangular};
 use crate::train::Trainer;
 
@@ -64,7 +64,7 @@ pub struct Multiple {
     /// where it diverged.
     pub losses: Vec<Option<f64>>,
     /// `(loss at the end - best of all) / (first loss - best)`, of means over the seeds; `None` where
-    /// one diverged.
+    /// one diverged, or where no cycle ends below the first loss.
     pub regret: Option<f64>,
 }
 
@@ -212,23 +212,18 @@ impl Runs {
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
 /// Regrets and the sentence, from losses that are there already.
 #[must_use]
 pub fn judge(cycle_steps: u64, first_loss: f64, mut multiples: Vec<Multiple>) -> Confirmation {
     let losses = multiples.iter().filter_map(|m| Some((m.factor, m.loss()?)));
     let best = losses.min_by(|a, b| a.1.total_cmp(&b.1));
     for multiple in &mut multiples {
-        multiple.regret = best.zip(multiple.loss()).map(|((_, best), loss)| {
-            let fall = first_loss - best;
+        multiple.regret = best.zip(multiple.loss()).and_then(|((_, best), loss)| {
             if loss == best {
-                0.0
-            } else {
-                (loss - best) / fall
+                return Some(0.0);
             }
+            let fall = first_loss - best;
+            (fall > 0.0).then(|| (loss - best) / fall)
         });
     }
     let seeds = multiples

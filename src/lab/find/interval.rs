@@ -6,7 +6,7 @@
 //! a step on either side is added, as independent errors add, so that sweeps which agree by chance
 //! do not look certain.
 
-use crate::lab::compare::statistics::Interval;
+use crate::lab::student::Interval;
 
 /// One minus the level of the intervals.
 const ERROR: f64 = 0.05;

@@ -8,6 +8,8 @@ use crate::shape::Shape;
 
 /// Invocations of a workgroup of the shader.
 const GROUP: usize = 64;
+/// No row of a table.
+const NO_PADDING: usize = u32::MAX as usize;
 
 /// Tokens, and the table whose rows they name.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +141,3 @@ impl Rows {
         Ok(())
     }
 }
-
-/// No row of a table.
-const NO_PADDING: usize = u32::MAX as usize;

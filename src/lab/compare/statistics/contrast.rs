@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use super::interval::{mean, quantile, variance};
+use crate::lab::student::{mean, quantile, variance};
 
 /// Differences of two variants, seed by seed and test sample by test sample, reduced to what the
 /// statistics need.

@@ -14,15 +14,14 @@
 
 pub mod contrast;
 pub mod divergence;
-pub mod interval;
 pub mod looks;
 pub mod needed;
 pub mod saved;
 pub mod verdict;
 
+pub use crate::lab::student::Interval;
 pub use contrast::{Contrast, Differences};
 pub use divergence::Divergence;
-pub use interval::Interval;
 pub use looks::{ERROR, LOOKS, PlannedLook};
 pub use needed::Needed;
 pub use saved::{Reached, Saved};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contrast::{Contrast, cautious, sum};
-use super::interval::quantile;
+use crate::lab::student::quantile;
 
 /// The chance to show it.
 const POWER: f64 = 0.8;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contrast::{Contrast, Differences};
-use super::interval::{mean, variance};
+use crate::lab::student::{mean, variance};
 
 /// Lengths that are looked at between two that were trained.
 const BETWEEN: u32 = 64;
