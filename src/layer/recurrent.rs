@@ -2,6 +2,7 @@
 //! A layer's own file says what its cell is ([`Cell`]).
 
 mod graph;
+mod input;
 mod lanes;
 mod reference;
 mod work;

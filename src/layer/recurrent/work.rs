@@ -6,11 +6,8 @@ use super::lanes::Block;
 use super::{Cell, Recurrent, Run};
 use crate::error::Result;
 use crate::kernel::builder::{MAX_ITERATIONS, grid};
-use crate::kernel::plan::Bound;
-use crate::kernel::{Builder, Call, Element, Matrix, Mode, Parameter, Shader, Value, shaders};
+use crate::kernel::{Builder, Call, Matrix, Mode, Parameter, Shader, Value, shaders};
 use crate::layer::Site;
-use crate::layer::embedding::Rows;
-use crate::product::{Product, matmul::Form};
 use crate::shape::Shape;
 
 /// Invocations of a workgroup in the shaders.
@@ -103,12 +100,12 @@ struct Steps {
 /// A run at its place.
 pub(super) struct Work<'a> {
     cell: &'a dyn Cell,
-    run: Run,
+    pub(super) run: Run,
     steps: usize,
     hidden: usize,
     bias: bool,
     carried: bool,
-    at: Site<'a>,
+    pub(super) at: Site<'a>,
 }
 
 impl<'a> Work<'a> {
@@ -128,15 +125,15 @@ impl<'a> Work<'a> {
         self.hidden.div_ceil(4)
     }
 
-    fn parameter(&self, name: &str) -> Result<Parameter> {
+    pub(super) fn parameter(&self, name: &str) -> Result<Parameter> {
         self.at.parameter(&self.run.named(name))
     }
 
-    fn find(&self, name: &str) -> Option<Parameter> {
+    pub(super) fn find(&self, name: &str) -> Option<Parameter> {
         self.at.find(&self.run.named(name))
     }
 
-    fn label(&self, b: &Builder, what: &str) -> String {
+    pub(super) fn label(&self, b: &Builder, what: &str) -> String {
         b.label(&self.run.label(what))
     }
 
@@ -150,7 +147,7 @@ impl<'a> Work<'a> {
     }
 
     /// Columns of the gates: a block of whole quads for each.
-    fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         self.cell.gates() * 4 * self.quads()
     }
 
@@ -161,20 +158,7 @@ impl<'a> Work<'a> {
     /// Appends the forward pass.
     pub(super) fn forward(&self, b: &mut Builder, x: Value) -> Result<(Value, Saved)> {
         let gates = self.rows(b, "gates", self.columns());
-        match x.element {
-            Element::U32 => {
-                // For each symbol once, then looked up.
-                let embedding = self.embedding()?;
-                let table = Matrix::new(embedding.matrix.rows, self.columns());
-                let of_symbols = b.matrix(&self.run.label("input of each symbol"), table);
-                let place = b.parameter(embedding);
-                self.input(b, (place, embedding.matrix), of_symbols)?;
-                let label = self.label(b, "look up");
-                let rows = Rows { tokens: x, table };
-                rows.forward(b, label, of_symbols.bound(), gates)?;
-            }
-            Element::F32 => self.input(b, (x.bound(), x.matrix), gates)?,
-        }
+        self.input_forward(b, x, gates)?;
         let previous = self.rows(b, "previous h", self.hidden);
         let cells = self.cell.kept();
         let cells = cells.map(|name| self.rows(b, name, self.hidden));
@@ -207,29 +191,6 @@ impl<'a> Work<'a> {
             self.keep(b, &saved, y)?;
         }
         Ok((y, saved))
-    }
-
-    /// The table of the layer in front, which gives the tokens.
-    fn embedding(&self) -> Result<Parameter> {
-        let table = self.at.node.fused.table;
-        table.ok_or_else(|| {
-            self.at
-                .defect("is given tokens, but no table is in front of it")
-        })
-    }
-
-    /// Appends what the input gives to the gates, row by row.
-    fn input(&self, b: &mut Builder, (x, rows): (Bound, Matrix), gates: Value) -> Result<()> {
-        let weight = self.parameter("weight_ih")?;
-        let bias = self.find("bias_ih").map(|bias| b.parameter(bias));
-        let label = self.label(b, "input");
-        let product = Product::new(Form::Nt, label, rows.rows, self.columns())
-            .sum_over(rows.cols)
-            .a(x, rows)
-            .b(b.parameter(weight), weight.matrix)
-            .c(gates.bound(), gates.matrix)
-            .bias(bias);
-        b.product(product)
     }
 
     /// The kernel for the steps, forward or back.
@@ -343,73 +304,9 @@ impl<'a> Work<'a> {
         // Gradients by what the input gives to the gates take the gates' place; those by what h gives
         // are the same, but for a GRU.
         let recurrent = self.steps_back(b, dy, saved)?;
-        let (gates, previous) = (saved.gates, saved.previous);
-        let hidden = (previous.bound(), previous.matrix);
-        match equal {
-            None => {
-                self.weight_gradient(b, "ih", gates, (x.bound(), x.matrix))?;
-                self.weight_gradient(b, "hh", recurrent, hidden)?;
-                match dx {
-                    Some(dx) => self.input_gradient(b, gates, (dx.bound(), dx.matrix)),
-                    None => Ok(()),
-                }
-            }
-            Some(equal) => {
-                let embedding = self.embedding()?;
-                let table = Matrix::new(embedding.matrix.rows, self.columns());
-                let of_symbols = b.matrix(&self.run.label("gradient of each symbol"), table);
-                let label = self.label(b, "add up symbols");
-                let rows = Rows { tokens: x, table };
-                rows.backward(b, label, [equal, gates], None, of_symbols.bound())?;
-                let place = b.parameter(embedding);
-                self.weight_gradient(b, "ih", of_symbols, (place, embedding.matrix))?;
-                self.weight_gradient(b, "hh", recurrent, hidden)?;
-                let gradient = b.gradient(embedding);
-                self.input_gradient(b, of_symbols, (gradient, embedding.matrix))
-            }
-        }
-    }
-
-    /// Appends the gradients of `weight_ih` or `weight_hh` and its bias from that by the gates, row by
-    /// row of what the weights are multiplied with.
-    fn weight_gradient(
-        &self,
-        b: &mut Builder,
-        which: &str,
-        dgates: Value,
-        (input, rows): (Bound, Matrix),
-    ) -> Result<()> {
-        let parameter = self.parameter(&format!("weight_{which}"))?;
-        let db = self.find(&format!("bias_{which}"));
-        let db = db.map(|bias| b.gradient(bias));
-        let dw = b.gradient(parameter);
-        let label = self.label(b, &format!("weight_{which} gradient"));
-        let product = Product::new(Form::Tn, label, self.columns(), rows.cols)
-            .sum_over(rows.rows)
-            .a(dgates.bound(), dgates.matrix)
-            .b(input, rows)
-            .c(dw, parameter.matrix)
-            .db(db);
-        b.product(product)
-    }
-
-    /// Appends the gradient by the input from that by the gates, row by row; a second direction adds to
-    /// it.
-    fn input_gradient(
-        &self,
-        b: &mut Builder,
-        dgates: Value,
-        (dx, rows): (Bound, Matrix),
-    ) -> Result<()> {
-        let weight = self.parameter("weight_ih")?;
-        let label = self.label(b, "input gradient");
-        let product = Product::new(Form::Nn, label, rows.rows, rows.cols)
-            .sum_over(self.columns())
-            .a(dgates.bound(), dgates.matrix)
-            .b(b.parameter(weight), weight.matrix)
-            .c(dx, rows)
-            .accumulate(self.run.reverse);
-        b.product(product)
+        let previous = saved.previous;
+        self.weight_gradient(b, "hh", recurrent, (previous.bound(), previous.matrix))?;
+        self.input_backward(b, [x, saved.gates], equal, dx)
     }
 
     /// Appends the steps backwards; gives the gradients by what h gives to the gates.
