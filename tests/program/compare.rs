@@ -35,6 +35,13 @@ fn one_line(out: &Output) -> String {
     words(out).replace('\n', " ")
 }
 
+/// The arguments are a mistake, told in words that hold `sentence`.
+fn refused(folder: &Path, arguments: &[&str], sentence: &str) {
+    let out = compare(folder, arguments).output().unwrap();
+    assert_eq!(out.status.code(), Some(2), "{}", words(&out));
+    assert!(words(&out).contains(sentence), "{}", words(&out));
+}
+
 fn json(out: &Output) -> Value {
     assert!(out.status.success(), "{}", words(out));
     serde_json::from_slice(&out.stdout).unwrap()
@@ -134,16 +141,10 @@ fn its_folder_is_its_own(folder: &Path, arguments: &[&str]) {
     );
 
     // Another comparison does not go into its folder, and more seeds are beyond its plan.
-    let other = compare(
+    refused(
         folder,
         &["mine.toml", "--and", "other.toml", "--out", "out"],
-    );
-    let refused = { other }.output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(
-        words(&refused).contains("holds another comparison"),
-        "{}",
-        words(&refused)
+        "holds another comparison",
     );
     let more: Vec<&str> = arguments
         .iter()
@@ -194,16 +195,10 @@ fn several_lengths_show_what_is_saved() {
     // A schedule of a fixed length cannot be made for others.
     let fixed = "policy = \"one_cycle\"\nmax_lr = 0.2\ntotal_steps = 40";
     config(folder.path(), "fixed.toml", fixed);
-    let refused = compare(
+    refused(
         folder.path(),
         &["mine.toml", "--and", "fixed.toml", "--budget", "20,40"],
-    );
-    let refused = { refused }.output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(
-        words(&refused).contains("shorter than a cycle of fixed"),
-        "{}",
-        words(&refused)
+        "shorter than a cycle of fixed",
     );
 }
 
@@ -220,13 +215,7 @@ fn minutes_that_hold_no_run_are_refused_with_its_time() {
         "--minutes",
         "0.001",
     ];
-    let refused = compare(folder.path(), &arguments).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(
-        words(&refused).contains("one run takes about"),
-        "{}",
-        words(&refused)
-    );
+    refused(folder.path(), &arguments, "one run takes about");
 }
 
 #[test]
