@@ -94,9 +94,53 @@ def mse() -> None:
         mean = F.mse_loss(x, F.one_hot(labels, x.shape[1]).double())
         assert abs(mean.item() - made["loss"]) <= 1e-12 * abs(made["loss"])
         cases.append(made)
+    cases += over_numbers(7, "", lambda x, t: F.mse_loss(x, t, reduction="none"))
     write("losses/mse.json", loss="mse", cases=cases)
+
+
+def numbers(x, wanted, arguments: str, function) -> dict:
+    """`function(x, wanted)` gives the loss of each element; the loss is their mean."""
+    x = x.clone().requires_grad_()
+    per_element = function(x, wanted)
+    loss = per_element.mean()
+    loss.backward()
+    return {
+        "arguments": arguments,
+        "numbers": tensor(wanted),
+        "x": tensor(x),
+        "loss": loss.item(),
+        "per_sample": per_element.mean(dim=1).tolist(),
+        "dx": tensor(x.grad),
+    }
+
+
+def over_numbers(seed: int, arguments: str, function) -> list:
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for batch, width in [(1, 1), (7, 1), (3, 2), (19, 5), (65, 3)]:
+        x = dyadic(generator, batch, width, deviation=2)
+        wanted = dyadic(generator, batch, width, deviation=1)
+        # Some are met exactly.
+        wanted[0, 0] = x[0, 0]
+        cases.append(numbers(x, wanted, arguments, function))
+    return cases
+
+
+def l1() -> None:
+    cases = over_numbers(5, "", lambda x, t: F.l1_loss(x, t, reduction="none"))
+    write("losses/l1.json", loss="l1", cases=cases)
+
+
+def huber() -> None:
+    cases = []
+    for delta in [1.0, 0.25]:
+        loss = lambda x, t: F.huber_loss(x, t, reduction="none", delta=delta)  # noqa: E731
+        cases += over_numbers(6, f"delta = {delta}", loss)
+    write("losses/huber.json", loss="huber", cases=cases)
 
 
 if __name__ == "__main__":
     cross_entropy()
     mse()
+    l1()
+    huber()

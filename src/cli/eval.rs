@@ -11,11 +11,11 @@ use super::options::Globals;
 use super::output::{self, Output};
 use crate::config::{Config, Overrides};
 use crate::data::Dataset;
-use crate::draw::words::things;
+use crate::draw::words::{digits, things};
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
-use crate::train::{self, Evaluator, Measured, Split, config_of};
+use crate::train::{self, Errors, Evaluator, Measured, Split, config_of};
 
 /// Measures loss and accuracy of a trained network on the test set, and on the validation set; where
 /// a run has them, also of the average of its weights and of its snapshots together
@@ -158,6 +158,17 @@ fn name(split: Split) -> &'static str {
     }
 }
 
+/// `accuracy 97.10 %`, or how far numbers are off.
+fn figures(accuracy: f64, errors: Option<Errors>) -> String {
+    match errors {
+        None => format!("accuracy {:.2} %", 100.0 * accuracy),
+        Some(errors) => {
+            let [rmse, mae] = [errors.rmse, errors.mae].map(digits);
+            format!("RMSE {rmse}   MAE {mae}   R² {:.2} %", 100.0 * errors.r2)
+        }
+    }
+}
+
 fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together) -> String {
     let mut text = String::new();
     for (path, measured) in results {
@@ -165,11 +176,11 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
         for part in measured {
             let _ = write!(
                 text,
-                "  {:<12}{:>7} samples   loss {:.4}   accuracy {:.2} %",
+                "  {:<12}{:>7} samples   loss {:.4}   {}",
                 name(part.split),
                 part.samples,
                 part.loss,
-                100.0 * part.accuracy
+                figures(part.accuracy, part.errors)
             );
             if let (Some(perplexity), Some(bits)) = (part.perplexity, part.bits) {
                 let _ = write!(text, "   perplexity {perplexity:.4}   {bits:.4} bits");
@@ -189,10 +200,10 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
     for part in &together.parts {
         let _ = writeln!(
             text,
-            "  {:<12}{:>7} samples                 accuracy {:.2} %",
+            "  {:<12}{:>7} samples                 {}",
             name(part.split),
             part.samples,
-            100.0 * part.accuracy
+            figures(part.accuracy, part.errors)
         );
     }
     text

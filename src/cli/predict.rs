@@ -1,5 +1,6 @@
 //! `wavetrain predict`: what a trained network sees in pictures.
 
+mod table;
 mod text;
 
 use std::fmt::Write;
@@ -19,14 +20,15 @@ use crate::picture::{Photo, Wish, pictures_in};
 use crate::report::folder::model_file;
 use crate::train::{Evaluator, Likely, evaluation_batch, likely};
 
-/// Names the classes that a trained network sees in pictures, of any size and mode; or what follows a text
+/// Names the classes that a trained network sees in pictures, of any size and mode; what follows a text; or
+/// predicts a column of tables
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of a run, or a model.safetensors
     #[arg(value_name = "RUN | FILE.safetensors")]
     model: PathBuf,
-    /// PNG or JPEG files, or folders with such files; for a network of text text files; - reads one
-    /// from standard input
+    /// PNG or JPEG files, or folders with such files; for a network of text text files; for one of tables
+    /// CSV files, which come back with the predictions; - reads a picture or text from standard input
     #[arg(value_name = "FILE", required_unless_present = "prompt")]
     images: Vec<PathBuf>,
     /// For a network of text: the beginning of a text
@@ -66,6 +68,10 @@ pub(super) fn run(
     let model = Model::open(&model_file(&arguments.model)?)?;
     if model.description.values == Storage::Tokens {
         text::run(arguments, &model, globals, output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(table) = &model.description.table {
+        table::run(arguments, (&model, table), globals, output)?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.prompt.is_some() {

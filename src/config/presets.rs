@@ -64,6 +64,16 @@ pub static PRESETS: &[Preset] = &[
         text: include_str!("../../assets/presets/cifar10-resnet9.toml"),
     },
     Preset {
+        name: "table-classify",
+        summary: "a class of the rows of a CSV file: two hidden layers, AdamW, one cycle, its bounds found; needs data.dir and data.target",
+        text: include_str!("../../assets/presets/table-classify.toml"),
+    },
+    Preset {
+        name: "table-regress",
+        summary: "a number of the rows of a CSV file: two hidden layers, AdamW, one cycle, its bounds found; needs data.dir and data.target",
+        text: include_str!("../../assets/presets/table-regress.toml"),
+    },
+    Preset {
         name: "glyphs-gru",
         summary: "the program's own digits, read row by row by a GRU: one cycle, its bounds found; needs no download",
         text: include_str!("../../assets/presets/glyphs-gru.toml"),

@@ -1,7 +1,7 @@
 //! Own samples: data sets made from memory, checked before anything uses them.
 
 use super::samples::{check_shape, refuse};
-use super::{Dataset, Inputs, MOST_SYMBOLS, Samples, Storage, Targets, Task};
+use super::{Dataset, Inputs, MOST_SYMBOLS, Samples, Storage, Table, Targets, Task};
 use crate::error::Result;
 use flate2::Crc;
 
@@ -11,6 +11,8 @@ struct Memory {
     shape: Vec<usize>,
     values: Values,
     symbols: usize,
+    /// Of rows of a table, which features are 0 or 1.
+    flags: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,17 @@ impl Samples {
         Self::new(Memory::floats(&shape, values, count)?, targets)
     }
 
+    /// Rows of a table in memory, a feature for each of `flags`: those that are 0 or 1 for good, and
+    /// numbers, which are normalised.
+    ///
+    /// # Errors
+    /// As [`Samples::from_sequences`].
+    pub fn from_rows(flags: Vec<bool>, values: Vec<f32>, targets: Targets) -> Result<Self> {
+        let count = values.len() / flags.len().max(1);
+        let memory = Memory::floats(&[flags.len()], values, count)?;
+        Self::new(Memory { flags, ..memory }, targets)
+    }
+
     /// Sequences of tokens in memory, `[steps, symbols]`: so many in each, of so many symbols; with any
     /// targets.
     ///
@@ -70,6 +83,7 @@ impl Samples {
             shape,
             values: Values::Tokens(tokens),
             symbols,
+            flags: Vec::new(),
         };
         Self::new(memory, targets)
     }
@@ -103,6 +117,7 @@ impl Memory {
             shape: shape.to_vec(),
             values: Values::Bytes(values),
             symbols: 0,
+            flags: Vec::new(),
         })
     }
 
@@ -122,6 +137,7 @@ impl Memory {
             shape: shape.to_vec(),
             values: Values::Floats(values),
             symbols: 0,
+            flags: Vec::new(),
         })
     }
 
@@ -157,6 +173,10 @@ impl Inputs for Memory {
 
     fn symbols(&self) -> usize {
         self.symbols
+    }
+
+    fn flags(&self) -> Option<&[bool]> {
+        Some(&self.flags[..]).filter(|flags| !flags.is_empty())
     }
 
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
@@ -258,8 +278,16 @@ impl Dataset {
             train,
             test,
             task,
+            table: None,
         };
         dataset.check().map(|()| dataset)
+    }
+
+    /// The same data set, whose samples are rows of a table.
+    #[must_use]
+    pub fn with_table(self, table: Table) -> Self {
+        let table = Some(table);
+        Self { table, ..self }
     }
 
     /// The same data set with names for its classes, in the order of the labels.

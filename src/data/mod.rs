@@ -14,7 +14,9 @@ mod normalize;
 mod order;
 mod samples;
 mod stream;
+mod table;
 mod task;
+mod units;
 mod vocabulary;
 
 pub use augment::{Augment, Draw, Padding};
@@ -25,7 +27,9 @@ pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
 pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Samples, Storage, Targets};
 pub use stream::{Epochs, Order, in_streams};
+pub use table::{Column, Table, is_missing, number};
 pub use task::{Judge, Task};
+pub use units::Units;
 pub use vocabulary::Vocabulary;
 
 /// A data set: training and test samples of one shape.
@@ -39,4 +43,6 @@ pub struct Dataset {
     pub test: Samples,
     /// What is learned from them.
     pub task: Task,
+    /// How rows of a table became the samples, where they are such.
+    pub table: Option<Table>,
 }

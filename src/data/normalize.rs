@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", rename = "normalization")]
 pub enum Normalize {
-    /// Bytes: value / 255. Floats are left as they are.
+    /// Bytes: value / 255. Numbers of a table: as [`Normalize::Standard`]. Other floats are left as they
+    /// are.
     #[default]
     Unit,
     /// Mean 0 and deviation 1 for each channel over the training samples. A channel is one index
@@ -54,6 +55,9 @@ impl Normalization {
         };
         match (kind, samples.storage()) {
             (Normalize::Unit, Storage::Bytes) => Ok(constant(1.0 / 255.0)),
+            (Normalize::Unit, Storage::Floats) if samples.inputs().flags().is_some() => {
+                standard(samples, indices)
+            }
             (Normalize::Unit, Storage::Floats) | (Normalize::None, _) | (_, Storage::Tokens) => {
                 Ok(constant(1.0))
             }
@@ -141,8 +145,12 @@ fn standard(samples: &Samples, indices: &[u32]) -> Result<Normalization> {
         mean: Vec::with_capacity(samples.elements()),
         scale: Vec::with_capacity(samples.elements()),
     };
-    for channel in channels {
-        let (mean, scale) = channel.moments(count);
+    let flags = samples.inputs().flags().unwrap_or_default();
+    for (at, channel) in channels.into_iter().enumerate() {
+        let (mean, scale) = match flags.get(at) {
+            Some(true) => (0.0, 1.0),
+            _ => channel.moments(count),
+        };
         result.mean.extend(std::iter::repeat_n(mean, size));
         result.scale.extend(std::iter::repeat_n(scale, size));
     }

@@ -90,6 +90,12 @@ pub trait Inputs: Debug + Send + Sync {
         0
     }
 
+    /// Where samples are rows of a table, for each feature whether it is 0 or 1 for good and normalisation
+    /// leaves it as it is.
+    fn flags(&self) -> Option<&[bool]> {
+        None
+    }
+
     /// All tokens, where samples are windows that follow each other in one stream of them (see
     /// [`Samples::windows`]).
     fn stream(&self) -> Option<&[u32]> {
@@ -142,6 +148,15 @@ impl Targets {
         }
     }
 
+    /// Numbers of one sample; 0 where targets are classes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Numbers { width, .. } => *width,
+            _ => 0,
+        }
+    }
+
     /// The class of each sample; none where they are of another kind.
     #[must_use]
     pub fn classes(&self) -> &[u32] {
@@ -172,6 +187,18 @@ impl Samples {
         check(&inputs, &targets)?;
         Ok(Self {
             inputs: Arc::new(inputs),
+            targets: Arc::new(targets),
+        })
+    }
+
+    /// The same inputs with other targets.
+    ///
+    /// # Errors
+    /// As [`Samples::new`].
+    pub fn with_targets(&self, targets: Targets) -> Result<Self> {
+        check(self.inputs(), &targets)?;
+        Ok(Self {
+            inputs: Arc::clone(&self.inputs),
             targets: Arc::new(targets),
         })
     }

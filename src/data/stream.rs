@@ -81,13 +81,22 @@ impl Samples {
         }
     }
 
-    /// Targets of one sample.
+    /// Targets of one sample: rows of a network's output.
     #[must_use]
     pub fn positions(&self) -> usize {
         match self.targets() {
             Targets::Classes(_) | Targets::Numbers { .. } => 1,
             Targets::Positions { steps, .. } => *steps,
             Targets::Next => self.shape()[0],
+        }
+    }
+
+    /// Words of 32 bits that the targets of one sample take: a class for each position, or numbers.
+    #[must_use]
+    pub fn target_words(&self) -> usize {
+        match self.targets() {
+            Targets::Numbers { width, .. } => *width,
+            _ => self.positions(),
         }
     }
 
@@ -101,22 +110,23 @@ impl Samples {
         }
     }
 
-    /// The targets of the samples at `indices`, one after the other; windows of a stream begin
-    /// `phase` tokens later. None where they are numbers.
+    /// The targets of the samples at `indices`, one after the other, as words of 32 bits: classes, or
+    /// the bits of numbers. Windows of a stream begin `phase` tokens later.
     #[must_use]
     pub fn targets_of(&self, indices: &[u32], phase: usize) -> Vec<u32> {
-        let positions = self.positions();
+        let words = self.target_words();
         let at = |values: &[u32], first: usize| {
             let of = |index: &u32| {
-                let from = *index as usize * positions + first;
-                values[from..from + positions].to_vec()
+                let from = *index as usize * words + first;
+                values[from..from + words].to_vec()
             };
             indices.iter().flat_map(of).collect()
         };
         match (self.targets(), self.inputs().stream()) {
             (Targets::Classes(values) | Targets::Positions { values, .. }, _) => at(values, 0),
+            (Targets::Numbers { values, .. }, _) => at(bytemuck::cast_slice(values), 0),
             (Targets::Next, Some(tokens)) => at(tokens, phase + 1),
-            (Targets::Numbers { .. } | Targets::Next, _) => Vec::new(),
+            (Targets::Next, None) => Vec::new(),
         }
     }
 

@@ -69,10 +69,12 @@ impl Judge {
         }
     }
 
-    /// The score of a network that guesses one of `classes` classes.
+    /// The score of a network that guesses one of `classes` classes; of 0 classes the squared error of
+    /// one that predicts the mean of numbers, in their deviations.
     #[must_use]
     pub fn of_chance(self, classes: usize) -> f64 {
         match self {
+            _ if classes == 0 => 1.0,
             Self::Accuracy => 1.0 / classes.max(1) as f64,
             Self::Loss => (classes.max(1) as f64).ln(),
         }

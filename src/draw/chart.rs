@@ -16,6 +16,8 @@ pub enum Look {
     Band,
     /// A line with a mark at each point: few points, each of them a measurement.
     Marked,
+    /// A small mark at each point, and no line.
+    Dots,
 }
 
 /// One curve.

@@ -244,7 +244,7 @@ impl Canvas {
             if series.look == Look::Band {
                 continue;
             }
-            if series.look == Look::Faint {
+            if matches!(series.look, Look::Faint | Look::Dots) {
                 for (x, y) in places {
                     self.dot(x as usize, y as usize, index);
                 }

@@ -267,6 +267,18 @@ fn curve(svg: &mut String, chart: &Chart, series: &Series, index: usize, frame: 
     let hue = series.hue.unwrap_or(index) % STYLES;
     let mut path = String::new();
     let mut dots = Vec::new();
+    if series.look == Look::Dots {
+        let points = series.points.iter();
+        for (x, y) in points.filter_map(|point| Some((frame.x(point.0)?, frame.y(point.1)?))) {
+            let _ = writeln!(
+                svg,
+                "<circle class=\"wt-dot wt-{hue}\" cx=\"{}\" cy=\"{}\" r=\"2.4\"/>",
+                short(x),
+                short(y)
+            );
+        }
+        return;
+    }
     for run in chart.runs(series) {
         let places = run.iter().filter_map(|point| {
             let (x, y) = (frame.x(point.0)?, frame.y(point.1)?);

@@ -23,6 +23,15 @@ pub fn loss(value: f64) -> String {
     format!("{value:.2e}")
 }
 
+/// A number of any unit with four significant digits: `0.01235`, `12350`.
+pub fn digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return number(value);
+    }
+    let unit = 10_f64.powi(3 - value.abs().log10().floor() as i32);
+    number((value * unit).round() / unit)
+}
+
 /// A time: `9.87 s`, `98.7 s`, `12 min 05 s`, `3 h 07 min`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {

@@ -2,4 +2,4 @@
 
 mod onnx;
 
-pub use onnx::{INPUT, LOGITS, PROBABILITIES, onnx};
+pub use onnx::{INPUT, LOGITS, PREDICTIONS, PROBABILITIES, onnx};

@@ -3,7 +3,7 @@
 
 use prost::Message;
 
-use crate::data::{Normalization, Storage};
+use crate::data::{Normalization, Storage, Units};
 use crate::error::{Error, Result};
 use crate::layer::chain;
 use crate::model::Model;
@@ -18,6 +18,9 @@ pub const LOGITS: &str = "logits";
 /// The output with a probability for each class, as the loss reads the logits
 /// ([`crate::loss::Loss::probabilities`]).
 pub const PROBABILITIES: &str = "probabilities";
+
+/// The output with the predicted numbers in their own units, where a network predicts numbers.
+pub const PREDICTIONS: &str = "predictions";
 
 /// The largest file: readers of its format count bytes in 31 bits.
 const MOST_BYTES: usize = i32::MAX as usize;
@@ -49,9 +52,12 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
     let logits = logits.map_err(|problem| wrong(model, problem, "give the layer an `onnx`"))?;
     let classes = network.output().dims();
     graph.output(LOGITS, &classes, "Identity", &[&logits], &[]);
-    model
-        .loss
-        .onnx_head(&mut graph, LOGITS, PROBABILITIES, &classes);
+    match description.units.width() {
+        0 => model
+            .loss
+            .onnx_head(&mut graph, LOGITS, PROBABILITIES, &classes),
+        _ => predictions(&mut graph, &description.units, &classes),
+    }
     let classes = serde_json::to_string(&description.classes).unwrap_or_default();
     let proto = ModelProto {
         ir_version: IR_VERSION,
@@ -76,6 +82,15 @@ pub fn onnx(model: &Model) -> Result<Vec<u8>> {
         ));
     }
     Ok(proto.encode_to_vec())
+}
+
+/// Appends what the outputs are in the numbers' own units.
+fn predictions(graph: &mut Graph, units: &Units, shape: &[usize]) {
+    let values = |values: &[f64]| -> Vec<f32> { values.iter().map(|v| *v as f32).collect() };
+    let deviation = graph.floats("number_deviation", shape, &values(&units.deviation));
+    let mean = graph.floats("number_mean", shape, &values(&units.mean));
+    let spread = graph.node("units", "Mul", &[LOGITS, &deviation], &[]);
+    graph.output(PREDICTIONS, shape, "Add", &[&spread, &mean], &[]);
 }
 
 /// Appends (x - mean) * scale, as the gathering kernels compute it.

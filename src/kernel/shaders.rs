@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::source::{
-    FEATURES, INDEX, NUMERIC, PIXELS, POOL, RECURRENT, ROWS, STEP, STEPS, Shader, Skeleton,
-    Snippet, THREEFRY, UNARY,
+    FEATURES, INDEX, NUMBERS, NUMERIC, PIXELS, POOL, RECURRENT, ROWS, STEP, STEPS, Shader,
+    Skeleton, Snippet, THREEFRY, UNARY,
 };
 
 /// One line of the table.
@@ -89,6 +89,9 @@ shaders! {
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
     "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
+    "loss/mse_numbers": "mean squared error of numbers: loss and gradient", [STEP, NUMERIC] on NUMBERS;
+    "loss/l1": "mean absolute error: loss and gradient", [STEP, NUMERIC] on NUMBERS;
+    "loss/huber": "Huber's loss: loss and gradient", [STEP, NUMERIC] on NUMBERS;
     "optim/accumulate": "the gradients of several batches, added up pairwise", [INDEX];
     "optim/adam": "one update of all parameters by Adam or AdamW", [STEP, INDEX];
     "optim/clip_norm": "the factor of clipping by norm, and gradients times it", [STEP, INDEX];

@@ -56,6 +56,7 @@ macro_rules! skeleton {
 }
 
 skeleton!(ROWS, "loss/rows");
+skeleton!(NUMBERS, "loss/numbers");
 skeleton!(FEATURES, "data/features");
 skeleton!(PIXELS, "data/pixels");
 skeleton!(STEPS, "data/steps");
@@ -68,6 +69,7 @@ skeleton!(RECURRENT_LANES_BACK, "layer/recurrent_lanes_back");
 /// All skeletons.
 pub static SKELETONS: &[&Skeleton] = &[
     &ROWS,
+    &NUMBERS,
     &FEATURES,
     &PIXELS,
     &STEPS,

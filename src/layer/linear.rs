@@ -1,6 +1,9 @@
 //! The fully connected layer.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Deserializer, Unexpected, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::window;
 use super::{
@@ -24,7 +27,8 @@ use crate::shape::Shape;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
-    /// Width of the output.
+    /// Width of the output; [`OUTPUTS`] for as many as the data need.
+    #[serde(deserialize_with = "width", serialize_with = "written")]
     pub out_features: usize,
     /// Whether a bias is added.
     #[serde(default = "yes")]
@@ -45,6 +49,51 @@ pub struct Linear {
     /// Multipliers of the weight decay.
     #[serde(default)]
     pub decay_mult: Multipliers,
+}
+
+/// Stands for as many outputs as the data need, classes or numbers, until they are known: `"outputs"` in a
+/// configuration.
+pub const OUTPUTS: usize = 0;
+const WORD: &str = "outputs";
+
+fn width<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    struct Width;
+    impl Visitor<'_> for Width {
+        type Value = usize;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number, 1 or more, or \"outputs\": as many as the data need")
+        }
+        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<usize, E> {
+            match word {
+                WORD => Ok(OUTPUTS),
+                _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+            }
+        }
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<usize, E> {
+            match usize::try_from(number) {
+                Ok(number) if number > 0 => Ok(number),
+                _ => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+            }
+        }
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<usize, E> {
+            match usize::try_from(number) {
+                Ok(number) if number > 0 => Ok(number),
+                _ => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+            }
+        }
+    }
+    from.deserialize_any(Width)
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn written<S: Serializer>(width: &usize, to: S) -> Result<S::Ok, S::Error> {
+    match *width {
+        OUTPUTS => to.serialize_str(WORD),
+        width => to.serialize_u64(width as u64),
+    }
 }
 
 fn yes() -> bool {
@@ -118,12 +167,6 @@ impl Layer for Linear {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if self.out_features == 0 {
-            return Err(Invalid {
-                key: "out_features",
-                message: "is 0, but a layer has at least one output".into(),
-            });
-        }
         if self.out_features > window::WIDEST {
             return Err(Invalid {
                 key: "out_features",
@@ -146,6 +189,12 @@ impl Layer for Linear {
         super::init::table(self)
     }
 
+    fn suit(&mut self, outputs: usize) {
+        if self.out_features == OUTPUTS {
+            self.out_features = outputs;
+        }
+    }
+
     fn describe(&self, input: &Shape) -> String {
         let inputs = input.features();
         let bias = if self.bias { "" } else { ", no bias" };
@@ -163,6 +212,15 @@ impl Layer for Linear {
                     "takes samples of one dimension [features], but its input has the shape {input}"
                 ),
                 help: "put \"flatten\" in front of it".into(),
+            });
+        }
+        if self.out_features == OUTPUTS {
+            return Err(Misfit {
+                problem:
+                    "has out_features = \"outputs\", which only layers of the network itself take \
+                          from the data"
+                        .into(),
+                help: "give it a number".into(),
             });
         }
         Ok(Fit {

@@ -60,7 +60,7 @@ pub use last::Last;
 pub use layer_norm::LayerNorm;
 pub use layers::Layers;
 pub use leaky_relu::LeakyRelu;
-pub use linear::Linear;
+pub use linear::{Linear, OUTPUTS};
 pub use local_response_norm::LocalResponseNorm;
 pub use lstm::Lstm;
 pub use max_pool2d::MaxPool2d;
@@ -232,6 +232,10 @@ pub trait Layer: DynClone + std::fmt::Debug + Send + Sync + 'static {
     /// step goes on from them where `step.carry` is 1, from zero where it is 0, and leaves those of its
     /// last step.
     fn carry(&mut self) {}
+
+    /// Takes what was left to the data, of which a network has `outputs` outputs: it is told before it is
+    /// fitted, where it is a layer of the network itself.
+    fn suit(&mut self, _outputs: usize) {}
 
     /// What of the layer, in words, shows steps of a sequence to the steps before them, where anything
     /// does: a net of such layers sees the token that it is to predict.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Invalid, Loss, LossReference, LossSite, counting, dispatch, first_largest, takes_classes,
+    Entry, Invalid, Loss, LossReference, LossSite, RowTargets, counting, dispatch, first_largest,
+    takes_classes,
 };
 use crate::data::{IGNORED, Task};
 use crate::error::Result;
@@ -77,12 +78,11 @@ impl Loss for CrossEntropy {
         graph.output(name, shape, "Softmax", &[logits], &[]);
     }
 
-    fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference {
-        let mut reference = LossReference {
-            losses: Vec::new(),
-            chosen: Vec::new(),
-            dx: Vec::new(),
+    fn reference(&self, x: &[f64], classes: usize, targets: RowTargets<'_>) -> LossReference {
+        let RowTargets::Classes(labels) = targets else {
+            return LossReference::default();
         };
+        let mut reference = LossReference::default();
         let s = self.label_smoothing;
         let count = counting(labels);
         for (row, label) in x.chunks_exact(classes).zip(labels) {

@@ -2,10 +2,15 @@
 //! same name.
 
 mod cross_entropy;
+mod huber;
+mod l1;
 mod mse;
+mod numbers;
 
 pub use crate::args::{Entry, Invalid};
 pub use cross_entropy::CrossEntropy;
+pub use huber::Huber;
+pub use l1::L1;
 pub use mse::Mse;
 
 use dyn_clone::DynClone;
@@ -27,8 +32,10 @@ pub const BLOCK: usize = 64;
 pub struct LossSite {
     /// The network's output, a row for each sample or each position of its sequence.
     pub x: Value,
-    /// The labels of the whole data set.
-    pub labels: Bound,
+    /// The targets of the whole data set: classes, or numbers.
+    pub targets: Bound,
+    /// Whether targets are numbers, one for each output, and no classes.
+    pub numbers: bool,
     /// The chunk's list of sample indices.
     pub indices: Bound,
     /// Loss and chosen class of each row.
@@ -41,12 +48,21 @@ pub struct LossSite {
     pub positions: usize,
 }
 
+/// What the rows of an output are compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RowTargets<'a> {
+    /// The class of each, [`IGNORED`] where none counts.
+    Classes(&'a [u32]),
+    /// The numbers of each, as many as a row has outputs, one row after the other.
+    Numbers(&'a [f64]),
+}
+
 /// What the f64 reference of a loss gives.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LossReference {
     /// The loss of each sample.
     pub losses: Vec<f64>,
-    /// The chosen class of each sample: the first of the largest outputs.
+    /// The chosen class of each sample: the first of the largest outputs; 0 where targets are numbers.
     pub chosen: Vec<usize>,
     /// Gradient of the mean loss by the network's output.
     pub dx: Vec<f64>,
@@ -96,17 +112,22 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     /// If the adapter cannot run it at this size.
     fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value>;
 
-    /// The probability of each class that a row of the network's outputs stands for.
-    fn probabilities(&self, row: &[f32]) -> Vec<f64>;
+    /// The probability of each class that a row of the network's outputs stands for. The outputs
+    /// themselves, for a loss over numbers alone.
+    fn probabilities(&self, row: &[f32]) -> Vec<f64> {
+        row.iter().copied().map(f64::from).collect()
+    }
 
     /// Appends the operators that make such probabilities of the outputs called `logits`; they become
     /// the graph's output `name` of `shape`.
-    fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]);
+    fn onnx_head(&self, graph: &mut Graph, logits: &str, name: &str, shape: &[usize]) {
+        graph.output(name, shape, "Identity", &[logits], &[]);
+    }
 
     /// Losses, choices and gradient in f64 from the definition; used by the proofs only. `x` has a
-    /// row of `classes` outputs for each of `labels`; the mean is over those that are not
-    /// [`IGNORED`].
-    fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference;
+    /// row of `width` outputs for each target; the mean is over those that are not [`IGNORED`].
+    /// Targets that the loss does not take have no rows.
+    fn reference(&self, x: &[f64], width: usize, targets: RowTargets<'_>) -> LossReference;
 }
 
 dyn_clone::clone_trait_object!(Loss);
@@ -149,9 +170,22 @@ fn check_row(classes: usize) -> Result<()> {
     })
 }
 
-/// Appends the dispatch of a loss shader, or several where the outputs do not fit into one binding;
-/// `more` sets the uniform's further fields.
+/// Appends the dispatch of a loss over classes, or several where the outputs do not fit into one
+/// binding; `more` sets the uniform's further fields.
 fn dispatch(
+    b: &mut Builder,
+    shader: &str,
+    site: &LossSite,
+    more: impl Fn(Call) -> Call,
+) -> Result<Value> {
+    rows(b, shader, site, |call| {
+        let call = call.place("labels", site.targets);
+        more(call.u32("positions", site.positions))
+    })
+}
+
+/// Appends the dispatch of a loss shader for all rows, or several for portions of them.
+fn rows(
     b: &mut Builder,
     shader: &str,
     site: &LossSite,
@@ -166,7 +200,6 @@ fn dispatch(
         let call = Call::new(b.label("loss and gradient"), grid(part.rows, BLOCK)?)
             .matrix(part)
             .place("x", x)
-            .place("labels", site.labels)
             .place("indices", site.indices)
             .place("dx", dx)
             .place("rows", site.rows)
@@ -174,7 +207,6 @@ fn dispatch(
             .u32("first_row", portion.rows.start)
             .u32("results_first", 1)
             .u32("results_stride", site.results_stride)
-            .u32("positions", site.positions)
             .flops(10 * part.rows * part.cols);
         b.dispatch(&shaders::named(shader), "loss", more(call));
     }
@@ -188,4 +220,5 @@ pub(crate) fn first_largest(row: &[f64]) -> usize {
 }
 
 /// The table of losses: the only place that lists them.
-pub static LOSSES: &[Entry<dyn Loss>] = &[cross_entropy::ENTRY, mse::ENTRY];
+pub static LOSSES: &[Entry<dyn Loss>] =
+    &[cross_entropy::ENTRY, mse::ENTRY, l1::ENTRY, huber::ENTRY];

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Entry, Loss, LossReference, LossSite, counting, dispatch, first_largest, takes_classes,
+    Entry, Loss, LossReference, LossSite, RowTargets, counting, dispatch, first_largest, numbers,
+    takes_classes,
 };
 use crate::data::{IGNORED, Task};
 use crate::error::Result;
@@ -13,16 +14,17 @@ use crate::shape::Shape;
 
 pub(super) const ENTRY: Entry<dyn Loss> = Entry {
     name: "mse",
-    summary: "mean squared error against one-hot rows (torch.nn.MSELoss)",
+    summary: "mean squared error: of numbers, or against one-hot rows (torch.nn.MSELoss)",
     arguments: &[],
     short: None,
     example: "",
     parse: |args| Ok(Box::new(args.read::<Mse>()?)),
 };
 
-/// (x - t)^2 against one-hot rows t, the mean over all elements, as torch.nn.MSELoss.
+/// (x - t)^2, the mean over all elements, as torch.nn.MSELoss; t are numbers, or one-hot rows where the
+/// data set is about classes.
 ///
-/// The shader is `shaders/loss/mse.wgsl`.
+/// The shaders are `shaders/loss/mse_numbers.wgsl` and `shaders/loss/mse.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mse {}
@@ -37,10 +39,16 @@ impl Loss for Mse {
     }
 
     fn takes(&self, output: &Shape, task: &Task) -> Result<()> {
-        takes_classes(self.name(), output, task)
+        match task {
+            Task::Numbers(_) => numbers::takes(self.name(), output, task),
+            _ => takes_classes(self.name(), output, task),
+        }
     }
 
     fn forward(&self, b: &mut Builder, site: &LossSite) -> Result<Value> {
+        if site.numbers {
+            return numbers::dispatch(b, "loss/mse_numbers", site, |call| call);
+        }
         dispatch(b, "loss/mse", site, |call| {
             call.f32("inv_cols", 1.0 / site.x.matrix.cols as f64)
         })
@@ -58,12 +66,14 @@ impl Loss for Mse {
         graph.output(name, shape, "Clip", &[logits, &low, &high], &[]);
     }
 
-    fn reference(&self, x: &[f64], classes: usize, labels: &[u32]) -> LossReference {
-        let mut reference = LossReference {
-            losses: Vec::new(),
-            chosen: Vec::new(),
-            dx: Vec::new(),
+    fn reference(&self, x: &[f64], classes: usize, targets: RowTargets<'_>) -> LossReference {
+        let labels = match targets {
+            RowTargets::Classes(labels) => labels,
+            RowTargets::Numbers(_) => {
+                return numbers::reference(x, classes, targets, |d| (d * d, 2.0 * d));
+            }
         };
+        let mut reference = LossReference::default();
         let count = counting(labels);
         for (row, label) in x.chunks_exact(classes).zip(labels) {
             if *label == IGNORED {

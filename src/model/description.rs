@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Network;
 use crate::args::{Args, Entry};
-use crate::data::{Normalization, Normalize, Storage, Task};
+use crate::data::{Normalization, Normalize, Storage, Table, Task, Units};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, Layers};
 use crate::loss::Loss;
@@ -48,6 +48,10 @@ pub struct Description {
     pub classes: Vec<String>,
     /// Whether there is an output for each at each position of a sequence.
     pub positions: bool,
+    /// How the numbers that it predicts became what it learned; empty where it tells classes apart.
+    pub units: Units,
+    /// How rows of a table become samples, where they are such.
+    pub table: Option<Table>,
     /// The table `[data]` of the training, without paths.
     pub data: toml::Table,
 }
@@ -63,6 +67,10 @@ struct Written {
     classes: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     positions: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    units: Units,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table: Option<Table>,
     data: toml::Table,
 }
 
@@ -72,6 +80,10 @@ struct Written {
 )]
 fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+fn is_none(units: &Units) -> bool {
+    units.width() == 0
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,6 +146,8 @@ impl Description {
             loss: self.loss.clone(),
             classes: self.classes.clone(),
             positions: self.positions,
+            units: self.units.clone(),
+            table: self.table.clone(),
             data: self.data.clone(),
         };
         let text = serde_json::to_string(&written)
@@ -214,6 +228,8 @@ impl Description {
         if written.classes.is_empty() {
             return Err(wrong(file, format!("{form} names no class")));
         }
+        check_table(&written).map_err(|problem| wrong(file, format!("{form} {problem}")))?;
+        check_units(&written).map_err(|problem| wrong(file, format!("{form} {problem}")))?;
         let normalization = numbers(&written, beside)
             .map_err(|problem| wrong(file, format!("{form}: {problem}")))?;
         Ok(Self {
@@ -226,6 +242,8 @@ impl Description {
             loss: written.loss,
             classes: written.classes,
             positions: written.positions,
+            units: written.units,
+            table: written.table,
             data: written.data,
         })
     }
@@ -240,9 +258,10 @@ impl Description {
     #[must_use]
     pub fn task(&self) -> Task {
         let names = self.classes.clone();
-        match self.positions {
-            true => Task::Tokens(names),
-            false => Task::Classes(names),
+        match (self.positions, self.units.width()) {
+            (true, _) => Task::Tokens(names),
+            (false, 0) => Task::Classes(names),
+            (false, _) => Task::Numbers(names),
         }
     }
 
@@ -304,6 +323,45 @@ impl Description {
         loss.validate()
             .map_err(|invalid| format!("its loss {kind}: {} {}", invalid.key, invalid.message))?;
         Ok(loss)
+    }
+}
+
+/// Refuses a table whose rows are not the samples.
+fn check_table(written: &Written) -> Result<(), String> {
+    match &written.table {
+        Some(table) if written.input.shape != [table.width()] => Err(format!(
+            "has a table of {} features, expected samples of as many, not {:?}",
+            table.width(),
+            written.input.shape
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses units that are not those of the numbers that are named.
+fn check_units(written: &Written) -> Result<(), String> {
+    let Units { mean, deviation } = &written.units;
+    let named = written.classes.len();
+    if mean.is_empty() && deviation.is_empty() {
+        return Ok(());
+    }
+    if written.positions || mean.len() != named || deviation.len() != named {
+        return Err(format!(
+            "has {} means and {} deviations of numbers, expected one for each of the {named} that \
+             have names",
+            mean.len(),
+            deviation.len()
+        ));
+    }
+    let wrong = |(mean, deviation): &(&f64, &f64)| {
+        !mean.is_finite() || !deviation.is_finite() || **deviation <= 0.0
+    };
+    match mean.iter().zip(deviation).find(wrong) {
+        None => Ok(()),
+        Some((mean, deviation)) => Err(format!(
+            "has a number with mean {mean} and deviation {deviation}, expected finite ones, and a \
+             deviation above 0"
+        )),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct PlanRequest {
     pub slots: usize,
     /// Targets of one sample: the positions of the network's output.
     pub positions: usize,
+    /// Numbers that are to be predicted for each sample; 0 where targets are classes.
+    pub numbers: usize,
     /// How samples lie on the device.
     pub storage: Storage,
     /// Number of samples that lie on the device at a time.
@@ -56,6 +58,15 @@ impl PlanRequest {
             .map(|_| self.norm_first() + gradient_norm::PARTS)
     }
 
+    /// Words of 32 bits that the targets of one sample take.
+    #[must_use]
+    pub fn target_words(&self) -> usize {
+        match self.numbers {
+            0 => self.positions,
+            numbers => numbers,
+        }
+    }
+
     /// Whose buffers the plan uses, where training and evaluation each have their own.
     #[must_use]
     pub fn user(&self) -> Use {
@@ -71,7 +82,7 @@ impl PlanRequest {
 /// The buffers that are filled from outside.
 pub(super) struct Shared {
     pub(super) samples: Bound,
-    labels: Bound,
+    targets: Bound,
     pub(super) indices: Bound,
     pub(super) mean: Bound,
     pub(super) scale: Bound,
@@ -90,9 +101,9 @@ impl Shared {
         let results = 8 * request.slots * request.results_stride();
         Self {
             samples: b.shared(Key::Samples, sample_bytes as u64),
-            labels: b.shared(
+            targets: b.shared(
                 Key::Targets,
-                4 * (request.samples * request.positions) as u64,
+                4 * (request.samples * request.target_words()) as u64,
             ),
             indices: b.shared(Key::Indices(request.user()), 4 * listed as u64),
             mean: b.shared(Key::Mean, table),
@@ -108,7 +119,8 @@ impl Shared {
     pub(super) fn loss_site(&self, x: Value, request: &PlanRequest) -> LossSite {
         LossSite {
             x,
-            labels: self.labels,
+            targets: self.targets,
+            numbers: request.numbers > 0,
             indices: self.indices,
             rows: self.rows,
             results: self.results,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::folder::{RUN, SUMMARY};
 use super::summary::StoredSummary;
 use crate::draw::chart::count;
-use crate::draw::words::{percent, things};
+use crate::draw::words::{digits, percent, things};
 use crate::error::{Error, Result};
 use crate::train::event::{RunInfo, Split};
 
@@ -37,6 +37,12 @@ pub struct Listed {
     pub test_accuracy: Option<f64>,
     /// Accuracy on the validation set at the end.
     pub validation_accuracy: Option<f64>,
+    /// Root of the mean squared error on the test set at the end, where numbers are predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_rmse: Option<f64>,
+    /// The same on the validation set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_rmse: Option<f64>,
     /// Seconds from the first step to the last.
     pub seconds: Option<f64>,
     /// When the run began, in seconds since 1970 (the time of its `run.json`).
@@ -71,11 +77,12 @@ fn read(folder: &Path) -> Option<Listed> {
     let summary = fs::read(folder.join(SUMMARY)).ok();
     let summary: Option<StoredSummary> =
         summary.and_then(|text| serde_json::from_slice(&text).ok());
-    let accuracy = |split: Split| {
+    let last = |split: Split| {
         let evaluations = &summary.as_ref()?.evaluations;
-        let last = evaluations.iter().rfind(|e| e.split == split)?;
-        Some(last.accuracy)
+        evaluations.iter().rfind(|e| e.split == split)
     };
+    let accuracy = |split: Split| Some(last(split)?.accuracy).filter(|share| !share.is_nan());
+    let rmse = |split: Split| Some(last(split)?.errors?.rmse);
     let began = began.map(|time| time.as_secs());
     let layers: Vec<&str> = info.layers.iter().map(|row| row.layer.as_str()).collect();
     Some(Listed {
@@ -97,6 +104,8 @@ fn read(folder: &Path) -> Option<Listed> {
             .into(),
         test_accuracy: accuracy(Split::Test),
         validation_accuracy: accuracy(Split::Validation),
+        test_rmse: rmse(Split::Test),
+        validation_rmse: rmse(Split::Validation),
         seconds: summary.as_ref().map(|summary| summary.seconds),
         began,
         when: began.and_then(time).map(|time| time.to_string()),
@@ -111,7 +120,11 @@ fn time(seconds: u64) -> Option<Timestamp> {
 /// The runs as a table of text.
 #[must_use]
 pub fn text(runs: &[Listed]) -> String {
-    let share = |share: Option<f64>| share.map_or_else(|| "-".into(), percent);
+    let figure = |share: Option<f64>, rmse: Option<f64>| match (share, rmse) {
+        (Some(share), _) => percent(share),
+        (None, Some(rmse)) => format!("RMSE {}", digits(rmse)),
+        (None, None) => "-".into(),
+    };
     let head = [
         "run",
         "when (UTC)",
@@ -139,8 +152,8 @@ pub fn text(runs: &[Listed]) -> String {
             ),
             run.steps.to_string(),
             run.ended.clone(),
-            share(run.test_accuracy),
-            share(run.validation_accuracy),
+            figure(run.test_accuracy, run.test_rmse),
+            figure(run.validation_accuracy, run.validation_rmse),
             run.schedule.clone(),
         ]
     });

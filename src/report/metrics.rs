@@ -3,10 +3,12 @@
 //! ```json
 //! {"type":"step","step":0,"epoch":0,"lr":0.01,"momentum":0.9,"loss":2.31,"accuracy":0.1,"grad_norm":1.7}
 //! {"type":"eval","split":"test","step":469,"epoch":1,"loss":0.21,"accuracy":0.94}
+//! {"type":"eval","split":"test","step":469,"epoch":1,"loss":0.21,"rmse":3.1,"mae":2.2,"r2":0.87}
 //! {"type":"cycle_end","cycle":1,"step":628,"seconds":1.9,"split":"test","single":0.96,"ensemble":0.96,"average":null}
 //! ```
 //!
-//! Where gradients are clipped, steps have a `clip_factor` too, and `grad_norm` is that before it.
+//! Where numbers are predicted, nothing has an accuracy, and evaluations have `rmse` and `mae`, in the
+//! numbers' own units, and `r2`, the share of their variance that is explained. Where gradients are clipped, steps have a `clip_factor` too, and `grad_norm` is that before it.
 //! Numbers are written with as many digits as they need to read back to the same f64; a loss that
 //! is not finite is `null` and reads back as NaN.
 
@@ -202,9 +204,11 @@ impl Metrics {
     pub fn to_csv(&self) -> String {
         let clipped = self.steps.iter().any(|step| step.clip_factor.is_some());
         let factor = if clipped { ",clip_factor" } else { "" };
+        let numbers = self.evaluations.iter().any(|e| e.errors.is_some());
+        let figure = if numbers { "rmse" } else { "accuracy" };
         let mut text = format!(
             "step,epoch,lr,momentum,loss,accuracy,grad_norm{factor},validation_loss,\
-             validation_accuracy,test_loss,test_accuracy\n",
+             validation_{figure},test_loss,test_{figure}\n",
         );
         let cell = |value: f64| match value.is_finite() {
             true => value.to_string(),
@@ -219,7 +223,8 @@ impl Metrics {
                     Split::Test => 2,
                 };
                 after[at] = cell(evaluation.loss);
-                after[at + 1] = cell(evaluation.accuracy);
+                let errors = evaluation.errors;
+                after[at + 1] = cell(errors.map_or(evaluation.accuracy, |errors| errors.rmse));
             }
             let numbers = [
                 step.lr,

@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::train::event::{Augmented, Ended, Evaluation, Mistake, Summary, SymbolRecord};
+use crate::train::event::{
+    Augmented, Ended, Evaluation, Mistake, NumbersRecord, Summary, SymbolRecord,
+};
 
 use super::folder::{RunFolder, SUMMARY};
 
@@ -29,6 +31,9 @@ pub struct StoredSummary {
     /// The symbols that were predicted worst on the test set, by falling loss.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub symbols: Vec<SymbolRecord>,
+    /// How the numbers of the test set were predicted, where numbers are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumbersRecord>,
     /// Training samples with variants, where pictures are changed while they train.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub augmented: Vec<StoredAugmented>,
@@ -88,6 +93,7 @@ impl StoredSummary {
             confusion: summary.confusion.clone(),
             mistakes: summary.mistakes.iter().map(mistake).collect(),
             symbols: summary.symbols.clone(),
+            numbers: summary.numbers.clone(),
             augmented: summary.augmented.iter().map(augmented).collect(),
         }
     }

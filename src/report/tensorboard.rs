@@ -21,7 +21,7 @@ const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 /// Writes [`TENSORBOARD`] into a run's folder, chunk by chunk: an observer. The tags are
 /// `train/lr`, `train/momentum`, `train/loss`, `train/accuracy`, `train/grad_norm`, where gradients are
 /// clipped `train/clip_factor`, and `validation/`
-/// and `test/` with `loss` and `accuracy`, for tokens with `perplexity` and `bits`, for whole sequences
+/// and `test/` with `loss` and `accuracy`, for numbers with `rmse`, `mae` and `r2`, for tokens with `perplexity` and `bits`, for whole sequences
 /// with `sequences`; the step of an evaluation is the number of steps done.
 #[derive(Debug)]
 pub struct TensorBoard {
@@ -83,9 +83,11 @@ fn of_step(record: &StepRecord) -> Record {
         ("lr", record.lr),
         ("momentum", record.momentum),
         ("loss", record.loss),
-        ("accuracy", record.accuracy),
         ("grad_norm", record.grad_norm),
     ];
+    if !record.accuracy.is_nan() {
+        values.insert(3, ("accuracy", record.accuracy));
+    }
     values.extend(record.clip_factor.map(|factor| ("clip_factor", factor)));
     Record::new(record.step, scalars("train", &values))
 }
@@ -95,8 +97,14 @@ fn of_evaluation(evaluation: &Evaluation) -> Record {
         Split::Validation => "validation",
         Split::Test => "test",
     };
-    let mut values = vec![("loss", evaluation.loss), ("accuracy", evaluation.accuracy)];
+    let mut values = vec![("loss", evaluation.loss)];
+    let accuracy = Some(evaluation.accuracy).filter(|share| !share.is_nan());
+    let errors = evaluation.errors;
     let more = [
+        ("accuracy", accuracy),
+        ("rmse", errors.map(|errors| errors.rmse)),
+        ("mae", errors.map(|errors| errors.mae)),
+        ("r2", errors.map(|errors| errors.r2)),
         ("perplexity", evaluation.perplexity),
         ("bits", evaluation.bits),
         ("sequences", evaluation.sequences),

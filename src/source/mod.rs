@@ -5,6 +5,7 @@
 //! is checked against the file's length.
 
 mod cifar10;
+mod csv;
 mod fashion_mnist;
 pub mod glyphs;
 mod idx;
@@ -21,6 +22,7 @@ mod values;
 
 pub use crate::args::{Entry, Invalid};
 pub use cifar10::Cifar10;
+pub use csv::{Csv, Csvs};
 pub use glyphs::Glyphs;
 pub use idx::folder::Set;
 pub use image_folder::ImageFolder;
@@ -113,6 +115,7 @@ pub static SOURCES: &[Entry<dyn Source>] = &[
     cifar10::ENTRY,
     image_folder::ENTRY,
     safetensors::ENTRY,
+    csv::ENTRY,
     text::ENTRY,
     numbers::ENTRY,
     sums::ENTRY,

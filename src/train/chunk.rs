@@ -222,7 +222,10 @@ impl Steps {
                 lr: f64::from(last[0][0]),
                 momentum: f64::from(last[0][1]),
                 loss: total.loss / targets,
-                accuracy: total.right / targets,
+                accuracy: match self.request.numbers {
+                    0 => total.right / targets,
+                    _ => f64::NAN,
+                },
                 grad_norm: gradient_norm::norm(&last[norm_first..norm_end]),
                 clip_factor: clip_place.map(|place| clip_norm::factor(last[place])),
             });

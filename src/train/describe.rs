@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::setup;
 use crate::config::{Config, Overrides, Tables};
-use crate::data::{Dataset, Normalization, Task};
+use crate::data::{Dataset, Normalization, Task, Units};
 use crate::error::Result;
 use crate::layer::Layer;
 use crate::loss::Loss;
@@ -27,6 +28,7 @@ impl Described {
         config: &Config,
         dataset: &Dataset,
         normalization: &Normalization,
+        units: &Units,
     ) -> Result<Self> {
         let mut data = config.data_table();
         for path in PATHS {
@@ -34,23 +36,30 @@ impl Described {
         }
         // A library user's own samples come from no source.
         data.insert("source".into(), dataset.name.clone().into());
+        let layers = setup::layers(config, dataset);
+        let suited = Config {
+            layers: layers.clone(),
+            ..config.clone()
+        };
         let description = Description {
             input: dataset.train.shape().to_vec(),
             values: dataset.train.storage(),
             symbols: dataset.train.symbols(),
             normalize: config.data.normalize,
             normalization: normalization.clone(),
-            layers: config.layers_value(),
+            layers: suited.layers_value(),
             loss: config.loss_table(),
             classes: dataset.task.names().to_vec(),
             positions: matches!(dataset.task, Task::Tokens(_)),
+            units: units.clone(),
+            table: dataset.table.clone(),
             data,
         };
         let (text, beside) = description.write()?;
         Ok(Self {
             text,
             beside: beside.map(Arc::from),
-            layers: config.layers.clone(),
+            layers,
             loss: config.loss.clone(),
         })
     }

@@ -25,6 +25,22 @@ impl Ensemble {
         }
     }
 
+    /// Adds a member that predicts numbers: its outputs, rows of the same length for the same samples
+    /// each time.
+    pub fn add_numbers(&mut self, outputs: &[f32]) {
+        self.members += 1;
+        self.sums.resize(outputs.len(), 0.0);
+        let pairs = self.sums.iter_mut().zip(outputs);
+        pairs.for_each(|(sum, output)| *sum += f64::from(*output));
+    }
+
+    /// The mean of the members' outputs, or of their probabilities.
+    #[must_use]
+    pub fn mean(&self) -> Vec<f32> {
+        let members = self.members.max(1) as f64;
+        self.sums.iter().map(|sum| (sum / members) as f32).collect()
+    }
+
     /// An ensemble whose members were added before ([`Ensemble::sums`]).
     pub(super) fn from_sums(members: u64, sums: Vec<f64>) -> Self {
         Self { members, sums }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ensemble::Ensemble;
+use super::errors::{Errors, Predicted};
 use super::evaluate::{Pass, RowResult, Streams, counted, evaluation_batch, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
 use super::setup::carrying;
 use crate::config;
-use crate::data::{self, Augment, Dataset, Samples, Task};
+use crate::data::{self, Augment, Dataset, Samples, Task, Units};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernel::Mode;
@@ -31,6 +32,7 @@ pub struct Evaluator {
     loss: Box<dyn Loss>,
     pass: Pass,
     shape: Vec<usize>,
+    units: Units,
 }
 
 /// What came out for some samples.
@@ -39,11 +41,16 @@ pub struct Outputs {
     /// The network's outputs, a row of one number for each class for each sample, of sequences for each
     /// position.
     pub rows: Vec<f32>,
+    /// The predictions in the numbers' own units, rows of one for each; none where classes are told
+    /// apart.
+    pub predictions: Vec<f32>,
+    /// How far the predictions are off, where numbers are predicted.
+    pub errors: Option<Errors>,
     /// Loss and chosen class of each row.
     pub outcomes: Vec<RowResult>,
     /// Mean loss over the targets that count.
     pub loss: f64,
-    /// Share of them that was classified rightly.
+    /// Share of them that was classified rightly; NaN where numbers are predicted.
     pub accuracy: f64,
     /// Share of the sequences in which all targets that count were classified rightly; nothing where
     /// samples are no sequences of targets.
@@ -59,8 +66,13 @@ pub struct Measured {
     pub samples: usize,
     /// Mean loss.
     pub loss: f64,
-    /// Share classified rightly, 0 to 1; of sequences over their positions.
+    /// Share classified rightly, 0 to 1; of sequences over their positions; NaN where numbers are
+    /// predicted.
+    #[serde(skip_serializing_if = "is_nan")]
     pub accuracy: f64,
+    /// How far the predictions are off, where numbers are predicted.
+    #[serde(flatten)]
+    pub errors: Option<Errors>,
     /// Share of whole sequences classified rightly, where samples are such.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequences: Option<f64>,
@@ -79,8 +91,20 @@ pub struct Together {
     pub split: Split,
     /// Its number of samples.
     pub samples: usize,
-    /// Share classified rightly, 0 to 1.
+    /// Share classified rightly, 0 to 1; NaN where numbers are predicted.
+    #[serde(skip_serializing_if = "is_nan")]
     pub accuracy: f64,
+    /// How far the means of the predictions are off, where numbers are predicted.
+    #[serde(flatten)]
+    pub errors: Option<Errors>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_nan(number: &f64) -> bool {
+    number.is_nan()
 }
 
 /// A part of a data set: its name, the samples that it is of, their positions.
@@ -141,6 +165,7 @@ impl Evaluator {
             accumulate: 1,
             slots: 1,
             positions: network.positions(),
+            numbers: model.description.units.width(),
             storage: model.description.values,
             samples: batch,
             augment: Augment::default(),
@@ -157,6 +182,7 @@ impl Evaluator {
             loss,
             pass,
             shape: model.description.input.clone(),
+            units: model.description.units.clone(),
         };
         evaluator.set_weights(&model.weights, &model.path)?;
         Ok(evaluator)
@@ -197,6 +223,7 @@ impl Evaluator {
     /// number, or a device that fails.
     pub fn run(&mut self, samples: &Samples, indices: &[u32]) -> Result<Outputs> {
         self.check(samples, indices)?;
+        let samples = &self.units.standardised(samples)?;
         let mut outputs = Outputs::default();
         let residence = Residence::Host(vec![samples]);
         let (rows, streams) = (&mut outputs.rows, Streams::default());
@@ -206,6 +233,14 @@ impl Evaluator {
                 .run(workshop, &residence, indices, streams, Some(rows))?;
         outputs.outcomes = outcomes;
         let targets = samples.targets_of(indices, 0);
+        if self.units.width() > 0 {
+            let predicted = Predicted::new(&self.units, &outputs.rows, &targets);
+            outputs.loss = total.loss / indices.len() as f64;
+            outputs.accuracy = f64::NAN;
+            outputs.errors = Some(predicted.errors());
+            outputs.predictions = predicted.predicted;
+            return Ok(outputs);
+        }
         let count = counted(&targets) as f64;
         outputs.loss = total.loss / count;
         outputs.accuracy = total.right / count;
@@ -229,6 +264,7 @@ impl Evaluator {
                     samples: part.len(),
                     loss: outputs.loss,
                     accuracy: outputs.accuracy,
+                    errors: outputs.errors,
                     sequences: outputs.sequences,
                     perplexity: tokens.then(|| outputs.loss.exp()),
                     bits: tokens.then(|| outputs.loss / std::f64::consts::LN_2),
@@ -258,21 +294,35 @@ impl Evaluator {
             self.set_weights(&Weights::read(file)?, file)?;
             for ((_, samples, part), ensemble) in parts.iter().zip(&mut all) {
                 let outputs = self.run(samples, part)?;
-                ensemble.add(&outputs.rows, classes, &*self.loss);
+                match self.units.width() {
+                    0 => ensemble.add(&outputs.rows, classes, &*self.loss),
+                    _ => ensemble.add_numbers(&outputs.rows),
+                }
             }
         }
         let measured = parts
             .iter()
             .zip(&all)
             .map(|((split, samples, part), ensemble)| {
+                if self.units.width() > 0 {
+                    let targets = self.units.standardised(samples)?.targets_of(part, 0);
+                    let predicted = Predicted::new(&self.units, &ensemble.mean(), &targets);
+                    return Ok(Together {
+                        split: *split,
+                        samples: part.len(),
+                        accuracy: f64::NAN,
+                        errors: Some(predicted.errors()),
+                    });
+                }
                 let labels = samples.targets_of(part, 0);
-                Together {
+                Ok(Together {
                     split: *split,
                     samples: part.len(),
                     accuracy: ensemble.accuracy(&labels),
-                }
+                    errors: None,
+                })
             });
-        Ok(measured.collect())
+        measured.collect()
     }
 
     fn check(&self, samples: &Samples, indices: &[u32]) -> Result<()> {
@@ -283,6 +333,13 @@ impl Evaluator {
             expected,
             help: "prepare the samples as those that the network was trained on".into(),
         };
+        let (width, expected) = (samples.targets().width(), self.units.width());
+        if width != expected {
+            return Err(refuse(
+                format!("{width} numbers to predict for each"),
+                format!("{expected}, as the network learned"),
+            ));
+        }
         if samples.shape() != self.shape || kind != wanted {
             return Err(refuse(
                 format!("{} of the shape {:?}", kind.name(), samples.shape()),

@@ -5,8 +5,8 @@
 
 use super::checkpoint::Checkpoint;
 pub use super::record::{
-    Augmented, Change, Ended, Evaluation, LowPoint, Mistake, RunInfo, Split, StepRecord, Summary,
-    SymbolRecord,
+    Augmented, Change, Ended, Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, RunInfo,
+    Split, StepRecord, Summary, SymbolRecord,
 };
 pub use crate::gpu::AdapterSummary;
 pub use crate::model::LayerRow;

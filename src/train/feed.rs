@@ -4,7 +4,7 @@
 use super::record::Split;
 use super::ring::{self, StepUniform};
 use crate::config;
-use crate::data::{self, Dataset, Epochs, IGNORED, Samples, Task, batch_at, in_streams};
+use crate::data::{self, Dataset, Epochs, IGNORED, Samples, Task, Units, batch_at, in_streams};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
@@ -279,18 +279,18 @@ impl Residence<'_> {
 /// behind the other.
 fn gathered(sets: &[&Samples], submission: &Submission) -> Result<(Vec<u8>, Vec<u32>)> {
     let width = sets.first().map_or(0, |set| set.sample_bytes());
-    let positions = sets.first().map_or(1, |set| set.positions());
-    let mut targets = vec![0; submission.indices.len() * positions];
+    let words = sets.first().map_or(1, |set| set.target_words());
+    let mut targets = vec![0; submission.indices.len() * words];
     let mut bytes = vec![0; submission.indices.len() * width];
     for slot in &submission.slots {
         let places = slot.start as usize..(slot.start + slot.count) as usize;
         let list = &submission.indices[places.clone()];
         let mut bytes = &mut bytes[places.start * width..places.end * width];
-        let mut targets = &mut targets[places.start * positions..places.end * positions];
+        let mut targets = &mut targets[places.start * words..places.end * words];
         // Neighbours of one set are read together.
         for run in list.chunk_by(|a, b| place(sets, *a).0 == place(sets, *b).0) {
             let (into, rest) = bytes.split_at_mut(run.len() * width);
-            let (own, others) = targets.split_at_mut(run.len() * positions);
+            let (own, others) = targets.split_at_mut(run.len() * words);
             (bytes, targets) = (rest, others);
             let (set, _) = place(sets, run[0]);
             let within: Vec<u32> = run.iter().map(|at| place(sets, *at).1).collect();
@@ -324,6 +324,8 @@ pub(super) struct Feed {
     parts: Vec<Part>,
     test: Samples,
     task: Task,
+    /// How numbers become what is learned.
+    units: Units,
     pub(super) order: Order,
     labels: Vec<u32>,
 }
@@ -343,7 +345,7 @@ impl Feed {
     /// host's copy of the training set is forgotten.
     pub(super) fn new(
         workshop: &Workshop,
-        dataset: Dataset,
+        (dataset, units): (Dataset, Units),
         split: data::Split,
         (data, accumulate): (&config::Data, usize),
     ) -> Result<Self> {
@@ -358,6 +360,7 @@ impl Feed {
             train: (!resident).then_some(dataset.train),
             test: dataset.test,
             task: dataset.task,
+            units,
         })
     }
 
@@ -382,6 +385,11 @@ impl Feed {
     /// What is learned.
     pub(super) fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// How numbers become what is learned; empty where targets are classes.
+    pub(super) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// The parts that are evaluated.

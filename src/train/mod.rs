@@ -12,6 +12,7 @@ mod checkpoint;
 mod chunk;
 mod describe;
 mod ensemble;
+mod errors;
 mod evaluate;
 mod evaluator;
 pub mod event;
@@ -33,12 +34,16 @@ mod trainer;
 pub use checkpoint::Checkpoint;
 pub use describe::config_of;
 pub use ensemble::Ensemble;
+pub use errors::{Errors, Predicted};
 pub use evaluate::{RowResult, evaluation_batch};
 pub use evaluator::{Evaluator, Measured, Outputs, Together};
 pub use event::{Event, Flow, Observer};
 pub use generate::{Generator, Sampling};
 pub use likely::{Likely, likely};
-pub use record::{Change, Ended, Evaluation, LowPoint, Split, StepRecord, Summary, SymbolRecord};
+pub use record::{
+    Change, Ended, Evaluation, LowPoint, NumberRecord, NumbersRecord, Split, StepRecord, Summary,
+    SymbolRecord,
+};
 pub use ring::StepUniform;
 pub use run_state::RunState;
 pub use state::State;

@@ -5,12 +5,21 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::errors::Errors;
 use crate::gpu::AdapterSummary;
 use crate::model::LayerRow;
 
 /// JSON has no NaN and no infinity: they are written as `null`, which reads back as NaN.
 fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_nan(number: &f64) -> bool {
+    number.is_nan()
 }
 
 fn one() -> usize {
@@ -28,6 +37,14 @@ fn is_one(number: &usize) -> bool {
 /// As [`null_is_nan`], for a value that may be left out.
 fn given_null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     null_is_nan(from).map(Some)
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn not_known() -> f64 {
@@ -57,8 +74,11 @@ pub struct RunInfo {
     pub sample_shape: Vec<usize>,
     /// Number of samples: training, validation, test.
     pub samples: [usize; 3],
-    /// Names of the classes, or of the symbols.
+    /// Names of the classes, of the symbols, or of the numbers that are predicted.
     pub classes: Vec<String>,
+    /// Whether numbers are predicted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub numbers: bool,
     /// Targets of a sample: more than one where each position of a sequence has its own.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub positions: usize,
@@ -146,7 +166,9 @@ pub struct StepRecord {
     /// Mean loss of the step's samples, before the update.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Share of the step's samples that was classified rightly, before the update.
+    /// Share of the step's samples that was classified rightly, before the update; NaN where numbers
+    /// are predicted.
+    #[serde(default = "not_known", skip_serializing_if = "is_nan")]
     pub accuracy: f64,
     /// Length (2-norm) of the gradient of the mean loss by all parameters, weight decay not
     /// included; NaN in the records of versions that did not measure it.
@@ -183,8 +205,13 @@ pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Share classified rightly, 0 to 1; of sequences over their positions.
+    /// Share classified rightly, 0 to 1; of sequences over their positions; NaN where numbers are
+    /// predicted.
+    #[serde(default = "not_known", skip_serializing_if = "is_nan")]
     pub accuracy: f64,
+    /// How far the predictions are off, where numbers are predicted.
+    #[serde(default, flatten)]
+    pub errors: Option<Errors>,
     /// Share of the sequences in which every position is classified rightly, where samples are such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequences: Option<f64>,
@@ -204,6 +231,15 @@ pub struct Evaluation {
     pub bits: Option<f64>,
 }
 
+impl Evaluation {
+    /// The share that was classified rightly, or where numbers are predicted the share of their variance
+    /// that is explained.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.errors.map_or(self.accuracy, |errors| errors.r2)
+    }
+}
+
 /// How well a symbol was predicted over the test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRecord {
@@ -218,8 +254,9 @@ pub struct SymbolRecord {
     pub loss: f64,
 }
 
-/// Accuracies at the low point of a cycle, 0 to 1: of the validation set where there is one, or else
-/// of the test set.
+/// Accuracies at the low point of a cycle, 0 to 1, or where numbers are predicted the shares of their
+/// variance that are explained ([`Errors::r2`]): of the validation set where there is one, or else of
+/// the test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LowPoint {
     /// The number of the cycle in the run, from 1.
@@ -236,6 +273,30 @@ pub struct LowPoint {
     pub ensemble: Option<f64>,
     /// Accuracy of the mean of the weights at the low points so far, where it is kept.
     pub average: Option<f64>,
+}
+
+/// How numbers of the test set were predicted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct NumbersRecord {
+    /// How far each number of a sample is off on the whole.
+    pub each: Vec<Errors>,
+    /// Some samples, at equal distances in the test set.
+    pub shown: Vec<NumberRecord>,
+    /// The samples whose predictions are furthest off, in deviations of the number (at most 24).
+    pub worst: Vec<NumberRecord>,
+}
+
+/// A number of a test sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct NumberRecord {
+    /// Position in the test set.
+    pub index: usize,
+    /// Which of the sample's numbers.
+    pub number: usize,
+    /// What was to be predicted, in its own units.
+    pub wanted: f32,
+    /// What was predicted.
+    pub predicted: f32,
 }
 
 /// One test sample that the model got wrong.
@@ -318,6 +379,9 @@ pub struct Summary {
     /// The symbols that were predicted worst on the test set, by falling loss (at most 24).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub symbols: Vec<SymbolRecord>,
+    /// How the numbers of the test set were predicted, where numbers are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumbersRecord>,
     /// Training samples with variants, where pictures are changed while they train.
     pub augmented: Vec<Augmented>,
 }

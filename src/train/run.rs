@@ -385,6 +385,10 @@ impl<'a, 'b> Run<'a, 'b> {
         } else {
             Vec::new()
         };
+        let numbers = match outcomes.is_empty() {
+            true => None,
+            false => self.trainer.numbers()?,
+        };
         let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
             (Vec::new(), Vec::new())
@@ -403,6 +407,7 @@ impl<'a, 'b> Run<'a, 'b> {
             confusion,
             mistakes,
             symbols: self.trainer.symbols(&outcomes),
+            numbers,
             augmented: self.trainer.augmented()?,
         })
     }

@@ -69,6 +69,7 @@ impl Layout {
             accumulate,
             slots,
             positions: network.positions(),
+            numbers: dataset.train.targets().width(),
             storage: dataset.train.storage(),
             samples: match is_resident(gpu, dataset) {
                 true => dataset.train.places() + dataset.test.places(),
@@ -122,6 +123,14 @@ fn check_streams(split: &data::Split, dataset: &Dataset, data: &config::Data) ->
     }
 }
 
+/// The layers of a configuration, which take from the data what was left to them.
+pub(super) fn layers(config: &Config, dataset: &Dataset) -> Vec<Box<dyn Layer>> {
+    let mut layers = config.layers.clone();
+    let outputs = dataset.task.outputs();
+    layers.iter_mut().for_each(|layer| layer.suit(outputs));
+    layers
+}
+
 /// The layers, of which recurrent ones carry their states on.
 pub(super) fn carrying(layers: &[Box<dyn Layer>]) -> Vec<Box<dyn Layer>> {
     let mut layers = layers.to_vec();
@@ -131,10 +140,11 @@ pub(super) fn carrying(layers: &[Box<dyn Layer>]) -> Vec<Box<dyn Layer>> {
 
 /// The network, whose recurrent layers carry their states on where `data.stateful` says so.
 fn network(config: &Config, dataset: &Dataset) -> Result<Network> {
+    let layers = layers(config, dataset);
     if !config.data.stateful() {
-        return Network::of_samples(&config.layers, &dataset.train);
+        return Network::of_samples(&layers, &dataset.train);
     }
-    let network = Network::of_samples(&carrying(&config.layers), &dataset.train)?;
+    let network = Network::of_samples(&carrying(&layers), &dataset.train)?;
     match network.carries() {
         true => Ok(network),
         false => Err(Error::Argument {
@@ -206,6 +216,7 @@ pub(super) fn run_info(
             dataset.test.len(),
         ],
         classes: dataset.task.names().to_vec(),
+        numbers: matches!(dataset.task, data::Task::Numbers(_)),
         positions: dataset.train.positions(),
         layers: layout.training.network.rows(),
         augment: config.augment.describe(),

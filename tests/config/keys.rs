@@ -360,6 +360,8 @@ fn every_preset_is_complete_commented_and_survives_writing() {
             (Some(sizes), _) => sizes.train.into(),
             // The windows of a million letters.
             (None, "text") => 15_684.into(),
+            // A table of any size.
+            (None, "csv") => 1000.into(),
             (None, _) => config.load_data().unwrap().train.extent(),
         };
         let provisional = wavetrain::config::Bounds::provisional();

@@ -298,7 +298,7 @@ const GALLERY: &[(&str, &[&str], &[&str])] = &[
     (LEAST, &["model.layers=[{relu=3}]"], &["model.layers[0].relu is 3; this layer has no short form", "write \"relu\""]),
     (LEAST, &["model.layers=['linear']"], &["model.layers[0].linear.out_features is missing"]),
     (LEAST, &["model.layers=[{linear=0}]"], &["model.layers[0].linear.out_features is 0"]),
-    (LEAST, &["model.layers=[{linear=-3}]"], &["model.layers[0].linear.out_features is -3; expected a whole number, 0 or more"]),
+    (LEAST, &["model.layers=[{linear=-3}]"], &["model.layers[0].linear.out_features is -3; expected a whole number, 1 or more, or \"outputs\""]),
     (LEAST, &["model.layers=[{linear='wide'}]"], &["out_features is the string \"wide\"; expected a whole number"]),
     (LEAST, &["model.layers=[{linear={out_features=3,init='torhc'}}]"], &["model.layers[0].linear.init is the string \"torhc\"", "did you mean `torch`?"]),
     (LEAST, &["model.layers=[{linear={out_features=3,init=nan}}]"], &["model.layers[0].linear.init is nan"]),

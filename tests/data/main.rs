@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod cifar10;
+mod csv;
 #[cfg(feature = "download")]
 mod download;
 mod idx;

@@ -6,6 +6,7 @@ use wavetrain::Config;
 use wavetrain::data::{Dataset, Normalization, Samples, Split, batch_at, epoch_order};
 use wavetrain::gpu::Gpu;
 use wavetrain::layer::{Node, Pass};
+use wavetrain::loss::RowTargets;
 use wavetrain::optim::{ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::Trainer;
@@ -127,10 +128,10 @@ impl Twin {
             values.push(self.kept(y));
         }
         let logits = &values[layers.len()];
-        let loss = self
-            .config
-            .loss
-            .reference(logits, logits.len() / rows, &labels);
+        let loss =
+            self.config
+                .loss
+                .reference(logits, logits.len() / rows, RowTargets::Classes(&labels));
         let mut dy = self.kept(loss.dx);
         let mut gradients = Vec::new();
         for (i, layer) in layers.iter().enumerate().rev() {

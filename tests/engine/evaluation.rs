@@ -4,6 +4,7 @@ use std::path::Path;
 
 use wavetrain::data::{Dataset, Normalization, Samples, Split as DataSplit};
 use wavetrain::layer::{Pass, chain};
+use wavetrain::loss::RowTargets;
 use wavetrain::model::Weights;
 use wavetrain::rng::{Key, Stream};
 use wavetrain::train::{Split, Trainer};
@@ -55,7 +56,9 @@ fn expected(
     let sums = chain::reference_forward(nodes, &positive).pop().unwrap();
     let widths = nodes.iter().map(|node| node.output().elements());
     let terms = 2 * (inputs[0].len() + widths.sum::<usize>());
-    let reference = config.loss.reference(&logits, CLASSES, labels);
+    let reference = config
+        .loss
+        .reference(&logits, CLASSES, RowTargets::Classes(labels));
     let rows = logits.chunks(CLASSES).zip(sums.chunks(CLASSES)).enumerate();
     rows.map(|(r, (logits, sums))| {
         let largest = sums.iter().copied().fold(0.0, f64::max);

@@ -11,6 +11,7 @@ mod engine;
 mod evaluation;
 mod fixture;
 mod low_points;
+mod numbers;
 mod plateau;
 mod rates;
 mod residence;

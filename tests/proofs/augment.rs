@@ -166,6 +166,7 @@ impl Batch<'_> {
             accumulate: 1,
             slots: 2,
             positions: 1,
+            numbers: 0,
             storage: self.storage,
             samples: SAMPLES,
             augment: *self.augment,

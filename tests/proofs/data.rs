@@ -49,6 +49,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
         accumulate: 1,
         slots: 2,
         positions: network.positions(),
+        numbers: 0,
         storage: form.storage,
         samples: SAMPLES + usize::from(form.storage == Storage::Tokens),
         augment: Augment::default(),

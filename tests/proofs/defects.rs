@@ -15,7 +15,7 @@ use super::stage::{Defect, Stage};
 use super::table::PROVED_APART;
 use super::{
     accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses,
-    optimizers, recurrent, table,
+    number_losses, optimizers, recurrent, table,
 };
 
 /// The proof of the shaders that a defect is planted in.
@@ -40,6 +40,8 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
             .flat_map(table::Proof::of)
             .try_for_each(|proof| kernels::prove(stage, proof)),
         "layer" => prove_layer(stage, name),
+        "loss" if matches!(name, "l1" | "huber") => number_losses::prove(stage, name),
+        "loss" if name == "mse_numbers" => number_losses::prove(stage, "mse"),
         "loss" => losses::prove(stage, name),
         "optim" if name == "accumulate" => accumulate::prove(stage),
         "optim" if name == "gradient_norm" => gradient_norm::prove(stage),

@@ -31,6 +31,10 @@ impl Case {
         }
     }
 
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.value.get(key).is_some()
+    }
+
     pub(crate) fn list(&self) -> Vec<Self> {
         let list = self.value.as_array();
         let list = list.unwrap_or_else(|| panic!("{} is no list", self.way));

@@ -6,7 +6,7 @@ use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key, Use};
 use wavetrain::kernel::program::Phases;
-use wavetrain::loss::{BLOCK, Loss, LossSite};
+use wavetrain::loss::{BLOCK, Loss, LossSite, RowTargets};
 use wavetrain::shape::Shape;
 use wavetrain::train::StepUniform;
 
@@ -145,7 +145,8 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     let results = CHUNK * case.stride();
     let site = LossSite {
         x,
-        labels: b.shared(Key::Targets, 4 * ((SAMPLES + 1) * case.positions) as u64),
+        numbers: false,
+        targets: b.shared(Key::Targets, 4 * ((SAMPLES + 1) * case.positions) as u64),
         indices: b.shared(Key::Indices(Use::Training), 4 * listed as u64),
         rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),
         results: b.shared(Key::Results(Use::Training), 8 * results as u64),
@@ -287,7 +288,7 @@ fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
     let start = case.start() * case.positions;
     let labels = case.labels[..count].to_vec();
     let x = wide(&case.x[..count * classes]);
-    let reference = loss.reference(&x, classes, &labels);
+    let reference = loss.reference(&x, classes, RowTargets::Classes(&labels));
     let errors: Vec<RowError> = x
         .chunks(classes)
         .zip(&labels)
@@ -483,7 +484,8 @@ fn rows_of_many_classes_are_right_or_refused() {
             let mut b = stage.builder(Mode::Train, 2);
             let site = LossSite {
                 x: b.value("x", MOST + 1),
-                labels: b.shared(Key::Targets, 4),
+                numbers: false,
+                targets: b.shared(Key::Targets, 4),
                 indices: b.shared(Key::Indices(Use::Training), 4),
                 rows: b.shared(Key::Rows(Use::Training), 8),
                 results: b.shared(Key::Results(Use::Training), 8),

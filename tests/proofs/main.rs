@@ -2,7 +2,7 @@
 //!
 //! 1. `reference.rs`: the references are right (central differences in f64; for optimizers,
 //!    PyTorch's values).
-//! 2. `kernels.rs`, `losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `accumulate.rs`, `clip_norm.rs`, `data.rs`, `augment.rs`:
+//! 2. `kernels.rs`, `losses.rs`, `number_losses.rs`, `optimizers.rs`, `gradient_norm.rs`, `accumulate.rs`, `clip_norm.rs`, `data.rs`, `augment.rs`:
 //!    the kernels of every class equal the references, within bounds derived from the sums (`rounded.rs`, `functions.rs`, `followed.rs`).
 //!    `defects.rs` proves these proofs: each fails for a kernel with one planted defect.
 //! 3. `meaning.rs`: the meaning is PyTorch's, by golden files.
@@ -40,6 +40,7 @@ mod matmul;
 mod meaning;
 mod nets;
 mod norms;
+mod number_losses;
 mod optimizers;
 mod places;
 mod recurrent;

@@ -7,7 +7,7 @@ use wavetrain::args::Args;
 use wavetrain::config::Config;
 use wavetrain::data::{Dataset, Samples};
 use wavetrain::layer::{LAYERS, Layer};
-use wavetrain::loss::LOSSES;
+use wavetrain::loss::{LOSSES, Loss, RowTargets};
 use wavetrain::model::{Tensor, Weights};
 use wavetrain::shape::Shape;
 use wavetrain::train::{Event, Flow, Observer, StepRecord, Trainer};
@@ -16,6 +16,7 @@ use super::alone::Alone;
 use super::case::{Case, Given};
 use super::golden;
 use super::losses;
+use super::number_losses;
 use super::rounded::{LOG_NEAR_ONE, U};
 use super::stage::Stage;
 use super::table::{Bounds, PROOFS, PROVED_APART, Proof};
@@ -88,10 +89,15 @@ fn losses_mean_what_pytorchs_do() {
         for golden in file.get("cases").list() {
             let arguments = golden.get("arguments").text();
             let loss = (entry.parse)(Args::parse(&arguments).unwrap()).unwrap();
+            if golden.has("numbers") {
+                meaning_of_numbers(&mut stages, &*loss, &golden);
+                continue;
+            }
             let classes = golden.get("x").shape()[1];
             let labels = golden.get("labels").numbers();
             let labels: Vec<u32> = labels.into_iter().map(|l| l as u32).collect();
-            let reference = loss.reference(&golden.get("x").data(), classes, &labels);
+            let targets = RowTargets::Classes(&labels);
+            let reference = loss.reference(&golden.get("x").data(), classes, targets);
             equal(
                 entry.name,
                 &reference.losses,
@@ -108,6 +114,23 @@ fn losses_mean_what_pytorchs_do() {
                 losses::check(stage, entry.name, &*loss, &case).unwrap();
             }
         }
+    }
+}
+
+/// A loss over numbers.
+fn meaning_of_numbers(stages: &mut [Stage], loss: &dyn Loss, golden: &golden::Case) {
+    let width = golden.get("x").shape()[1];
+    let wanted = golden.get("numbers").data();
+    let reference = loss.reference(&golden.get("x").data(), width, RowTargets::Numbers(&wanted));
+    let losses = &reference.losses;
+    equal(loss.name(), losses, &golden.get("per_sample").numbers());
+    equal(loss.name(), &reference.dx, &golden.get("dx").data());
+    let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+    equal(loss.name(), &[mean], &[golden.get("loss").number()]);
+    let (x, wanted) = (golden.get("x").floats(), golden.get("numbers").floats());
+    let case = number_losses::Case::given(width, x, wanted);
+    for stage in stages {
+        number_losses::check(stage, loss.name(), loss, &case).unwrap();
     }
 }
 

@@ -101,6 +101,7 @@ fn changed(stage: &mut Stage, augment: Augment, pixels: bool, batch: usize) -> V
         accumulate: SAMPLES / batch,
         slots: SAMPLES / batch,
         positions: 1,
+        numbers: 0,
         storage: Storage::Bytes,
         samples: data.len(),
         augment,

@@ -2,11 +2,13 @@
 //! optimizers against PyTorch's values.
 
 use wavetrain::args::Args;
+use wavetrain::data::Task;
 use wavetrain::layer::{Layer, Pass};
-use wavetrain::loss::{LOSSES, Loss};
+use wavetrain::loss::{LOSSES, Loss, RowTargets};
 use wavetrain::optim::{OPTIMIZERS, Optimizer, ReferenceParameter, Update};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::schedule::{Policy, Rate, Triangular};
+use wavetrain::shape::Shape;
 
 use super::alone::{Alone, takes};
 use super::compare::wide;
@@ -169,10 +171,22 @@ pub(crate) static LOSS_ARGUMENTS: &[(&str, &[&str])] = &[
         &["", "label_smoothing = 0.1", "label_smoothing = 1.0"],
     ),
     ("mse", &[""]),
+    ("l1", &[""]),
+    ("huber", &["", "delta = 0.1"]),
 ];
 
-/// All losses of the table with all arguments that are proved; a loss without a line fails by name.
+/// All losses of the table that take classes, with all arguments that are proved; a loss without a
+/// line fails by name.
 pub(crate) fn losses() -> Vec<(String, Box<dyn Loss>)> {
+    losses_of(&Task::Classes(vec!["a".into(), "b".into()]))
+}
+
+/// The same of those that take numbers.
+pub(crate) fn number_losses() -> Vec<(String, Box<dyn Loss>)> {
+    losses_of(&Task::Numbers(vec!["a".into(), "b".into()]))
+}
+
+fn losses_of(task: &Task) -> Vec<(String, Box<dyn Loss>)> {
     let mut losses = Vec::new();
     for entry in LOSSES {
         let lines = LOSS_ARGUMENTS.iter().find(|(name, _)| *name == entry.name);
@@ -181,6 +195,9 @@ pub(crate) fn losses() -> Vec<(String, Box<dyn Loss>)> {
         for arguments in arguments.iter().chain([&entry.example]) {
             let loss = (entry.parse)(Args::parse(arguments).unwrap()).unwrap();
             loss.validate().unwrap();
+            if loss.takes(&Shape::Features(2), task).is_err() {
+                continue;
+            }
             losses.push((format!("{} {{ {arguments} }}", entry.name), loss));
         }
     }
@@ -193,9 +210,10 @@ fn gradients_of_losses_are_central_differences() {
         for (rows, classes) in [(1, 1), (1, 4), (5, 3)] {
             let x = away_from_zero(1, rows * classes);
             let labels: Vec<u32> = (0..rows).map(|r| (r * 2 % classes) as u32).collect();
-            let reference = loss.reference(&x, classes, &labels);
+            let targets = RowTargets::Classes(&labels);
+            let reference = loss.reference(&x, classes, targets);
             let mean = |x: &[f64]| {
-                loss.reference(x, classes, &labels)
+                loss.reference(x, classes, targets)
                     .losses
                     .iter()
                     .sum::<f64>()
@@ -210,12 +228,47 @@ fn gradients_of_losses_are_central_differences() {
     }
 }
 
+#[test]
+fn gradients_of_losses_over_numbers_are_central_differences() {
+    for (what, loss) in number_losses() {
+        for (rows, width) in [(1, 1), (1, 4), (5, 3)] {
+            // No element is where a derivative jumps.
+            let x = away_from_zero(1, rows * width);
+            let wanted: Vec<f64> = x.iter().rev().map(|x| 0.37 * x + 0.013).collect();
+            let targets = RowTargets::Numbers(&wanted);
+            let reference = loss.reference(&x, width, targets);
+            let mean = |x: &[f64]| {
+                let losses = loss.reference(x, width, targets).losses;
+                losses.iter().sum::<f64>() / rows as f64
+            };
+            assert_eq!(reference.losses.len(), rows, "{what}");
+            let size = reference.losses.iter().sum::<f64>() + 1.0;
+            check_gradient(&what, &x, &reference.dx, size, mean);
+        }
+    }
+}
+
+/// A loss that is asked about targets that it does not take has nothing to say.
+#[test]
+fn losses_have_no_rows_for_targets_of_another_kind() {
+    for (what, loss) in losses() {
+        let takes = |task: &Task| loss.takes(&Shape::Features(2), task).is_ok();
+        let numbers = loss.reference(&[1.0, 2.0], 2, RowTargets::Numbers(&[0.0, 0.0]));
+        let both = takes(&Task::Numbers(vec!["a".into(), "b".into()]));
+        assert_eq!(numbers.losses.len(), usize::from(both), "{what}");
+    }
+}
+
 /// Equal outputs: the first counts.
 #[test]
 fn of_equal_outputs_the_first_is_chosen() {
     for (what, loss) in losses() {
         let chosen = loss
-            .reference(&[1.0, 2.0, 2.0, 0.0, 0.0, 0.0], 3, &[2, 1])
+            .reference(
+                &[1.0, 2.0, 2.0, 0.0, 0.0, 0.0],
+                3,
+                RowTargets::Classes(&[2, 1]),
+            )
             .chosen;
         assert_eq!(chosen, [1, 0], "{what}");
     }

@@ -34,6 +34,7 @@ fn evaluation(split: Split, step: u64) -> Evaluation {
         epoch: step / 10,
         loss: 0.125,
         accuracy: 0.975,
+        errors: None,
         sequences: None,
         perplexity: None,
         bits: None,

@@ -61,6 +61,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
         sample_shape: vec![1, 28, 28],
         samples: [20_000, 0, 4_000],
         classes: (0..classes).map(|class| class.to_string()).collect(),
+        numbers: false,
         positions: 1,
         layers: vec![
             layer(0, "flatten", &[784], 0),
@@ -159,6 +160,7 @@ pub(crate) fn run(classes: usize, steps: u64, half_cycle: u64) -> Run {
         epoch: step / info.steps_per_epoch,
         loss: single(level(step) * 1.1 * worse),
         accuracy: single(1.0 - (level(step) * 0.25 * worse).min(1.0 - chance)),
+        errors: None,
         sequences: None,
         perplexity: None,
         bits: None,
@@ -210,6 +212,7 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
         confusion,
         mistakes,
         symbols: Vec::new(),
+        numbers: None,
         augmented: augmented(noise),
     }
 }

@@ -87,6 +87,7 @@ fn steps_and_evaluations_become_scalars() {
         epoch: 1,
         loss: f64::NAN,
         accuracy: 0.75,
+        errors: None,
         sequences: None,
         perplexity: None,
         bits: None,

@@ -11,6 +11,7 @@ use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
 use super::signals::Signals;
 use crate::config::Settled;
+use crate::data::Task;
 use crate::draw::plot;
 use crate::error::{Error, Result};
 use crate::lab::compare::statistics::looks;
@@ -177,7 +178,10 @@ fn begin(
     let judged = (
         first.task.judge(),
         first.test.len(),
-        first.task.names().len(),
+        match &first.task {
+            Task::Numbers(_) => 0,
+            task => task.names().len(),
+        },
     );
     let settings = Settings::new(budgets, wishes, judged).map_err(flagged)?;
     let arms = compare::arms(&variants, &settings.budgets).map_err(flagged)?;

@@ -141,7 +141,8 @@ fn advance(trainer: &mut Trainer, arm: &Arm, work: &Work<'_>, record: &mut Recor
     trainer.observe(evaluation.loss);
     record.curve.push(Point {
         step: trainer.done(),
-        accuracy: evaluation.accuracy,
+        // Of numbers there is none.
+        accuracy: evaluation.accuracy.max(0.0),
         loss: evaluation.loss,
     });
     Ok(())

@@ -159,7 +159,7 @@ pub fn check_seeds(seeds: Option<u64>) -> Result<()> {
 
 impl Settings {
     /// Settings for runs of these lengths on data that are judged by `judge`, with so many test samples
-    /// and classes.
+    /// and classes (0: numbers are predicted).
     ///
     /// # Errors
     /// [`Error::Argument`] as [`check_budgets`] and [`Wishes::check`].
@@ -178,7 +178,7 @@ impl Settings {
             target_of: wishes.target.map_or(judge, |target| target.of),
             margin: wishes.margin.unwrap_or(usual),
             samples,
-            classes: classes.max(1),
+            classes,
             first_seed: 0,
         })
     }

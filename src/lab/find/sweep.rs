@@ -114,7 +114,8 @@ fn read(seed: u64, records: &[StepRecord], diverged_at: Option<f64>) -> Sweep {
             lr: record.lr,
             loss: record.loss,
             smoothed,
-            accuracy: record.accuracy,
+            // Of numbers there is none.
+            accuracy: record.accuracy.max(0.0),
         })
         .collect();
     Sweep {

@@ -103,6 +103,11 @@ impl Run {
         }
     }
 
+    /// Whether numbers are predicted.
+    pub(super) fn is_numbers(&self) -> bool {
+        self.info.numbers
+    }
+
     /// Whether each position of a sequence has a target, as in a text.
     pub(super) fn is_text(&self) -> bool {
         self.info.positions > 1

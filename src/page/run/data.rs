@@ -76,7 +76,7 @@ impl Charts {
         let mut average = Smooth::over(window);
         let smooth: Vec<f64> = raw.iter().map(|loss| average.next(*loss)).collect();
         let test = |value: fn(&Evaluation) -> f64| points(run, Split::Test, value);
-        let percent = |evaluation: &Evaluation| evaluation.accuracy * 100.0;
+        let percent = |evaluation: &Evaluation| evaluation.share() * 100.0;
 
         let rate = Series::new("learning rate", curve(&|i| steps[i].lr));
         let momentum = Series::new("momentum", curve(&|i| steps[i].momentum));
@@ -87,7 +87,7 @@ impl Charts {
         let mut loss = chart(run, title)
             .with(batches.look(Look::Faint).hue(BLUE))
             .with(smooth.hue(BLUE));
-        let mut accuracy = chart(run, "accuracy");
+        let mut accuracy = chart(run, if run.is_numbers() { "R²" } else { "accuracy" });
         accuracy.y_label = "%".into();
         if run.last(Split::Test).is_some() {
             let test_loss = Series::new("test", test(|evaluation| evaluation.loss));
@@ -125,7 +125,7 @@ impl Charts {
             rate: chart(run, "learning rate").with(rate.hue(BLUE)),
             momentum: chart(run, "momentum").with(momentum.hue(VERMILION)),
             loss,
-            error: error(&accuracy),
+            error: error(&accuracy).filter(|_| !run.is_numbers()),
             accuracy,
             grad_norm,
             clip_factor,
@@ -286,6 +286,7 @@ fn lines(chart: &Chart) -> Vec<Line> {
             name: series.name.clone(),
             hue: series.hue.unwrap_or(i),
             look: match series.look {
+                Look::Dots => "marked",
                 Look::Line => "line",
                 Look::Faint | Look::Band => "faint",
                 Look::Marked => "marked",

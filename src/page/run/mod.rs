@@ -8,6 +8,7 @@ mod confusion;
 mod contents;
 mod data;
 mod low_points;
+mod numbers;
 mod overview;
 mod tables;
 mod texts;
@@ -88,10 +89,21 @@ fn render(run: &Run) -> String {
         "grad_norm" => charts.norm_figures(),
         "cycles" => overview::cycles(run),
         "window" => charts.window.to_string(),
+        "share" if run.is_numbers() => "Variance explained".into(),
+        "share" => "Accuracy".into(),
+        "accuracy_of" if run.is_numbers() => {
+            "R², the share of the numbers' variance that predictions explain".into()
+        }
         "accuracy_of" if run.is_text() => {
             "Share of positions whose symbol was predicted correctly".into()
         }
         "accuracy_of" => "Share of samples classified correctly".into(),
+        "answers_short" if run.is_numbers() => "Predictions".into(),
+        "answers_title" if run.is_numbers() => "Predicted against true".into(),
+        "answers" if run.is_numbers() => numbers::answers(run),
+        "mistakes_short" if run.is_numbers() => "Worst cases".into(),
+        "mistakes_title" if run.is_numbers() => "Worst cases".into(),
+        "mistakes" if run.is_numbers() => numbers::worst(run),
         "answers_short" if run.is_text() => "Texts".into(),
         "answers_short" => "Confusion".into(),
         "answers_title" if run.is_text() => "What the network wrote".into(),

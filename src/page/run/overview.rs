@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::contents::{Ending, Run};
 use crate::draw::chart::{count, number};
 use crate::draw::svg::escape;
-use crate::draw::words::{duration, lengths, loss, percent, rate, things};
+use crate::draw::words::{digits, duration, lengths, loss, percent, rate, things};
+use crate::train::Errors;
 use crate::train::event::Split;
 
 /// The page's heading, as plain text.
@@ -21,6 +22,7 @@ pub(super) fn heading(run: &Run) -> String {
         (Ending::Interrupted, _) => format!("{data}: interrupted after {steps}"),
         (_, Some(test)) => {
             let figure = match (test.sequences, test.perplexity) {
+                _ if test.errors.is_some() => off(test.errors),
                 (Some(share), _) => format!("{} of the sequences right", percent(share)),
                 (None, Some(perplexity)) => format!("perplexity {}", loss(perplexity)),
                 (None, None) => percent(test.accuracy),
@@ -44,12 +46,21 @@ pub(super) fn lead(run: &Run) -> String {
     );
     if let Some(test) = run.last(Split::Test) {
         let samples = count(info.samples[2] as u64);
-        let share = percent(test.accuracy);
+        let share = percent(test.share());
         let samples = match run.is_text() {
             true => format!("the symbols of {samples}"),
             false => samples,
         };
-        let _ = if test.step == run.steps() {
+        let _ = if run.is_numbers() {
+            let when = match test.step == run.steps() {
+                true => String::new(),
+                false => format!(" after {}", things(test.step, "step")),
+            };
+            write!(
+                text,
+                "; its predictions explain {share} of the variance of {samples} test samples{when}"
+            )
+        } else if test.step == run.steps() {
             write!(
                 text,
                 " and classifies {share} of {samples} test samples correctly"
@@ -139,6 +150,7 @@ pub(super) fn tiles(run: &Run, last_loss: Option<f64>) -> String {
         ),
     ];
     let tiles = accuracies.into_iter().flatten().chain(tokens(run));
+    let tiles = tiles.chain(numbers(run));
     let mut html = String::new();
     for (name, value, note) in tiles
         .chain(final_loss(run, last_loss))
@@ -170,8 +182,40 @@ fn tokens(run: &Run) -> Vec<Tile> {
     tiles
 }
 
+/// How far predictions are off, in a figure: `RMSE 3.1`.
+fn off(errors: Option<Errors>) -> String {
+    let rmse = errors.map_or(f64::NAN, |errors| errors.rmse);
+    format!("RMSE {}", digits(rmse))
+}
+
+/// What there is to say of predicted numbers.
+fn numbers(run: &Run) -> Vec<Tile> {
+    let mut tiles = Vec::new();
+    let parts = [
+        (Split::Test, ["Test RMSE", "Test MAE", "Test R²"]),
+        (
+            Split::Validation,
+            ["Validation RMSE", "Validation MAE", "Validation R²"],
+        ),
+    ];
+    for (split, names) in parts {
+        let Some(errors) = run.last(split).and_then(|last| last.errors) else {
+            continue;
+        };
+        let note = || "in the numbers' own units".to_owned();
+        tiles.push((names[0], digits(errors.rmse), note()));
+        tiles.push((names[1], digits(errors.mae), note()));
+        tiles.push((
+            names[2],
+            percent(errors.r2),
+            "of the variance explained".into(),
+        ));
+    }
+    tiles
+}
+
 fn accuracy(run: &Run, split: Split, name: &'static str, samples: usize) -> Option<Tile> {
-    let last = run.last(split)?;
+    let last = run.last(split).filter(|last| last.errors.is_none())?;
     let wrong = ((1.0 - last.accuracy) * samples as f64).round();
     let note = if run.is_text() {
         "of the symbols".into()

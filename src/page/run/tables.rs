@@ -126,7 +126,10 @@ pub(super) fn facts(run: &Run) -> String {
             format!(
                 "{}, {}",
                 shape(&info.sample_shape, " × "),
-                things(info.classes.len() as u64, "class")
+                match info.numbers {
+                    true => format!("{} to predict", things(info.classes.len() as u64, "number")),
+                    false => things(info.classes.len() as u64, "class"),
+                }
             ),
         ),
         ("Augment", info.augment.clone()),
@@ -162,7 +165,8 @@ pub(super) fn values(run: &Run) -> String {
     };
     let evaluations = &run.metrics.evaluations;
     if !evaluations.is_empty() {
-        let columns = ["After step", "Epoch", "Split", "Loss", "Accuracy"];
+        let share = if run.is_numbers() { "R²" } else { "Accuracy" };
+        let columns = ["After step", "Epoch", "Split", "Loss", share];
         table(&mut html, "Last evaluations", &columns);
         for e in &evaluations[evaluations.len().saturating_sub(LAST)..] {
             let split = match e.split {
@@ -174,7 +178,7 @@ pub(super) fn values(run: &Run) -> String {
                 count(e.epoch),
                 split.into(),
                 loss(e.loss),
-                percent(e.accuracy),
+                percent(e.share()),
             ];
             row(&mut html, &cells);
         }
@@ -188,7 +192,8 @@ pub(super) fn values(run: &Run) -> String {
         "Loss",
         "Batch accuracy",
     ];
-    table(&mut html, "Last steps", &columns);
+    let columns = &columns[..columns.len() - usize::from(run.is_numbers())];
+    table(&mut html, "Last steps", columns);
     let steps = &run.metrics.steps;
     for s in &steps[steps.len().saturating_sub(LAST)..] {
         let [lr, momentum] = [s.lr, s.momentum].map(|value| number(f64::from(value as f32)));
@@ -200,7 +205,7 @@ pub(super) fn values(run: &Run) -> String {
             loss(s.loss),
             percent(s.accuracy),
         ];
-        row(&mut html, &cells);
+        row(&mut html, &cells[..columns.len()]);
     }
     html.push_str("</tbody></table></div>");
     html

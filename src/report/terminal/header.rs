@@ -29,17 +29,20 @@ impl Terminal<'_> {
             _ => format!("{validation} validation, "),
         };
         let what = format!(
-            "{}: {train} training, {validation}{test} test samples of {}, {}",
+            "{}: {train} training, {validation}{test} test samples of {}, {}{}",
             info.data,
             shape(&info.sample_shape, "x"),
             things(
                 info.classes.len() as u64,
                 if info.positions > 1 {
                     "symbol"
+                } else if info.numbers {
+                    "number"
                 } else {
                     "class"
                 }
             ),
+            if info.numbers { " to predict" } else { "" },
         );
         text.push_str(&self.line("data", &what));
         if !info.augment.is_empty() {

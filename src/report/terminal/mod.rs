@@ -185,9 +185,10 @@ impl<'w> Terminal<'w> {
             run.since = (self.clock)();
         }
         let mut text = format!(
-            "{} at step {}: accuracy {}",
+            "{} at step {}: {} {}",
             point.cycle,
             point.step,
+            self.run.as_ref().map_or("accuracy", |run| run.share_name()),
             percent(point.single)
         );
         for (name, accuracy) in [("ensemble", point.ensemble), ("average", point.average)] {
@@ -235,7 +236,10 @@ impl<'w> Terminal<'w> {
             self.paint(ink, &format!("{:<10}", summary.ended.name()))
         ));
         for e in &summary.evaluations {
-            let mut result = format!("accuracy {}, loss {}", percent(e.accuracy), loss(e.loss));
+            let mut result = match e.errors {
+                Some(errors) => format!("{}, loss {}", state::off(&errors, ", "), loss(e.loss)),
+                None => format!("accuracy {}, loss {}", percent(e.accuracy), loss(e.loss)),
+            };
             if let (Some(perplexity), Some(bits)) = (e.perplexity, e.bits) {
                 let [perplexity, bits] = [perplexity, bits].map(loss);
                 result.push_str(&format!(", perplexity {perplexity}, {bits} bits"));

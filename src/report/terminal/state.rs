@@ -6,7 +6,8 @@ use indicatif::ProgressBar;
 
 use crate::draw::chart::{Chart, Series};
 use crate::draw::smooth::{Smooth, spans_decades};
-use crate::draw::words::{duration, loss, percent, rate};
+use crate::draw::words::{digits, duration, loss, percent, rate};
+use crate::train::Errors;
 use crate::train::event::{Evaluation, RunInfo, Split, StepRecord};
 
 /// What is kept between events.
@@ -15,6 +16,7 @@ pub(super) struct State {
     total_steps: u64,
     steps_per_epoch: u64,
     period: Option<u64>,
+    numbers: bool,
     pub(super) bar: Option<ProgressBar>,
     /// Average of the loss over about 50 steps.
     smooth: Smooth,
@@ -37,6 +39,13 @@ enum Direction {
     Level,
 }
 
+/// How far predictions are off: `RMSE 3.1  MAE 2.2  R² 87.00 %`.
+pub(super) fn off(errors: &Errors, between: &str) -> String {
+    let [rmse, mae] = [errors.rmse, errors.mae].map(digits);
+    let r2 = percent(errors.r2);
+    format!("RMSE {rmse}{between}MAE {mae}{between}R² {r2}")
+}
+
 /// The name of a split for people.
 pub(super) fn split(split: Split) -> &'static str {
     match split {
@@ -51,6 +60,7 @@ impl State {
         Self {
             total_steps: info.total_steps,
             steps_per_epoch: info.steps_per_epoch.max(1),
+            numbers: info.numbers,
             period: info.period.filter(|period| *period > 0),
             bar,
             smooth: Smooth::over(50),
@@ -178,11 +188,23 @@ impl State {
                 percent(e.accuracy)
             );
         }
+        if let Some(errors) = e.errors {
+            let (off, loss) = (off(&errors, "  "), loss(e.loss));
+            return format!("{when}  {name} {off}  {name} loss {loss}{lr}\n");
+        }
         format!(
             "{when}  {name} accuracy {}  {name} loss {}{lr}\n",
             percent(e.accuracy),
             loss(e.loss)
         )
+    }
+
+    /// What the share of an evaluation is of.
+    pub(super) fn share_name(&self) -> &'static str {
+        match self.numbers {
+            true => "R²",
+            false => "accuracy",
+        }
     }
 
     /// The plot at the end.

@@ -7,14 +7,22 @@ use super::Trainer;
 use crate::data::{IGNORED, Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
+use crate::train::errors::Predicted;
 use crate::train::evaluate::{
     RowResult, Streams, confusion, counted, mistakes, symbols, whole_sequences,
 };
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
-use crate::train::record::{Evaluation, LowPoint, Mistake, Split, SymbolRecord};
+use crate::train::record::{
+    Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, Split, SymbolRecord,
+};
 use crate::train::texts;
+
+/// Samples whose predictions a summary shows.
+const SHOWN: usize = 1000;
+/// Samples that are predicted worst, of which a summary tells.
+const WORST: usize = 24;
 
 impl Trainer {
     /// Evaluates all parts that are evaluated: validation (where there is one) and test.
@@ -80,6 +88,11 @@ impl Trainer {
         let targets = self.feed.targets(Split::Test);
         let samples = self.feed.part(Split::Test).len().max(1);
         let positions = (targets.len() / samples).max(1);
+        if self.feed.units().width() > 0 {
+            // A sample has one row, and one loss.
+            let losses = outcomes.iter().map(|outcome| outcome.loss as f32).collect();
+            return Ok((evaluation, losses));
+        }
         let unit = samples as f64 / counted(targets).max(1) as f64;
         let score = |(outcome, target): (&RowResult, &u32)| match judge {
             _ if *target == IGNORED => 0.0,
@@ -104,11 +117,28 @@ impl Trainer {
             step: self.done,
         };
         let residence = self.feed.residence();
+        let units = self.feed.units();
+        let numbers = units.width() > 0;
+        // Where numbers are predicted, what they are follows from the outputs.
+        let mut own = Vec::new();
+        let outputs = outputs.or(numbers.then_some(&mut own));
+        let first = outputs.as_ref().map_or(0, |outputs| outputs.len());
         let workshop = &mut self.workshop;
-        let (total, outcomes) = self
-            .evaluation
-            .run(workshop, &residence, samples, streams, outputs)?;
-        let count = counted(targets) as f64;
+        let mut outputs = outputs;
+        let (total, outcomes) = self.evaluation.run(
+            workshop,
+            &residence,
+            samples,
+            streams,
+            outputs.as_deref_mut(),
+        )?;
+        let count = match numbers {
+            true => samples.len(),
+            false => counted(targets),
+        } as f64;
+        let errors = outputs.filter(|_| numbers);
+        let errors =
+            errors.map(|outputs| Predicted::new(units, &outputs[first..], targets).errors());
         let loss = total.loss / count;
         let tokens = matches!(self.feed.task(), Task::Tokens(_));
         let evaluation = Evaluation {
@@ -116,7 +146,11 @@ impl Trainer {
             step: self.done,
             epoch: self.done / self.steps_per_epoch(),
             loss,
-            accuracy: total.right / count,
+            accuracy: match numbers {
+                true => f64::NAN,
+                false => total.right / count,
+            },
+            errors,
             sequences: whole_sequences(&outcomes, targets, self.feed.whole_sequences()),
             perplexity: tokens.then(|| loss.exp()),
             bits: tokens.then(|| loss / std::f64::consts::LN_2),
@@ -144,6 +178,40 @@ impl Trainer {
             Task::Tokens(names) => symbols(outcomes, self.feed.targets(Split::Test), names.len()),
             _ => Vec::new(),
         }
+    }
+
+    /// How the numbers of the test set are predicted; nothing where classes are told apart.
+    pub(in crate::train) fn numbers(&mut self) -> Result<Option<NumbersRecord>> {
+        let width = self.feed.units().width();
+        if width == 0 {
+            return Ok(None);
+        }
+        let mut outputs = Vec::new();
+        self.evaluate_with(Split::Test, Some(&mut outputs))?;
+        let units = self.feed.units();
+        let predicted = Predicted::new(units, &outputs, self.feed.targets(Split::Test));
+        let record = |at: usize| NumberRecord {
+            index: at / width,
+            number: at % width,
+            wanted: predicted.wanted[at],
+            predicted: predicted.predicted[at],
+        };
+        let off = |record: &NumberRecord| {
+            let distance = f64::from(record.predicted) - f64::from(record.wanted);
+            (distance / units.deviation[record.number]).abs()
+        };
+        let samples = predicted.wanted.len() / width;
+        let shown = samples.min(SHOWN);
+        let shown = (0..shown).map(|at| at * samples / shown);
+        let shown = shown.flat_map(|sample| (0..width).map(move |number| sample * width + number));
+        let mut worst: Vec<NumberRecord> = (0..predicted.wanted.len()).map(record).collect();
+        worst.sort_by(|a, b| off(b).total_cmp(&off(a)));
+        worst.truncate(WORST);
+        Ok(Some(NumbersRecord {
+            each: predicted.each(),
+            shown: shown.map(record).collect(),
+            worst,
+        }))
     }
 
     /// How the network, as it is, goes on with a text: the prompt and what follows. Nothing where it
@@ -207,7 +275,7 @@ impl Trainer {
         members.cycles += 1;
         let mut outputs = Vec::new();
         let outputs_of_all = wanted.snapshot.then_some(&mut outputs);
-        let single = self.evaluate_with(split, outputs_of_all)?.0.accuracy;
+        let single = self.evaluate_with(split, outputs_of_all)?.0.share();
         let mut point = LowPoint {
             cycle: members.cycles,
             step: self.done,
@@ -218,10 +286,17 @@ impl Trainer {
             average: None,
         };
         if wanted.snapshot {
-            let (classes, loss) = (self.network().classes(), self.loss());
-            members.ensemble.add(&outputs, classes, loss);
-            let accuracy = members.ensemble.accuracy(self.feed.targets(split));
-            point.ensemble = Some(accuracy);
+            let targets = self.feed.targets(split);
+            let units = self.feed.units();
+            point.ensemble = Some(if units.width() > 0 {
+                members.ensemble.add_numbers(&outputs);
+                let mean = members.ensemble.mean();
+                Predicted::new(units, &mean, targets).errors().r2
+            } else {
+                let (classes, loss) = (self.network().classes(), self.loss());
+                members.ensemble.add(&outputs, classes, loss);
+                members.ensemble.accuracy(targets)
+            });
         }
         let mut average = None;
         if wanted.average {
@@ -246,7 +321,7 @@ impl Trainer {
         if let Some(statistics) = &self.statistics {
             statistics.renew(&mut self.workshop, &mut self.feed, self.seed)?;
         }
-        let accuracy = self.evaluate(split)?.0.accuracy;
+        let accuracy = self.evaluate(split)?.0.share();
         let mut weights = self.weights()?;
         let batches = self.feed.order.batches(self.steps_per_epoch());
         weights.counters = self.network().counters(batches);

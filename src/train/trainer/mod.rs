@@ -19,7 +19,7 @@ use super::low_point::Statistics;
 use super::record::{Augmented, RunInfo, StepRecord};
 use super::setup::{self, Layout, Pace};
 use crate::config::{Config, Settled};
-use crate::data::{Dataset, Extent, Normalization};
+use crate::data::{Dataset, Extent, Normalization, Units};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Plan;
@@ -99,13 +99,14 @@ impl Trainer {
         let pace = Pace::new(&settled);
         let normalization =
             Normalization::new(config.data.normalize, &dataset.train, &layout.split.train)?;
-        let described = Described::new(config, &dataset, &normalization)?;
+        let units = Units::new(&dataset.train, &layout.split.train);
+        let described = Described::new(config, &dataset, &normalization, &units)?;
         let training = layout.training;
         let (network, loss) = (&training.network, &*training.loss);
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
         let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
         let steps = Steps::new(&mut workshop, &training, layout.train)?;
-        let outputs = pace.cycle_end.snapshot;
+        let outputs = pace.cycle_end.snapshot || units.width() > 0;
         let evaluation = Pass::new(&mut workshop, (network, loss), layout.evaluation, outputs)?;
         let strip = Strip::new(&mut workshop, network, &layout.train)?;
         let statistics = match pace.cycle_end.average {
@@ -113,8 +114,13 @@ impl Trainer {
             false => None,
         };
         let extent = dataset.train.extent();
+        let dataset = Dataset {
+            train: units.standardised(&dataset.train)?,
+            test: units.standardised(&dataset.test)?,
+            ..dataset
+        };
         let fed = (&config.data, layout.train.accumulate);
-        let feed = Feed::new(&workshop, dataset, layout.split, fed)?;
+        let feed = Feed::new(&workshop, (dataset, units), layout.split, fed)?;
         let multipliers = network.multipliers(config.decay_on);
         let tables: [(Key, &[u8]); 3] = [
             (Key::Mean, bytemuck::cast_slice(&normalization.mean)),

@@ -59,7 +59,7 @@ pub(crate) fn stated(name: &str) -> usize {
         // Largest value, powers, gradient; idle or ignored rows; the tree of sums.
         "loss/cross_entropy" => 5,
         // Quads; idle or ignored rows; the tree of sums.
-        "loss/mse" => 3,
+        "loss/mse" | "loss/mse_numbers" | "loss/l1" | "loss/huber" => 3,
         // The parts, for what they are and for their sum.
         "optim/clip_norm" => 2,
         // Rounds over a part, and again where its squares overflow; the sums of the invocations, for
@@ -113,7 +113,7 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
             (samples / 4 + 3).max(32 + dim("span"))
         }
         "loss/cross_entropy" => 4 * quads() + 6,
-        "loss/mse" => 2 * quads() + 6,
+        "loss/mse" | "loss/mse_numbers" | "loss/l1" | "loss/huber" => 2 * quads() + 6,
         "optim/clip_norm" => 2 * dim("parts"),
         "optim/gradient_norm" => 2 * (dim("part_quads").div_ceil(256) + 64),
         "layer/max_pool2d" | "layer/avg_pool2d" => dim("kernel_y") * (1 + dim("kernel_x")),

@@ -143,14 +143,26 @@ impl Preset {
             loss: config.loss,
             optimizer: config.optimizer,
         };
-        [Mode::Train, Mode::Evaluate]
-            .map(|mode| {
+        // What takes both is planned for both.
+        let takes = |task: &Task| {
+            training
+                .loss
+                .takes(&training.network.output(), task)
+                .is_ok()
+        };
+        let numbers = takes(&Task::Numbers(task.names().to_vec())).then_some(self.classes);
+        let kinds = takes(&task).then_some(0).into_iter().chain(numbers);
+        let modes =
+            kinds.flat_map(|numbers| [Mode::Train, Mode::Evaluate].map(|mode| (mode, numbers)));
+        modes
+            .map(|(mode, numbers)| {
                 let request = PlanRequest {
                     mode,
                     batch,
                     accumulate: 1,
                     slots: 32,
                     positions: training.network.positions(),
+                    numbers,
                     storage: self.storage,
                     samples: 1000,
                     augment: config.augment,
@@ -163,6 +175,6 @@ impl Preset {
                 }
                 .unwrap()
             })
-            .into()
+            .collect()
     }
 }

@@ -9,7 +9,7 @@ use wavetrain::gpu::Gpu;
 use wavetrain::kernel::{Builder, Value};
 use wavetrain::layer::chain;
 use wavetrain::layer::{Back, Fit, Forward, Layer, Linear, Misfit, Node, Pass, Reference, Site};
-use wavetrain::loss::{CrossEntropy, Loss};
+use wavetrain::loss::{CrossEntropy, Loss, RowTargets};
 use wavetrain::model::Network;
 use wavetrain::rng::{Key, Stream};
 use wavetrain::shape::Shape;
@@ -113,8 +113,11 @@ fn expected(network: &Network, weights: &wavetrain::model::Weights) -> Vec<(Stri
         key: Key::new(1, Stream::Dropout, 0),
     };
     let values = chain::reference_forward(network.nodes(), &pass);
-    let loss =
-        CrossEntropy::default().reference(&values[values.len() - 1], CLASSES, data.train.labels());
+    let loss = CrossEntropy::default().reference(
+        &values[values.len() - 1],
+        CLASSES,
+        RowTargets::Classes(data.train.labels()),
+    );
     let gradients = chain::reference_backward(network.nodes(), &pass, &loss.dx).parameters;
     let names = all
         .iter()
