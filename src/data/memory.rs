@@ -29,8 +29,16 @@ impl Samples {
     /// # Errors
     /// Those of [`Samples::new`], or a number of values that is not the shape's.
     pub fn from_bytes(shape: &[usize], values: Vec<u8>, labels: Vec<u32>) -> Result<Self> {
-        let memory = Memory::bytes(shape, values, labels.len())?;
-        Self::new(memory, Targets::Classes(labels))
+        Self::of_bytes(shape, values, Targets::Classes(labels))
+    }
+
+    /// As [`Samples::from_bytes`], with any targets.
+    ///
+    /// # Errors
+    /// Those of [`Samples::from_bytes`].
+    pub fn of_bytes(shape: &[usize], values: Vec<u8>, targets: Targets) -> Result<Self> {
+        let count = targets.len(0);
+        Self::new(Memory::bytes(shape, values, count)?, targets)
     }
 
     /// Samples of floats in memory: as [`Samples::from_bytes`].
@@ -38,8 +46,16 @@ impl Samples {
     /// # Errors
     /// Those of [`Samples::from_bytes`], and a value that is NaN or infinite.
     pub fn from_floats(shape: &[usize], values: Vec<f32>, labels: Vec<u32>) -> Result<Self> {
-        let memory = Memory::floats(shape, values, labels.len())?;
-        Self::new(memory, Targets::Classes(labels))
+        Self::of_floats(shape, values, Targets::Classes(labels))
+    }
+
+    /// As [`Samples::from_floats`], with any targets.
+    ///
+    /// # Errors
+    /// Those of [`Samples::from_floats`].
+    pub fn of_floats(shape: &[usize], values: Vec<f32>, targets: Targets) -> Result<Self> {
+        let count = targets.len(0);
+        Self::new(Memory::floats(shape, values, count)?, targets)
     }
 }
 

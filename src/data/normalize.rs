@@ -55,6 +55,17 @@ impl Normalization {
         };
         match (kind, samples.storage()) {
             (Normalize::Unit, Storage::Bytes) => Ok(constant(1.0 / 255.0)),
+            (Normalize::Unit, Storage::Floats) if looks_like_bytes(samples, indices)? => {
+                Err(Error::Argument {
+                    what: "data.normalize".into(),
+                    found: "\"unit\", which leaves floats as they are, and these are whole numbers from 0 to 255"
+                        .into(),
+                    expected: "values of about 1".into(),
+                    help: "set data.normalize = \"standard\", divide them by 255, or keep them as u8; \
+                           data.normalize = \"none\" trains on them as they are"
+                        .into(),
+                })
+            }
             (Normalize::Unit, Storage::Floats) if samples.inputs().flags().is_some() => {
                 standard(samples, indices)
             }
@@ -76,6 +87,30 @@ impl Normalization {
         let pairs = values.iter().zip(statistics);
         Ok(pairs.map(|(v, (mean, scale))| (v - mean) * scale).collect())
     }
+}
+
+/// Samples that are looked at.
+const LOOKED_AT: usize = 1000;
+/// Values of a sample that may be pixels, at least.
+const PIXELS: usize = 16;
+/// What the largest of many pixels is at least.
+const BRIGHT: f32 = 100.0;
+
+/// Whether floats are pixels, 0 to 255, that somebody forgot to scale.
+fn looks_like_bytes(samples: &Samples, indices: &[u32]) -> Result<bool> {
+    if samples.elements() < PIXELS || samples.inputs().flags().is_some() {
+        return Ok(false);
+    }
+    let stride = indices.len().div_ceil(LOOKED_AT);
+    let some: Vec<u32> = indices.iter().step_by(stride).copied().collect();
+    let (mut pixels, mut largest) = (true, 0.0_f32);
+    for_each(samples, &some, |sample| {
+        pixels &= sample
+            .iter()
+            .all(|v| (0.0..=255.0).contains(v) && v.fract() == 0.0);
+        largest = sample.iter().copied().fold(largest, f32::max);
+    })?;
+    Ok(pixels && largest > BRIGHT)
 }
 
 /// Calls `each` with every sample at `indices`, in their order.
@@ -277,5 +312,21 @@ mod tests {
         };
         assert!(message(&[]).contains("none"));
         assert!(message(&[0, 3]).contains("3; expected at least one, each below 3"));
+    }
+
+    #[test]
+    fn pixels_as_floats_are_not_trained_on_by_mistake() {
+        let of = |largest: f32, fraction: f32| {
+            let values = (0..32).map(|i| fraction + largest * (i % 4) as f32 / 3.0);
+            Samples::from_floats(&[1, 4, 4], values.collect(), vec![0, 1]).unwrap()
+        };
+        let unit = |samples: &Samples| Normalization::new(Normalize::Unit, samples, &all(samples));
+        let error = unit(&of(255.0, 0.0)).unwrap_err().to_string();
+        assert!(
+            error.contains("0 to 255") && error.contains("standard"),
+            "{error}"
+        );
+        assert!(unit(&of(1.0, 0.0)).is_ok() && unit(&of(255.0, 0.5)).is_ok());
+        assert!(Normalization::new(Normalize::None, &of(255.0, 0.0), &[0, 1]).is_ok());
     }
 }

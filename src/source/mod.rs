@@ -4,6 +4,7 @@
 //! A [`Source`] opens a [`Dataset`]; [`SOURCES`] is the table. Nothing in a file is trusted before it
 //! is checked against the file's length.
 
+mod arrays;
 mod cifar10;
 mod csv;
 mod fashion_mnist;
@@ -12,6 +13,7 @@ mod idx;
 mod image_folder;
 mod mnist;
 mod numbers;
+mod numpy;
 mod paths;
 mod portions;
 mod request;
@@ -22,11 +24,12 @@ mod values;
 
 pub use crate::args::{Entry, Invalid};
 pub use cifar10::Cifar10;
-pub use csv::{Csv, Csvs};
+pub use csv::{Csv, Csvs, TableTask};
 pub use glyphs::Glyphs;
 pub use idx::folder::Set;
 pub use image_folder::ImageFolder;
 pub use numbers::Numbers;
+pub use numpy::Numpy;
 pub use paths::{folder, path};
 pub use request::Request;
 pub use safetensors::Safetensors;
@@ -115,6 +118,7 @@ pub static SOURCES: &[Entry<dyn Source>] = &[
     cifar10::ENTRY,
     image_folder::ENTRY,
     safetensors::ENTRY,
+    numpy::ENTRY,
     csv::ENTRY,
     text::ENTRY,
     numbers::ENTRY,

@@ -7,6 +7,7 @@ mod csv;
 mod download;
 mod idx;
 mod image_folder;
+mod numpy;
 mod safetensors;
 #[path = "../support/skip.rs"]
 mod skip;

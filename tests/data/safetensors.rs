@@ -140,13 +140,8 @@ fn arrays_that_do_not_fit_are_refused() {
         &[good.clone(), y(&[0, 1, 1])],
         &["y has the shape [3]; expected [2]"],
     );
-    let half = ("x", Dtype::F16, vec![2, 3], vec![0; 12]);
-    mistake(&[half, y(&[0, 1])], &["x has the type F16", "U8 or F32"]);
-    let flags = ("y", Dtype::BOOL, vec![2], vec![0, 1]);
-    mistake(
-        &[good.clone(), flags],
-        &["y has the type BOOL", "whole numbers"],
-    );
+    let odd = ("x", Dtype::F8_E4M3, vec![2, 3], vec![0; 6]);
+    mistake(&[odd, y(&[0, 1])], &["x has the type F8_E4M3", "f16, bf16"]);
     for bad in [f32::NAN, f32::INFINITY] {
         let values = [0.0, 0.0, 0.0, bad];
         mistake(
@@ -159,7 +154,7 @@ fn arrays_that_do_not_fit_are_refused() {
             vec![2],
             [0.0, bad].map(f32::to_le_bytes).concat(),
         );
-        mistake(&[good.clone(), broken], &["for sample 1"]);
+        mistake(&[good.clone(), broken], &["in sample 1", "finite"]);
     }
 }
 
@@ -171,16 +166,67 @@ fn classes_that_are_none_are_refused() {
     mistake(&negative, &["y is -1 for sample 1", "from 0"]);
     let large = with(Dtype::U64, [0, u64::MAX].map(u64::to_le_bytes).concat());
     mistake(&large, &["for sample 1", "classes from 0 to 65535"]);
-    let values = with(Dtype::F32, [0.0, 1.5].map(f32::to_le_bytes).concat());
-    mistake(
-        &values,
-        &["y is 1.5 for sample 1", "regression", "not supported yet"],
-    );
-    let rows = ("y", Dtype::F32, vec![2, 2], vec![0; 16]);
+    let rows = ("y", Dtype::I32, vec![2, 2], vec![0; 16]);
     mistake(
         &[good, rows],
-        &["[2, 2]", "regression", "not supported yet"],
+        &["y has the shape [2, 2]", "numbers to predict"],
     );
+}
+
+/// Halves, doubles and flags become floats; floats that are no classes are numbers to predict.
+#[test]
+fn numbers_of_any_type_are_converted() {
+    let halves = (
+        "x",
+        Dtype::F16,
+        vec![2, 2],
+        [0x3c00_u16, 0xc000, 0, 0x3800]
+            .map(u16::to_le_bytes)
+            .concat(),
+    );
+    let flags = ("x", Dtype::BOOL, vec![2, 2], vec![1, 0, 0, 1]);
+    let wide = (
+        "x",
+        Dtype::F64,
+        vec![2, 2],
+        [1.0_f64, -2.0, 0.0, 0.5].map(f64::to_le_bytes).concat(),
+    );
+    let target = (
+        "y",
+        Dtype::F32,
+        vec![2, 1],
+        [0.25_f32, 7.0].map(f32::to_le_bytes).concat(),
+    );
+    for (x, expected) in [
+        (halves, [1.0, -2.0, 0.0, 0.5]),
+        (flags, [1.0, 0.0, 0.0, 1.0]),
+        (wide, [1.0, -2.0, 0.0, 0.5]),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["train.safetensors", "test.safetensors"] {
+            write(&root.path().join(name), &[x.clone(), target.clone()], None);
+        }
+        let set = loaded(&request(root.path()));
+        assert_eq!(set.train.values(&[0, 1]).unwrap(), expected);
+        assert_eq!(set.task, Task::Numbers(vec!["y".into()]));
+    }
+}
+
+#[test]
+fn files_of_another_kind_are_named() {
+    for (bytes, kind) in [
+        (&b"PK\x03\x04 and more"[..], "a zip archive"),
+        (b"\x80\x02 and more", "a pickle"),
+        (b"\x93NUMPY and more", "data.source = \"numpy\""),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("train.safetensors"), bytes).unwrap();
+        let message = refused(&Safetensors::default(), &request(root.path()));
+        says(
+            &message,
+            &["train.safetensors", "is no safetensors file, but", kind],
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,229 @@
+//! `numpy`: own arrays in NumPy's files: `train.npz` and `test.npz`, each with `x` and `y`; one file `.npz`
+//! with `x_train`, `y_train`, `x_test` and `y_test`; or a folder with a file `.npy` for each of these.
+
+use super::arrays::{Array, Pair, Reading, Type, dataset};
+use super::request::set_dir;
+use super::{Entry, Request, Source, TableTask, Tokens};
+use crate::args::choice;
+use crate::data::{Dataset, Watcher};
+use crate::error::{Error, Result};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+
+/// The table's line.
+pub(super) const ENTRY: Entry<dyn Source> = Entry {
+    name: "numpy",
+    summary: "own arrays x and y (classes or numbers) from NumPy's files, .npz or .npy",
+    arguments: &["tokens", "task"],
+    short: None,
+    example: "",
+    parse: |args| Ok(Box::new(args.read::<Numpy>()?)),
+};
+
+/// Arrays in NumPy's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Numpy {
+    /// Whether the numbers of `x` are tokens that are bytes.
+    #[serde(deserialize_with = "choice")]
+    pub tokens: Tokens,
+    /// What `y` is.
+    #[serde(deserialize_with = "choice")]
+    pub task: TableTask,
+}
+
+impl Source for Numpy {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn arguments(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_default()
+    }
+
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+        let [train, test] = pairs(request.place("arrays", EXPECTED, "")?)?;
+        let reading = Reading {
+            tokens: self.tokens,
+            task: self.task,
+            help: HELP,
+        };
+        let named = [(&*train.0, train.1), (&*test.0, test.1)];
+        dataset(ENTRY.name, reading, named, watcher)
+    }
+}
+
+const EXPECTED: &str = "a file .npz with x_train, y_train, x_test and y_test, or a folder with train.npz and \
+    test.npz (x and y in each), or with a file .npy for each of the four";
+const HELP: &str = "write it with numpy.savez(file, x_train=x, y_train=y, ...): x u8 or floats, [N, C, H, W], \
+    [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T], or numbers to predict, [N] or [N, K]";
+
+/// x and y of the training and of the test, each with the file that they are from.
+fn pairs(place: &Path) -> Result<[(PathBuf, Pair); 2]> {
+    if place.is_file() {
+        let pair = |part: &str| Ok((place.to_owned(), of_archive(place, &format!("_{part}"))?));
+        return Ok([pair("train")?, pair("test")?]);
+    }
+    if !place.is_dir() {
+        let problem = format!("does not exist; expected {EXPECTED}");
+        return Err(Error::data(place, problem, set_dir("")));
+    }
+    let archives = ["train", "test"].map(|part| place.join(format!("{part}.npz")));
+    if archives.iter().all(|file| file.is_file()) {
+        let [train, test] = archives;
+        let (x, y) = (of_archive(&train, "")?, of_archive(&test, "")?);
+        return Ok([(train, x), (test, y)]);
+    }
+    let files =
+        ["x_train", "y_train", "x_test", "y_test"].map(|name| place.join(format!("{name}.npy")));
+    if let Some(missing) = files.iter().find(|file| !file.is_file()) {
+        let name = missing.file_name().unwrap_or_default().to_string_lossy();
+        let problem = format!("is a folder without {name}; expected {EXPECTED}");
+        return Err(Error::data(place, problem, set_dir("")));
+    }
+    let [x, y, x_test, y_test] = &files;
+    let pair = |x: &PathBuf, y: &PathBuf| -> Result<(PathBuf, Pair)> {
+        let pair = Pair {
+            x: of_file(x)?,
+            y: of_file(y)?,
+            names: None,
+        };
+        Ok((x.clone(), pair))
+    };
+    Ok([pair(x, y)?, pair(x_test, y_test)?])
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Error {
+    let help = "check the name, and the permissions of the file and its folder";
+    Error::data(file, format!("cannot be read: {error}"), help)
+}
+
+fn of_file(file: &Path) -> Result<Array> {
+    let open = File::open(file).map_err(|error| unreadable(file, &error))?;
+    let length = open
+        .metadata()
+        .map_err(|error| unreadable(file, &error))?
+        .len();
+    array(BufReader::new(open), length).map_err(|problem| Error::data(file, problem, HELP))
+}
+
+/// The arrays `x` and `y` with these ends of their names.
+fn of_archive(file: &Path, end: &str) -> Result<Pair> {
+    let open = File::open(file).map_err(|error| unreadable(file, &error))?;
+    let wrong = |problem: String| Error::data(file, problem, HELP);
+    let mut archive = ZipArchive::new(BufReader::new(open))
+        .map_err(|error| wrong(format!("is no .npz archive: {error}")))?;
+    let mut of = |name: &str| {
+        let name = format!("{name}{end}");
+        let mut names: Vec<String> = archive.file_names().map(String::from).collect();
+        names.sort_unstable();
+        let entry = archive.by_name(&format!("{name}.npy"));
+        let entry = entry.map_err(|error| {
+            names.truncate(8);
+            wrong(format!(
+                "has no array {name} ({error}); found {}",
+                names.join(", ")
+            ))
+        })?;
+        let length = entry.size();
+        array(entry, length).map_err(|problem| wrong(format!("{name}: {problem}")))
+    };
+    Ok(Pair {
+        x: of("x")?,
+        y: of("y")?,
+        names: None,
+    })
+}
+
+/// An array of `length` bytes, header included; what is wrong with it is a sentence. Nothing is taken in
+/// before the header's claims fit the length.
+fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
+    let header = NpyHeader::from_reader(&mut from)
+        .map_err(|error| format!("is no valid .npy file: {error}"))?;
+    let DType::Plain(plain) = header.dtype() else {
+        return Err("holds records; expected an array of numbers".to_owned());
+    };
+    let ty = match (plain.type_char(), plain.size_field()) {
+        (TypeChar::Bool, 1) => Type::Bool,
+        (TypeChar::Uint, 1) => Type::U8,
+        (TypeChar::Int, 1) => Type::I8,
+        (TypeChar::Uint, 2) => Type::U16,
+        (TypeChar::Int, 2) => Type::I16,
+        (TypeChar::Uint, 4) => Type::U32,
+        (TypeChar::Int, 4) => Type::I32,
+        (TypeChar::Uint, 8) => Type::U64,
+        (TypeChar::Int, 8) => Type::I64,
+        (TypeChar::Float, 2) => Type::F16,
+        (TypeChar::Float, 4) => Type::F32,
+        (TypeChar::Float, 8) => Type::F64,
+        (TypeChar::Object, _) => {
+            return Err("holds pickled objects, which are not read; expected numbers".to_owned());
+        }
+        _ => {
+            return Err(format!(
+                "is of the type {plain}; expected numbers: bool, u1 to i8, f2, f4 or f8"
+            ));
+        }
+    };
+    let shape: Option<Vec<usize>> = header
+        .shape()
+        .iter()
+        .map(|d| usize::try_from(*d).ok())
+        .collect();
+    let shape = shape.ok_or("has a shape that no memory holds")?;
+    let count = shape.iter().try_fold(ty.size(), |n, d| n.checked_mul(*d));
+    let bytes = count.filter(|bytes| (*bytes as u64) < length);
+    let Some(bytes) = bytes else {
+        return Err(format!(
+            "claims the shape {shape:?} of {}, more than its {length} bytes hold",
+            ty.name()
+        ));
+    };
+    let mut data = Vec::new();
+    let room = data.try_reserve_exact(bytes);
+    room.map_err(|_| format!("needs {bytes} bytes, more than there is memory"))?;
+    from.take(bytes as u64)
+        .read_to_end(&mut data)
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if data.len() != bytes {
+        return Err(format!(
+            "ends after {} of {bytes} bytes of numbers",
+            data.len()
+        ));
+    }
+    if plain.endianness() == Endianness::Big {
+        data.chunks_exact_mut(ty.size()).for_each(<[u8]>::reverse);
+    }
+    if header.order() == Order::Fortran {
+        data = last_axis_fastest(&data, &shape, ty.size());
+    }
+    Ok(Array { ty, shape, data })
+}
+
+/// The same numbers with the last axis fastest, of ones that had the first axis so.
+fn last_axis_fastest(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = size;
+    for d in shape {
+        strides.push(stride);
+        stride *= d;
+    }
+    let mut place = vec![0; shape.len()];
+    let mut turned = Vec::with_capacity(data.len());
+    for _ in 0..data.len() / size {
+        let at: usize = place.iter().zip(&strides).map(|(p, s)| p * s).sum();
+        turned.extend_from_slice(&data[at..at + size]);
+        for axis in (0..shape.len()).rev() {
+            place[axis] += 1;
+            if place[axis] < shape[axis] {
+                break;
+            }
+            place[axis] = 0;
+        }
+    }
+    turned
+}

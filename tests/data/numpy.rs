@@ -1,0 +1,236 @@
+//! Own arrays in NumPy's files.
+
+use super::{load_noted, refused, says};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use wavetrain::data::{Dataset, Storage, Targets, Task};
+use wavetrain::source::{Numpy, Request, TableTask};
+use zip::write::SimpleFileOptions;
+
+/// The bytes of a file `.npy` as NumPy writes it.
+fn npy(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let sizes: String = shape.iter().map(|d| format!("{d}, ")).collect();
+    let order = if fortran { "True" } else { "False" };
+    let mut header =
+        format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({sizes}), }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+}
+
+fn request(place: &Path) -> Request {
+    Request {
+        dir: Some(place.into()),
+        ..Request::default()
+    }
+}
+
+fn archive(file: &Path, entries: &[(&str, Vec<u8>)]) {
+    let mut zip = zip::ZipWriter::new(File::create(file).unwrap());
+    for (at, (name, bytes)) in entries.iter().enumerate() {
+        // As `savez` and as `savez_compressed` have it.
+        let method = [
+            zip::CompressionMethod::Stored,
+            zip::CompressionMethod::Deflated,
+        ][at % 2];
+        let options = SimpleFileOptions::default().compression_method(method);
+        zip.start_file(format!("{name}.npy"), options).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+fn four(x: &[u8], y: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+    let (x, y) = (x.to_vec(), y.to_vec());
+    [
+        ("x_train", x.clone()),
+        ("y_train", y.clone()),
+        ("x_test", x),
+        ("y_test", y),
+    ]
+}
+
+fn loaded(source: Numpy, entries: &[(&str, Vec<u8>)]) -> (Dataset, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.npz");
+    archive(&file, entries);
+    load_noted(&source, &request(&file)).unwrap()
+}
+
+fn bytes(values: &[f64], of: fn(f64) -> Vec<u8>) -> Vec<u8> {
+    values.iter().flat_map(|value| of(*value)).collect()
+}
+
+#[test]
+fn arrays_of_every_type_and_order_are_read() {
+    let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let y = npy(
+        "<i8",
+        false,
+        &[2],
+        &bytes(&[1.0, 0.0], |v| (v as i64).to_le_bytes().to_vec()),
+    );
+    let cases: [(&str, Vec<u8>); 6] = [
+        ("<f4", bytes(&values, |v| (v as f32).to_le_bytes().to_vec())),
+        (">f8", bytes(&values, |v| v.to_be_bytes().to_vec())),
+        ("<f8", bytes(&values, |v| v.to_le_bytes().to_vec())),
+        (
+            "<f2",
+            [0x3c00_u16, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600]
+                .map(u16::to_le_bytes)
+                .concat(),
+        ),
+        (">f4", bytes(&values, |v| (v as f32).to_be_bytes().to_vec())),
+        ("|u1", bytes(&values, |v| vec![v as u8])),
+    ];
+    for (descr, data) in cases {
+        let (set, notes) = loaded(
+            Numpy::default(),
+            &four(&npy(descr, false, &[2, 3], &data), &y),
+        );
+        assert_eq!(
+            set.train.values(&[0, 1]).unwrap(),
+            values.map(|v| v as f32),
+            "{descr}"
+        );
+        assert_eq!((set.train.labels(), set.classes().len()), (&[1, 0][..], 2));
+        let bytes = descr == "|u1";
+        assert_eq!(set.train.storage() == Storage::Bytes, bytes);
+        assert!(notes.is_empty(), "{notes:?}");
+        // The first axis fastest.
+        let turned = npy(descr, true, &[2, 3], &data);
+        let (set, _) = loaded(Numpy::default(), &four(&turned, &y));
+        assert_eq!(
+            set.train.values(&[0, 1]).unwrap(),
+            [1.0, 3.0, 5.0, 2.0, 4.0, 6.0],
+            "{descr}"
+        );
+    }
+}
+
+#[test]
+fn numbers_to_predict_and_labels_from_one() {
+    let x = npy("|u1", false, &[2, 3], &[1, 2, 3, 4, 5, 6]);
+    let y = npy(
+        "<f8",
+        false,
+        &[2],
+        &bytes(&[0.5, 2.0], |v| v.to_le_bytes().to_vec()),
+    );
+    let (set, _) = loaded(Numpy::default(), &four(&x, &y));
+    assert_eq!(set.task, Task::Numbers(vec!["y".into()]));
+    let values = vec![0.5, 2.0];
+    assert_eq!(*set.test.targets(), Targets::Numbers { width: 1, values });
+    let whole = |values: &[f64]| {
+        npy(
+            "<i4",
+            false,
+            &[2],
+            &bytes(values, |v| (v as i32).to_le_bytes().to_vec()),
+        )
+    };
+    let (set, notes) = loaded(Numpy::default(), &four(&x, &whole(&[1.0, 2.0])));
+    assert_eq!(set.classes().len(), 3);
+    says(&notes.concat(), &["labels start at 1"]);
+    let (_, notes) = loaded(Numpy::default(), &four(&x, &whole(&[0.0, 3.0])));
+    says(
+        &notes.concat(),
+        &["classes without a sample in the training part: 1, 2"],
+    );
+    let regression = Numpy {
+        task: TableTask::Regression,
+        ..Numpy::default()
+    };
+    let (set, _) = loaded(regression, &four(&x, &whole(&[1.0, 2.0])));
+    assert_eq!(set.train.targets().width(), 1);
+}
+
+#[test]
+fn what_does_not_survive_and_how_shapes_are_read_is_said() {
+    let y = npy("|u1", false, &[2], &[0, 1]);
+    let large = bytes(&[16_777_217.0, 1e-60, 0.5, 1.0], |v| {
+        v.to_le_bytes().to_vec()
+    });
+    let (_, notes) = loaded(
+        Numpy::default(),
+        &four(&npy("<f8", false, &[2, 2], &large), &y),
+    );
+    says(
+        &notes.concat(),
+        &["2 of the 4 values of x (f64) are rounded"],
+    );
+    let last = npy("|u1", false, &[2, 8, 8, 3], &[7; 384]);
+    let (set, notes) = loaded(Numpy::default(), &four(&last, &y));
+    assert_eq!(set.train.shape(), [8, 8, 3]);
+    says(
+        &notes.concat(),
+        &["read as 8 channels of 8 x 3", "[N, C, H, W]"],
+    );
+}
+
+#[test]
+fn folders_hold_archives_or_single_arrays() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || load_noted(&Numpy::default(), &request(folder.path()));
+    let x = npy("|u1", false, &[2, 3], &[1, 2, 3, 4, 5, 6]);
+    let y = npy("|u1", false, &[2], &[0, 1]);
+    for (name, array) in four(&x, &y) {
+        assert!(open().is_err());
+        fs::write(folder.path().join(format!("{name}.npy")), array).unwrap();
+    }
+    let single = open().unwrap().0;
+    for part in ["train", "test"] {
+        archive(
+            &folder.path().join(format!("{part}.npz")),
+            &[("x", x.clone()), ("y", y.clone())],
+        );
+    }
+    assert_eq!(open().unwrap().0, single);
+}
+
+#[test]
+fn files_that_are_none_are_refused_before_anything_is_taken_in() {
+    let y = npy("|u1", false, &[2], &[0, 1]);
+    let good = npy("|u1", false, &[2, 3], &[1, 2, 3, 4, 5, 6]);
+    let cases: [(Vec<u8>, &str); 6] = [
+        (
+            npy("|u1", false, &[2_000_000_000, 3], &[0; 9]),
+            "claims the shape [2000000000, 3] of u8",
+        ),
+        (
+            npy("<f8", false, &[usize::MAX, 3], &[0; 9]),
+            "claims the shape",
+        ),
+        (npy("|O", false, &[2, 3], &[0; 9]), "pickled objects"),
+        (npy("<c8", false, &[2, 3], &[0; 48]), "expected numbers"),
+        (good[..good.len() - 1].to_vec(), "claims the shape"),
+        (b"\x93NUMPY\x01\x00".to_vec(), "no valid .npy file"),
+    ];
+    for (x, part) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.npz");
+        archive(&file, &four(&x, &y));
+        says(
+            &refused(&Numpy::default(), &request(&file)),
+            &["all.npz: x_train: ", part],
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.npz");
+    archive(&file, &[("x", good), ("y", y)]);
+    says(
+        &refused(&Numpy::default(), &request(&file)),
+        &["has no array x_train", "found x.npy, y.npy"],
+    );
+    fs::write(&file, "no archive").unwrap();
+    says(
+        &refused(&Numpy::default(), &request(&file)),
+        &["is no .npz archive"],
+    );
+    let missing = refused(&Numpy::default(), &request(&folder.path().join("none")));
+    says(&missing, &["does not exist", "x_train"]);
+}
