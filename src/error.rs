@@ -122,6 +122,14 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// Weights, or what a network makes with them, are not finite: a training that diverged left them.
+    #[error("{what}; expected finite numbers\nhelp: {help}")]
+    NotFinite {
+        /// What holds which value, and where.
+        what: String,
+        /// What to do.
+        help: String,
+    },
     /// A range test whose curve gives no bounds, where training needs them.
     #[error(
         "the range test found no bounds for schedule rates that are \"auto\": {says}\nhelp: {help}"
@@ -177,6 +185,7 @@ impl Error {
             | Self::Capacity { .. } => true,
             Self::Download { .. }
             | Self::Diverged { .. }
+            | Self::NotFinite { .. }
             | Self::RangeTest { .. }
             | Self::Device { .. }
             | Self::Kernel { .. }
@@ -190,6 +199,15 @@ impl Error {
             file: file.into(),
             problem: problem.into(),
             help: help.into(),
+        }
+    }
+
+    /// An [`Error::NotFinite`]: what holds which value.
+    pub(crate) fn not_finite(what: impl Into<String>) -> Self {
+        Self::NotFinite {
+            what: what.into(),
+            help: "the weights have diverged: use those of another run, or train at lower rates"
+                .into(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::draw::words::{digits, things};
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
-use crate::train::{self, Errors, Evaluator, Measured, Split, config_of};
+use crate::train::{self, Errors, Evaluator, Measured, config_of};
 
 /// Measures loss and accuracy of a trained network on the test set, and on the validation set; where
 /// a run has them, also of the average of its weights and of its snapshots together
@@ -54,6 +54,7 @@ pub(super) fn run(
         results.push((average, evaluator.evaluate(&dataset, &config.data)?));
     }
     let members = snapshots(&arguments.model);
+    refuse_not_finite(&results)?;
     let together = evaluator.evaluate_together(&members, &dataset, &config.data)?;
     let together = Together {
         folder: arguments.model.join(SNAPSHOTS),
@@ -66,6 +67,18 @@ pub(super) fn run(
         output.text(&as_text(&dataset.name, &results, &together))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Finite weights may give a loss that is not.
+fn refuse_not_finite(results: &[(PathBuf, Vec<Measured>)]) -> Result<()> {
+    for (path, measured) in results {
+        if let Some(part) = measured.iter().find(|part| !part.loss.is_finite()) {
+            let (path, split) = (path.display(), part.split.name());
+            let what = format!("{path}: the loss over the {split} set is {}", part.loss);
+            return Err(Error::not_finite(what));
+        }
+    }
+    Ok(())
 }
 
 /// The snapshots of a run as an ensemble; without members there is none.
@@ -151,13 +164,6 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-fn name(split: Split) -> &'static str {
-    match split {
-        Split::Validation => "validation",
-        Split::Test => "test",
-    }
-}
-
 /// `accuracy 97.10 %`, or how far numbers are off.
 fn figures(accuracy: f64, errors: Option<Errors>) -> String {
     match errors {
@@ -177,7 +183,7 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
             let _ = write!(
                 text,
                 "  {:<12}{:>7} samples   loss {:.4}   {}",
-                name(part.split),
+                part.split.name(),
                 part.samples,
                 part.loss,
                 figures(part.accuracy, part.errors)
@@ -201,7 +207,7 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
         let _ = writeln!(
             text,
             "  {:<12}{:>7} samples                 {}",
-            name(part.split),
+            part.split.name(),
             part.samples,
             figures(part.accuracy, part.errors)
         );

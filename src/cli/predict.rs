@@ -99,11 +99,8 @@ pub(super) fn run(
     let mut predictions = Vec::new();
     for ((path, photo), row) in photos.iter().zip(rows) {
         let likely = likely(row, evaluator.loss());
-        let likely = likely.map_err(|problem| Error::Data {
-            file: path.clone(),
-            problem,
-            help: "the weights have diverged: use those of another run".into(),
-        })?;
+        let likely = likely
+            .map_err(|problem| Error::not_finite(format!("{}: {problem}", path.display())))?;
         predictions.push((path.as_path(), photo, likely));
     }
     let top = usize::from(arguments.top);

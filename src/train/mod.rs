@@ -11,6 +11,7 @@ mod cadence;
 mod checkpoint;
 mod chunk;
 mod describe;
+mod divergence;
 mod ensemble;
 mod errors;
 mod evaluate;

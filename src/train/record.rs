@@ -61,6 +61,17 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// The word for it, in files and for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// Everything that is known before the first step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {

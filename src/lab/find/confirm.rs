@@ -207,6 +207,9 @@ impl Runs {
                 return Ok((losses[0], None));
             }
         }
+        if trainer.weights()?.first_not_finite().is_some() {
+            return Ok((losses[0], None));
+        }
         let last = (self.cycle_steps as f64 * END).ceil() as usize;
         Ok((losses[0], Some(mean(&losses[losses.len() - last..]))))
     }

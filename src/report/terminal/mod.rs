@@ -247,7 +247,7 @@ impl<'w> Terminal<'w> {
             if let Some(share) = e.sequences {
                 result.push_str(&format!(", whole sequences {}", percent(share)));
             }
-            text.push_str(&self.line(state::split(e.split), &result));
+            text.push_str(&self.line(e.split.name(), &result));
         }
         if let Some(folder) = &self.options.folder {
             // A diverged run writes no weights.

@@ -30,8 +30,14 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn evaluate_all(&mut self) -> Result<Vec<Evaluation>> {
+        let parts = self.evaluate_parts()?.into_iter();
+        Ok(parts.map(|(evaluation, _)| evaluation).collect())
+    }
+
+    /// The same, with what came out for each sample.
+    pub(in crate::train) fn evaluate_parts(&mut self) -> Result<Vec<(Evaluation, Vec<RowResult>)>> {
         let splits = self.feed.splits().into_iter();
-        splits.map(|split| Ok(self.evaluate(split)?.0)).collect()
+        splits.map(|split| self.evaluate(split)).collect()
     }
 
     /// Mean loss and accuracy over a part of the data with the weights as they are, and what came
@@ -268,8 +274,7 @@ impl Trainer {
     ) -> Result<Option<Low>> {
         let wanted = self.pace.cycle_end;
         let weights = self.weights()?;
-        let mut values = weights.tensors.values().flat_map(|tensor| &tensor.values);
-        if values.any(|value| !value.is_finite()) {
+        if weights.first_not_finite().is_some() {
             return Ok(None);
         }
         members.cycles += 1;
