@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::cadence::Cadence;
 use super::checkpoint::Checkpoint;
 use super::chunk::InFlight;
+use super::confusion::Confusion;
 use super::divergence::Divergence;
 use super::evaluate::RowResult;
 use super::event::{Event, Flow, Observer};
@@ -461,7 +462,7 @@ impl<'a, 'b> Run<'a, 'b> {
         };
         let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
-            (Vec::new(), Vec::new())
+            (Confusion::default(), Vec::new())
         } else {
             (
                 self.trainer.confusion(outcomes),

@@ -7,10 +7,9 @@ use super::Trainer;
 use crate::data::{IGNORED, Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
+use crate::train::confusion::Confusion;
 use crate::train::errors::Predicted;
-use crate::train::evaluate::{
-    RowResult, Streams, confusion, counted, mistakes, symbols, whole_sequences,
-};
+use crate::train::evaluate::{RowResult, Streams, counted, mistakes, symbols, whole_sequences};
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
@@ -169,12 +168,18 @@ impl Trainer {
         self.feed.task().judge()
     }
 
-    /// Over the test set, rows: true class; columns: chosen class.
-    pub(in crate::train) fn confusion(&self, outcomes: &[RowResult]) -> Vec<Vec<u64>> {
-        match self.feed.task() {
-            Task::Classes(names) => confusion(outcomes, self.feed.test().labels(), names.len()),
-            _ => Vec::new(),
-        }
+    /// Which classes are taken for which, over the test set.
+    pub(in crate::train) fn confusion(&self, outcomes: &[RowResult]) -> Confusion {
+        let Task::Classes(names) = self.feed.task() else {
+            return Confusion::default();
+        };
+        let labels = self.feed.test().labels();
+        let pairs = labels.iter().zip(outcomes);
+        let cells = pairs.map(|(label, outcome)| {
+            let chosen = outcome.chosen.min(names.len().saturating_sub(1));
+            (*label as usize, chosen, 1)
+        });
+        Confusion::new(names.len(), cells)
     }
 
     /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
