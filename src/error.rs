@@ -3,6 +3,8 @@
 //! Every message is written for the person who can fix it: what failed, what was found, what was
 //! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).
 
+pub mod shown;
+
 use std::path::{Path, PathBuf};
 
 /// Result with the crate's [`Error`].

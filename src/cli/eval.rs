@@ -89,12 +89,12 @@ struct Together {
 }
 
 fn as_json(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together) -> Value {
-    let model = |(path, measured): &(PathBuf, Vec<Measured>)| json!({"model": path, "evaluations": measured});
+    let model = |(path, measured): &(PathBuf, Vec<Measured>)| json!({"model": path.to_string_lossy(), "evaluations": measured});
     let models: Vec<_> = results.iter().map(model).collect();
     let mut all = json!({"data": data, "models": models});
     if together.members > 0 {
         all["ensemble"] = json!({
-            "snapshots": together.folder,
+            "snapshots": together.folder.to_string_lossy(),
             "members": together.members,
             "evaluations": together.parts,
         });

@@ -205,7 +205,7 @@ fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_j
                 })
                 .collect();
             json!({
-                "image": path,
+                "image": path.to_string_lossy(),
                 "size": photo.size,
                 "mode": photo.mode,
                 "changes": photo.changes,
@@ -213,7 +213,7 @@ fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_j
             })
         })
         .collect();
-    json!({"model": model.path, "predictions": all})
+    json!({"model": model.path.to_string_lossy(), "predictions": all})
 }
 
 fn as_text(predictions: &[Prediction<'_>], classes: &[String], top: usize) -> String {
