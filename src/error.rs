@@ -132,6 +132,12 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// Somebody ended what would have to be begun anew.
+    #[error("{what} was interrupted; nothing of it is kept")]
+    Interrupted {
+        /// What.
+        what: String,
+    },
     /// A range test whose curve gives no bounds, where training needs them.
     #[error(
         "the range test found no bounds for schedule rates that are \"auto\": {says}\nhelp: {help}"
@@ -188,6 +194,7 @@ impl Error {
             Self::Download { .. }
             | Self::Diverged { .. }
             | Self::NotFinite { .. }
+            | Self::Interrupted { .. }
             | Self::RangeTest { .. }
             | Self::Device { .. }
             | Self::Kernel { .. }

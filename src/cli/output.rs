@@ -111,12 +111,12 @@ impl Output {
         if special {
             let opened = std::fs::File::create(path).map(BufWriter::new);
             let written = opened.and_then(|mut file| write(&mut file).and_then(|()| file.flush()));
-            return written.map_err(|error| cannot_write(flag, path, &error));
+            return written.map_err(|error| cannot_write(flag, path, error));
         }
         Disk::default()
             .replace_with(path, write)
             .map_err(|error| match error {
-                Error::Io { source, .. } => cannot_write(flag, path, &source),
+                Error::Io { source, .. } => cannot_write(flag, path, source),
                 other => other,
             })
     }
@@ -127,10 +127,25 @@ impl Output {
     }
 }
 
-fn cannot_write(flag: &str, path: &Path, error: &io::Error) -> Error {
+/// A name that cannot be written to is a mistake; a disk that is full or fails is none.
+fn cannot_write(flag: &str, path: &Path, error: io::Error) -> Error {
+    let of_the_name = matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+    );
+    if !of_the_name {
+        return Error::io(path, "writing")(error);
+    }
     Error::Argument {
         what: flag.to_owned(),
-        found: format!("{} cannot be written ({})", path.display(), plain(error)),
+        found: format!("{} cannot be written ({})", path.display(), plain(&error)),
         expected: "a file in a folder that exists and can be written to".to_owned(),
         help: match flag {
             "--output" => "choose another name, or leave --output out to print".to_owned(),
@@ -227,5 +242,5 @@ pub(super) fn complain(error: &Error) {
 /// Tells the person what is wrong with the arguments, in the words of their reader.
 pub(super) fn complain_of_arguments(error: &clap::Error) {
     let said = error.render().to_string();
-    let _ = write!(io::stderr(), "{}\n", shown::message(said.trim_end()));
+    let _ = writeln!(io::stderr(), "{}", shown::message(said.trim_end()));
 }

@@ -33,7 +33,7 @@ pub fn message(text: &str) -> String {
         if shown.len() + line.len() > MESSAGE - LAST {
             let rest = lines.clone().count();
             let last = lines
-                .last()
+                .next_back()
                 .map_or(String::new(), |last| escaped(&cut(last), true));
             let kept = prefix(&line, MESSAGE - LAST - shown.len());
             let _ = write!(shown, "{kept} ... (cut, with {rest} more lines)");

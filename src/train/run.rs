@@ -220,8 +220,7 @@ impl<'a, 'b> Run<'a, 'b> {
         if !self.trainer.pace().cycle_end.is_on() {
             return next;
         }
-        let mut steps = done.saturating_add(1)..next;
-        steps.find(|step| self.is_low(*step)).unwrap_or(next)
+        schedule.next_low(done).map_or(next, |low| low.min(next))
     }
 
     /// Whether a cycle ends where `step` steps are done. Policies in a sequence may end before their

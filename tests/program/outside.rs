@@ -166,7 +166,7 @@ fn json_names_paths_that_are_no_text() {
             .unwrap()
             .ends_with("p\u{fffd}.png")
     );
-    let model = format!("runs/r\u{fffd}\u{fffd}/model.safetensors");
+    let model = "runs/r\u{fffd}\u{fffd}/model.safetensors";
     assert_eq!(json(&[name(b"eval"), run])["models"][0]["model"], model);
     assert_eq!(
         json(&[name(b"runs"), name(b"runs")])[0]["run"],

@@ -68,3 +68,34 @@ fn a_run_ends_as_if_somebody_read() {
     );
     assert_eq!(unread(folder, &["runs", "nowhere"]), Some(2));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_a_failure_and_no_mistake() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+    command.args([
+        "schedule",
+        "mnist-mlp",
+        "--format",
+        "csv",
+        "-o",
+        "/dev/full",
+    ]);
+    let out = command.output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("/dev/full: writing failed: No space left"),
+        "{said}"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+    command.args([
+        "schedule",
+        "mnist-mlp",
+        "--format",
+        "csv",
+        "-o",
+        "/nowhere/at/all.csv",
+    ]);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
+}

@@ -265,9 +265,9 @@ impl Trainer {
     /// that the end of the run counts as the only low point.
     #[must_use]
     pub fn ends_as_one_cycle(&self) -> bool {
-        let ends = |step: u64| self.schedule.cycle_end(step - 1) == Some(step);
+        let low = self.schedule.next_low(self.done);
         let pace = &self.pace;
-        pace.cycle_end.is_on() && !(self.done + 1..=pace.total_steps).any(ends)
+        pace.cycle_end.is_on() && low.is_none_or(|low| low > pace.total_steps)
     }
 
     /// What `[cycle_end]` asks for, with the weights as they are now at a low point; `seconds` of
