@@ -1,7 +1,7 @@
 //! Text from outside (paths, names in files, arguments) as a person is shown it: without control
 //! characters, which a terminal would obey, and no longer than somebody reads.
 //!
-//! Whatever is printed passes [`message`], a line with names from outside also [`line`].
+//! Whatever is printed passes [`message()`], a line with names from outside also [`line()`].
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn line(text: &str) -> String {
     escaped(&cut(text), false)
 }
 
-/// A message of several lines: as [`line`], but line ends stay, and of many lines the last are left out
+/// A message of several lines: as [`line()`], but line ends stay, and of many lines the last are left out
 /// but for the very last.
 #[must_use]
 pub fn message(text: &str) -> String {

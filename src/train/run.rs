@@ -47,7 +47,7 @@ impl Trainer {
     /// Trains from where the trainer stands to the end of its length, and evaluates.
     ///
     /// # Errors
-    /// [`Error::Diverged`] where a loss is not finite (after `Finished` was emitted), a device that
+    /// [`Error::Diverged`](crate::error::Error::Diverged) where a loss is not finite (after `Finished` was emitted), a device that
     /// fails, or an observer's error.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
         let info = self.info().clone();
@@ -61,7 +61,7 @@ impl Trainer {
     /// [`Event::Resumed`] in the place of [`Event::Started`].
     ///
     /// # Errors
-    /// [`Error::Argument`] for a checkpoint of another model, optimizer or data set; and as
+    /// [`Error::Argument`](crate::error::Error::Argument) for a checkpoint of another model, optimizer or data set; and as
     /// [`Trainer::run`].
     pub fn resume(
         &mut self,
