@@ -21,7 +21,9 @@ use refusal::Refusal;
 use scope::Stretch;
 pub use scope::{Scope, Steps};
 pub use stated::{Stated, stated};
-pub use values::{MOST, choice, counted, list, number, one_of, some_whole, whole};
+pub use values::{
+    MOST, choice, counted, is_below_one, is_f32, list, number, one_of, some_whole, whole,
+};
 
 /// One line of a table of policies, layers, losses or optimizers (`T` is the family's trait).
 ///

@@ -8,11 +8,15 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
 /// The start of the names of files that are being written.
 pub(crate) const TEMPORARY: &str = ".wavetrain-";
+
+/// Files that are being written are locked when they are this old.
+const NEW: Duration = Duration::from_secs(2);
 
 /// What is done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +73,8 @@ impl Disk {
 
     /// Writes a file so that it is either whole or not there: to a temporary name in the same folder,
     /// synced, then renamed over `path`, and the folder synced. A process that is killed leaves the
-    /// old file as it was, and perhaps the temporary one ([`Disk::sweep`]).
+    /// old file as it was, and perhaps the temporary one, which the next that writes to the folder
+    /// removes.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -100,7 +105,10 @@ impl Disk {
         builder.permissions(rights);
         let all = || -> io::Result<()> {
             self.ask(Operation::Create, path)?;
+            sweep_abandoned(parent);
             let mut file = builder.tempfile_in(parent)?;
+            // As long as this process lives: whoever sweeps sees that the file is not abandoned.
+            let _ = file.as_file().try_lock();
             self.ask(Operation::Write, path)?;
             let mut buffer = BufWriter::new(file.as_file_mut());
             write(&mut buffer)?;
@@ -209,6 +217,24 @@ impl Disk {
     }
 }
 
+/// Removes what processes that were killed left half-written in a folder, but nothing that somebody
+/// writes to: that is locked. Where it cannot, files stay; they harm nobody.
+fn sweep_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            continue;
+        }
+        // Between its making and its lock a file is new.
+        let age = entry.metadata().and_then(|found| found.modified());
+        let age = age.ok().and_then(|time| time.elapsed().ok());
+        let old = age.is_some_and(|age| age > NEW);
+        let file = File::open(entry.path()).ok().filter(|_| old);
+        if file.is_some_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// The new name of a file is on the disk once its folder is; not every system can sync a folder.
 fn sync_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
@@ -303,6 +329,33 @@ mod tests {
         assert!(Lock::take(&path).unwrap().is_none());
         drop(first);
         assert!(Lock::take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_nothing_that_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str, age: u64| {
+            let path = folder.path().join(name);
+            let file = File::create(&path).unwrap();
+            let made = std::time::SystemTime::now() - Duration::from_secs(age);
+            file.set_modified(made).unwrap();
+            (path, file)
+        };
+        let (left, _) = make(".wavetrain-left", 60);
+        let (written, file) = make(".wavetrain-written", 60);
+        file.lock().unwrap();
+        let (new, _) = make(".wavetrain-new", 0);
+        let (other, _) = make("other", 60);
+        Disk::default()
+            .replace(&folder.path().join("file"), b"x")
+            .unwrap();
+        let there = [left, written.clone(), new, other].map(|path| path.exists());
+        assert_eq!(there, [false, true, true, true]);
+        drop(file);
+        Disk::default()
+            .replace(&folder.path().join("file"), b"y")
+            .unwrap();
+        assert!(!written.exists());
     }
 
     #[test]

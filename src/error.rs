@@ -3,6 +3,8 @@
 //! Every message is written for the person who can fix it: what failed, what was found, what was
 //! expected, what to do. [`Error::is_users_mistake`] decides the program's exit status (2 or 1).
 
+pub mod shown;
+
 use std::path::{Path, PathBuf};
 
 /// Result with the crate's [`Error`].
@@ -122,6 +124,20 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// Weights, or what a network makes with them, are not finite: a training that diverged left them.
+    #[error("{what}; expected finite numbers\nhelp: {help}")]
+    NotFinite {
+        /// What holds which value, and where.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// Somebody ended what would have to be begun anew.
+    #[error("{what} was interrupted; nothing of it is kept")]
+    Interrupted {
+        /// What.
+        what: String,
+    },
     /// A range test whose curve gives no bounds, where training needs them.
     #[error(
         "the range test found no bounds for schedule rates that are \"auto\": {says}\nhelp: {help}"
@@ -177,6 +193,8 @@ impl Error {
             | Self::Capacity { .. } => true,
             Self::Download { .. }
             | Self::Diverged { .. }
+            | Self::NotFinite { .. }
+            | Self::Interrupted { .. }
             | Self::RangeTest { .. }
             | Self::Device { .. }
             | Self::Kernel { .. }
@@ -190,6 +208,15 @@ impl Error {
             file: file.into(),
             problem: problem.into(),
             help: help.into(),
+        }
+    }
+
+    /// An [`Error::NotFinite`]: what holds which value.
+    pub(crate) fn not_finite(what: impl Into<String>) -> Self {
+        Self::NotFinite {
+            what: what.into(),
+            help: "the weights have diverged: use those of another run, or train at lower rates"
+                .into(),
         }
     }
 

@@ -16,6 +16,18 @@ pub fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
+/// Whether kernels, which read an f32, get a finite number.
+#[must_use]
+pub fn is_f32(number: f64) -> bool {
+    (number as f32).is_finite()
+}
+
+/// Whether a number lies in [0, 1), also as the f32 that kernels read: `0.99999999999` is 1 there.
+#[must_use]
+pub fn is_below_one(number: f64) -> bool {
+    number >= 0.0 && (number as f32) < 1.0
+}
+
 /// The largest whole number of TOML.
 pub const MOST: u64 = i64::MAX as u64;
 

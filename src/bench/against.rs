@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::child::Program;
 use super::median;
 use super::models::{BenchModel, chosen};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::gpu::Gpu;
 
 /// Rounds at least: fewer would say too little about 3 %.
@@ -93,6 +93,7 @@ pub struct AgainstComparison {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Against {
     /// The other program.
+    #[serde(serialize_with = "shown::path")]
     pub other: PathBuf,
     /// Rounds.
     pub rounds: usize,

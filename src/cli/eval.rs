@@ -15,7 +15,7 @@ use crate::draw::words::{digits, things};
 use crate::error::{Error, Result};
 use crate::model::{Model, Weights};
 use crate::report::folder::{AVERAGE, CONFIG, SNAPSHOTS, model_file, snapshots};
-use crate::train::{self, Errors, Evaluator, Measured, Split, config_of};
+use crate::train::{self, Errors, Evaluator, Measured, config_of};
 
 /// Measures loss and accuracy of a trained network on the test set, and on the validation set; where
 /// a run has them, also of the average of its weights and of its snapshots together
@@ -54,6 +54,7 @@ pub(super) fn run(
         results.push((average, evaluator.evaluate(&dataset, &config.data)?));
     }
     let members = snapshots(&arguments.model);
+    refuse_not_finite(&results)?;
     let together = evaluator.evaluate_together(&members, &dataset, &config.data)?;
     let together = Together {
         folder: arguments.model.join(SNAPSHOTS),
@@ -68,6 +69,18 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Finite weights may give a loss that is not.
+fn refuse_not_finite(results: &[(PathBuf, Vec<Measured>)]) -> Result<()> {
+    for (path, measured) in results {
+        if let Some(part) = measured.iter().find(|part| !part.loss.is_finite()) {
+            let (path, split) = (path.display(), part.split.name());
+            let what = format!("{path}: the loss over the {split} set is {}", part.loss);
+            return Err(Error::not_finite(what));
+        }
+    }
+    Ok(())
+}
+
 /// The snapshots of a run as an ensemble; without members there is none.
 struct Together {
     folder: PathBuf,
@@ -76,12 +89,12 @@ struct Together {
 }
 
 fn as_json(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together) -> Value {
-    let model = |(path, measured): &(PathBuf, Vec<Measured>)| json!({"model": path, "evaluations": measured});
+    let model = |(path, measured): &(PathBuf, Vec<Measured>)| json!({"model": path.to_string_lossy(), "evaluations": measured});
     let models: Vec<_> = results.iter().map(model).collect();
     let mut all = json!({"data": data, "models": models});
     if together.members > 0 {
         all["ensemble"] = json!({
-            "snapshots": together.folder,
+            "snapshots": together.folder.to_string_lossy(),
             "members": together.members,
             "evaluations": together.parts,
         });
@@ -151,13 +164,6 @@ fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-fn name(split: Split) -> &'static str {
-    match split {
-        Split::Validation => "validation",
-        Split::Test => "test",
-    }
-}
-
 /// `accuracy 97.10 %`, or how far numbers are off.
 fn figures(accuracy: f64, errors: Option<Errors>) -> String {
     match errors {
@@ -177,7 +183,7 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
             let _ = write!(
                 text,
                 "  {:<12}{:>7} samples   loss {:.4}   {}",
-                name(part.split),
+                part.split.name(),
                 part.samples,
                 part.loss,
                 figures(part.accuracy, part.errors)
@@ -201,7 +207,7 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
         let _ = writeln!(
             text,
             "  {:<12}{:>7} samples                 {}",
-            name(part.split),
+            part.split.name(),
             part.samples,
             figures(part.accuracy, part.errors)
         );

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::loading;
 use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
+use super::signals::Signals;
 use crate::config::{Bounds, Config, Settled};
 use crate::data::Dataset;
 use crate::draw::plot;
@@ -118,12 +119,12 @@ pub(super) fn run(
     let dataset = loading::load(&config)?;
     let extent = dataset.train.extent();
     let mut trainer = provisional(&config, globals.open()?, dataset)?;
-    let mut test = find::find(&mut trainer, &options, &mut |seed, step| {
-        watch(&options, seed, step);
-    })?;
-    if arguments.confirm && test.verdict == Verdict::Ok {
-        confirm(&mut trainer, &mut test, arguments.cycle_steps)?;
-    }
+    let signals = Signals::listen();
+    let test = tested(arguments, &options, &mut trainer, &signals);
+    let test = match test {
+        Err(error) => return signals.status_of(error),
+        Ok(test) => test,
+    };
     output::clear_status();
     let found = test.as_bounds(&options);
     let found = found.map(|bounds| find::between(&config, extent, &bounds));
@@ -165,12 +166,35 @@ fn to_paste(folder: &RunFolder, schedule: &str) -> String {
     text + "\n"
 }
 
+/// The range test, confirmed where that is wanted.
+fn tested(
+    arguments: &Arguments,
+    options: &find::RangeTestOptions,
+    trainer: &mut Trainer,
+    signals: &Signals,
+) -> Result<RangeTest> {
+    let mut test = find::find(trainer, options, &mut |seed, step| {
+        watch(options, seed, step);
+        signals.check("the range test")
+    })?;
+    if arguments.confirm && test.verdict == Verdict::Ok {
+        confirm(trainer, &mut test, arguments.cycle_steps, signals)?;
+    }
+    Ok(test)
+}
+
 /// Trains cycles between the bounds and multiples of them.
-fn confirm(trainer: &mut Trainer, test: &mut RangeTest, steps: Option<u64>) -> Result<()> {
+fn confirm(
+    trainer: &mut Trainer,
+    test: &mut RangeTest,
+    steps: Option<u64>,
+    signals: &Signals,
+) -> Result<()> {
     // An epoch, unless that has no steps to speak of.
     let steps = steps.unwrap_or_else(|| trainer.steps_per_epoch().max(confirm::LEAST_STEPS));
     let found = confirm::confirm(trainer, test, steps, &mut |done, all| {
         output::status(&format!("cycles of {steps} steps, {done} of {all} done"));
+        signals.check("confirming the range test")
     })?;
     test.confirmation = Some(found);
     Ok(())

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::loading;
 use super::options::Globals;
-use super::output::Output;
-use crate::error::Result;
+use super::output::{Output, STDOUT};
+use crate::error::{Error, Result, shown};
 use crate::model::Model;
 use crate::report::folder::model_file;
 use crate::train::{Generator, Sampling};
@@ -84,15 +84,24 @@ pub(super) fn run(
     }
     let mut first = prompt.is_empty();
     let size = (count, arguments.length);
-    let texts = generator.generate(&tokens, size, &sampling, &mut |tokens| {
+    let generated = generator.generate(&tokens, size, &sampling, &mut |tokens| {
         if streams {
             let piece = vocabulary.decode(tokens[0], first);
+            let piece: Vec<u8> = piece.into_iter().flat_map(shown::byte).collect();
             output.write(|out| out.write_all(&piece))?;
             output.flush()?;
+            if output.is_closed() {
+                let nobody_reads = std::io::ErrorKind::BrokenPipe.into();
+                return Err(Error::io(STDOUT, "writing")(nobody_reads));
+            }
             first = false;
         }
         Ok(())
-    })?;
+    });
+    let texts = match generated {
+        Err(_) if output.is_closed() => return Ok(ExitCode::SUCCESS),
+        generated => generated?,
+    };
     // What stands behind a prompt keeps its space.
     let text = |tokens: &Vec<u32>| -> String {
         let at_start = prompt.is_empty();
@@ -105,7 +114,7 @@ pub(super) fn run(
     let texts: Vec<String> = texts.iter().map(text).collect();
     if arguments.json {
         output.json(&json!({
-            "model": model.path,
+            "model": model.path.to_string_lossy(),
             "prompt": prompt,
             "temperature": sampling.temperature,
             "top_k": sampling.top_k,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output;
 use crate::config::Config;
 use crate::data::{Dataset, Loading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// The samples of `data.source`. The bar shows itself only on a terminal.
 pub(super) fn load(config: &Config) -> Result<Dataset> {
@@ -19,7 +19,7 @@ pub(super) fn load(config: &Config) -> Result<Dataset> {
     let loaded = config.load_data_watched(&|event| match event {
         Loading::Progress { doing, done, total } => {
             bar.set_length(total as u64);
-            bar.set_message(doing.to_owned());
+            bar.set_message(shown::line(doing));
             bar.set_position(done as u64);
         }
         Loading::Note(note) => {

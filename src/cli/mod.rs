@@ -25,12 +25,11 @@ mod signals;
 mod train;
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use options::Globals;
 use output::Output;
 
@@ -100,7 +99,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(program) => program,
         Err(error) => {
             // Help and version are no mistakes; clap knows. A closed pipe is nobody's either.
-            let _ = error.print();
+            match error.use_stderr() {
+                true => output::complain_of_arguments(&error),
+                false => {
+                    let _ = error.print();
+                }
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -108,22 +112,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = program.command.run(&program.globals, &mut output);
     let ended = ended.and_then(|code| output.flush().map(|()| code));
     ended.unwrap_or_else(|error| {
-        if is_closed_pipe(&error) {
-            return ExitCode::SUCCESS;
-        }
         output::complain(&error);
         ExitCode::from(if error.is_users_mistake() { 2 } else { 1 })
     })
-}
-
-/// Whether the reader of our output went away (`wavetrain schedule | head`): no mistake of anybody.
-fn is_closed_pipe(error: &Error) -> bool {
-    match error {
-        Error::Io { path, source, .. } => {
-            path.as_os_str() == output::STDOUT && source.kind() == ErrorKind::BrokenPipe
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

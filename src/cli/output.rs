@@ -1,11 +1,11 @@
 //! Standard output and standard error: the only place where something is printed.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::path::Path;
 
 use super::flags;
 use crate::disk::Disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::lab::lint::{Finding, Severity};
 use crate::report::folder::plain;
 
@@ -16,6 +16,9 @@ pub(super) const STDOUT: &str = "standard output";
 #[derive(Debug)]
 pub(crate) struct Output {
     out: BufWriter<Stdout>,
+    /// Whether the reader went away (`wavetrain runs | head`): a mistake of nobody, which neither ends what
+    /// is under way nor changes its exit status.
+    closed: bool,
     /// Columns of the terminal; 80 where there is none.
     pub(crate) width: usize,
     /// Whether escape sequences for colours may be written.
@@ -29,30 +32,58 @@ impl Output {
         let columns = terminal.size_checked().map(|(_, columns)| columns);
         Self {
             out: BufWriter::new(io::stdout()),
+            closed: false,
             width: columns.filter(|c| *c > 0).map_or(80, usize::from),
             colour: may_colour(io::stdout().is_terminal()),
         }
     }
 
-    /// Writes text as it is.
+    /// Writes text for people: of what a terminal would obey only colours, where they may be written.
     pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        let text = shown::text(text, self.colour);
         self.write(|out| out.write_all(text.as_bytes()))
     }
 
-    /// Writes a value as indented JSON.
+    /// Writes a value as indented JSON, the whole of it or nothing.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::from);
         self.write(|out| {
-            serde_json::to_writer_pretty(&mut *out, value)?;
+            out.write_all(shown::json(&text?).as_bytes())?;
             out.write_all(b"\n")
         })
     }
 
-    /// Writes piece by piece.
+    /// Writes piece by piece, until nobody reads any more.
     pub(crate) fn write(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
-        write(&mut self.out).map_err(Error::io(STDOUT, "writing"))
+        if self.closed {
+            return Ok(());
+        }
+        match write(&mut self.out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            written => written.map_err(Error::io(STDOUT, "writing")),
+        }
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Writes text for people to `file`, or else to standard output.
+    pub(crate) fn text_to(&mut self, file: Option<&Path>, text: &str) -> Result<()> {
+        match file {
+            None => self.text(text),
+            Some(_) => {
+                let text = shown::text(text, false);
+                self.write_to(file, |out| out.write_all(text.as_bytes()))
+            }
+        }
     }
 
     /// Writes piece by piece to `file` (whole or not at all), or else to standard output.
@@ -80,12 +111,12 @@ impl Output {
         if special {
             let opened = std::fs::File::create(path).map(BufWriter::new);
             let written = opened.and_then(|mut file| write(&mut file).and_then(|()| file.flush()));
-            return written.map_err(|error| cannot_write(flag, path, &error));
+            return written.map_err(|error| cannot_write(flag, path, error));
         }
         Disk::default()
             .replace_with(path, write)
             .map_err(|error| match error {
-                Error::Io { source, .. } => cannot_write(flag, path, &source),
+                Error::Io { source, .. } => cannot_write(flag, path, source),
                 other => other,
             })
     }
@@ -96,10 +127,25 @@ impl Output {
     }
 }
 
-fn cannot_write(flag: &str, path: &Path, error: &io::Error) -> Error {
+/// A name that cannot be written to is a mistake; a disk that is full or fails is none.
+fn cannot_write(flag: &str, path: &Path, error: io::Error) -> Error {
+    let of_the_name = matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+    );
+    if !of_the_name {
+        return Error::io(path, "writing")(error);
+    }
     Error::Argument {
         what: flag.to_owned(),
-        found: format!("{} cannot be written ({})", path.display(), plain(error)),
+        found: format!("{} cannot be written ({})", path.display(), plain(&error)),
         expected: "a file in a folder that exists and can be written to".to_owned(),
         help: match flag {
             "--output" => "choose another name, or leave --output out to print".to_owned(),
@@ -118,7 +164,7 @@ fn may_colour(terminal: bool) -> bool {
 /// Shows what is going on, on one line of the terminal; nothing where there is none.
 pub(super) fn status(doing: &str) {
     if io::stderr().is_terminal() {
-        let _ = write!(io::stderr(), "\r\u{1b}[K{doing} ...");
+        let _ = write!(io::stderr(), "\r\u{1b}[K{} ...", shown::line(doing));
     }
 }
 
@@ -131,13 +177,13 @@ pub(super) fn clear_status() {
 
 /// A line on standard error: how far something is, where there is no terminal.
 pub(super) fn line(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", shown::line(line));
 }
 
 /// Tells the person something about the run, on standard error.
 pub(super) fn note(notes: &[String]) {
     for note in notes {
-        let _ = writeln!(io::stderr(), "note: {note}");
+        let _ = writeln!(io::stderr(), "note: {}", shown::message(note));
     }
 }
 
@@ -154,7 +200,8 @@ pub(super) fn findings(findings: &[Finding], strict: bool) -> Result<()> {
             mend,
             ..
         } = finding;
-        let _ = writeln!(io::stderr(), "{word}: {message} [{rule}]\nhelp: {mend}");
+        let said = format!("{word}: {message} [{rule}]\nhelp: {mend}");
+        let _ = writeln!(io::stderr(), "{}", shown::message(&said));
     }
     let warnings = findings.iter().filter(|f| f.severity == Severity::Warning);
     match warnings.count() {
@@ -188,5 +235,12 @@ pub(super) fn complain(error: &Error) {
         "error"
     };
     // Nothing is left to do where standard error is closed, too.
-    let _ = writeln!(io::stderr(), "{word}: {}", flags::named(&error.to_string()));
+    let said = shown::message(&flags::named(&error.to_string()));
+    let _ = writeln!(io::stderr(), "{word}: {said}");
+}
+
+/// Tells the person what is wrong with the arguments, in the words of their reader.
+pub(super) fn complain_of_arguments(error: &clap::Error) {
+    let said = error.render().to_string();
+    let _ = writeln!(io::stderr(), "{}", shown::message(said.trim_end()));
 }

@@ -99,11 +99,8 @@ pub(super) fn run(
     let mut predictions = Vec::new();
     for ((path, photo), row) in photos.iter().zip(rows) {
         let likely = likely(row, evaluator.loss());
-        let likely = likely.map_err(|problem| Error::Data {
-            file: path.clone(),
-            problem,
-            help: "the weights have diverged: use those of another run".into(),
-        })?;
+        let likely = likely
+            .map_err(|problem| Error::not_finite(format!("{}: {problem}", path.display())))?;
         predictions.push((path.as_path(), photo, likely));
     }
     let top = usize::from(arguments.top);
@@ -208,7 +205,7 @@ fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_j
                 })
                 .collect();
             json!({
-                "image": path,
+                "image": path.to_string_lossy(),
                 "size": photo.size,
                 "mode": photo.mode,
                 "changes": photo.changes,
@@ -216,7 +213,7 @@ fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_j
             })
         })
         .collect();
-    json!({"model": model.path, "predictions": all})
+    json!({"model": model.path.to_string_lossy(), "predictions": all})
 }
 
 fn as_text(predictions: &[Prediction<'_>], classes: &[String], top: usize) -> String {

@@ -95,11 +95,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         Format::Json => output.write_to(file, |out| curve.write_json(&drawn.findings, out))?,
         Format::Svg => {
             let text = svg::document(&curve.charts(&title));
-            output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+            output.text_to(file, &text)?;
         }
         Format::Torch | Format::Keras => {
             let text = drawn.code(format)?;
-            output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+            output.text_to(file, &text)?;
         }
         Format::Term => {
             let mut text = format!("{title}\n\n");
@@ -108,7 +108,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
             for note in config.notes() {
                 text += &format!("{note}\n");
             }
-            output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+            output.text_to(file, &text)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -222,7 +222,7 @@ fn overlay(
         Format::Svg => svg::document(&[chart]),
         _ => format!("{}{text}", in_characters(&[chart], arguments, output)),
     };
-    output.write_to(file, |out| out.write_all(text.as_bytes()))?;
+    output.text_to(file, &text)?;
     Ok(ExitCode::SUCCESS)
 }
 

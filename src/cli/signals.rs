@@ -10,7 +10,7 @@ use signal_hook::consts;
 use signal_hook::flag;
 
 use super::output;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::{Event, Flow, Observer};
 
 /// Ctrl-C, the system's wish that the program ends, and the end of the terminal.
@@ -51,6 +51,26 @@ impl Signals {
     /// Whether a signal came.
     pub(super) fn is_heard(&self) -> bool {
         self.heard.load(Ordering::SeqCst) != 0
+    }
+
+    /// Ends what cannot go on later when a signal came: for those who are told how far it is.
+    pub(super) fn check(&self, what: &str) -> Result<()> {
+        match self.is_heard() {
+            true => Err(Error::Interrupted { what: what.into() }),
+            false => Ok(()),
+        }
+    }
+
+    /// The exit status where an error is the signal's doing; the error itself where not.
+    pub(super) fn status_of(&self, error: Error) -> Result<ExitCode> {
+        output::clear_status();
+        match error {
+            Error::Interrupted { .. } => {
+                output::note(&[error.to_string()]);
+                Ok(self.status())
+            }
+            error => Err(error),
+        }
     }
 
     /// The exit status of a run that a signal ended, as shells have it: 128 + the signal's number.

@@ -101,10 +101,13 @@ fn anew(
         dry_run(&trainer, Terminal::new(&mut talk, look), &notes, auto)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let range = if auto {
-        Some(range_test(arguments, &mut trainer, &mut talk)?)
-    } else {
-        None
+    let signals = Signals::listen();
+    let range = match auto {
+        true => match range_test(arguments, &mut trainer, &mut talk, &signals) {
+            Err(error) => return signals.status_of(error),
+            Ok(test) => Some(test),
+        },
+        false => None,
     };
     if range.is_some() {
         output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
@@ -127,6 +130,7 @@ fn anew(
         tensorboard: arguments.tensorboard,
         terminal: Terminal::new(&mut talk, named(look, &folder)),
         folder,
+        signals,
     };
     train(arguments, output, &mut trainer, None, watchers)
 }
@@ -159,6 +163,7 @@ fn go_on(
         tensorboard: arguments.tensorboard || going.has_tensorboard(),
         terminal: Terminal::new(&mut talk, named(look, &folder)),
         folder,
+        signals: Signals::listen(),
     };
     let checkpoint = Some(&going.checkpoint);
     train(arguments, output, &mut trainer, checkpoint, watchers)
@@ -187,6 +192,7 @@ struct Watchers<'w> {
     recorder: Recorder,
     tensorboard: bool,
     terminal: Terminal<'w>,
+    signals: Signals,
 }
 
 /// Trains, from a checkpoint where there is one.
@@ -201,9 +207,9 @@ fn train(
         folder,
         mut recorder,
         mut terminal,
+        mut signals,
         ..
     } = watchers;
-    let mut signals = Signals::listen();
     let mut page = PageWriter::new(folder.clone());
     let mut tensorboard = TensorBoard::new(&folder);
     // After the recorder, which removes the files of an earlier run and writes what the page shows.
@@ -275,6 +281,7 @@ fn range_test(
     arguments: &Arguments,
     trainer: &mut Trainer,
     talk: &mut dyn Write,
+    signals: &Signals,
 ) -> Result<RangeTest> {
     let options = lab::find::RangeTestOptions {
         keep_weights: arguments.init.is_some(),
@@ -282,6 +289,7 @@ fn range_test(
     };
     let found = lab::find::find_and_adopt(trainer, &options, &mut |seed, step| {
         find::watch(&options, seed, step);
+        signals.check("the range test before the run")
     });
     output::clear_status();
     let (found, options) = found.map_err(|error| match error {
@@ -298,8 +306,8 @@ fn range_test(
             "range     base_lr {base}, max_lr {max}, by {}\n",
             options.describe()
         );
-        let written = talk.write_all(line.as_bytes());
-        written.map_err(Error::io(output::STDOUT, "writing"))?;
+        // As for all talk: what nobody reads does not end the run.
+        let _ = talk.write_all(line.as_bytes());
     }
     Ok(found)
 }
@@ -326,7 +334,7 @@ fn look(arguments: &Arguments, output: &Output, log_every: u64) -> TerminalOptio
 
 fn as_json(summary: &Summary, folder: &Path) -> serde_json::Value {
     json!({
-        "run": folder,
+        "run": folder.to_string_lossy(),
         "ended": summary.ended,
         "steps": summary.steps,
         "seconds": summary.seconds,

@@ -13,7 +13,7 @@ use super::tables::Tables;
 use super::text::Texts;
 use super::value::{Section, Value};
 use super::{Bounds, Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
-use crate::args::stated;
+use crate::args::{is_f32, stated};
 use crate::data::Augment;
 use crate::layer::Layer;
 use crate::optim::decay_on::{self, DecayOn};
@@ -338,12 +338,19 @@ fn unknown(path: &str, name: &str, known: &[&str], tables: &Tables) -> Problem {
     })
 }
 
-/// No number of a configuration is NaN or infinite, whoever reads it.
+/// No number of a configuration is NaN or infinite, whoever reads it, nor too large for the f32 that
+/// kernels read.
 fn not_finite(merged: &DeTable<'_>, problems: &mut Problems) {
     fn walk(path: &str, value: &toml::Spanned<DeValue<'_>>, problems: &mut Problems) {
         match value.get_ref() {
-            DeValue::Float(number) if !super::value::float(number).is_some_and(f64::is_finite) => {
-                let message = format!("{path} is {number}; expected a finite number");
+            DeValue::Float(number) if !super::value::float(number).is_some_and(is_f32) => {
+                let finite = super::value::float(number).is_some_and(f64::is_finite);
+                let also = if finite {
+                    ", also as an f32: at most 3.4e38"
+                } else {
+                    ""
+                };
+                let message = format!("{path} is {number}; expected a finite number{also}");
                 problems.push(Problem::new(path, message).at(value.span()));
             }
             DeValue::Array(array) => {

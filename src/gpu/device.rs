@@ -225,3 +225,45 @@ fn watch(device: &wgpu::Device, trouble: &Arc<Mutex<Trouble>>) {
         trouble.lost.get_or_insert(format!("{reason:?} {message}"));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gpu() -> Gpu {
+        Gpu::noop(Class::Tiled).unwrap()
+    }
+
+    #[test]
+    fn a_device_that_is_gone_is_an_error_of_every_call_that_waits() {
+        let gpu = gpu();
+        let buffer = gpu.buffer("data", 16, wgpu::BufferUsages::COPY_SRC);
+        assert_eq!(gpu.read(&buffer, 0, 16).unwrap(), [0; 16]);
+        gpu.device.destroy();
+        for error in [
+            gpu.read(&buffer, 0, 16).unwrap_err(),
+            gpu.finish(None).unwrap_err(),
+            gpu.check().unwrap_err(),
+        ] {
+            let words = error.to_string();
+            assert!(!error.is_users_mistake());
+            assert!(words.contains("help: run again"), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_wgpu_refuses_is_an_error_with_advice() {
+        let gpu = gpu();
+        let most = gpu.max_buffer_bytes();
+        let _ = gpu.buffer(
+            "too large",
+            most.saturating_mul(2),
+            wgpu::BufferUsages::COPY_SRC,
+        );
+        let words = gpu.check().unwrap_err().to_string();
+        assert!(
+            words.contains("too large") && words.contains("try a smaller batch"),
+            "{words}"
+        );
+    }
+}

@@ -12,6 +12,7 @@ use super::{
     Back, Entry, Fit, Forward, Fusion, Init, Invalid, Layer, Misfit, Multipliers, Node,
     ParameterSpec, Pass, Reference, ReferenceGradients, Site, StateKind, StateSpec, Storage,
 };
+use crate::args::is_f32;
 use crate::error::{Error, Result};
 use crate::kernel::{Builder, Mode, Value};
 use crate::onnx::{Attribute, Graph};
@@ -225,7 +226,7 @@ impl Layer for BatchNorm2d {
             let message = "is false, and so is bias: nothing is trained; write affine = false";
             return wrong("weight", message.into());
         }
-        if !self.weight_init.is_finite() {
+        if !is_f32(self.weight_init) {
             let message = format!(
                 "is {}, but a weight starts at a finite number",
                 self.weight_init

@@ -7,6 +7,7 @@ use super::{
     Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
     Site,
 };
+use crate::args::is_below_one;
 use crate::error::Result;
 use crate::kernel::{Builder, Call, Mode, Value};
 use crate::onnx::Graph;
@@ -107,7 +108,7 @@ impl Layer for Dropout {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if (0.0..1.0).contains(&self.p) {
+        if is_below_one(self.p) {
             return Ok(());
         }
         Err(Invalid {

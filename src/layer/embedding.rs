@@ -12,6 +12,7 @@ use super::{
     Back, Entry, Fit, Forward, Init, Invalid, Layer, Misfit, Node, ParameterSpec, Pass, Reference,
     ReferenceGradients, Site, Storage,
 };
+use crate::args::is_f32;
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::{Attribute, Graph};
@@ -107,7 +108,7 @@ impl Layer for Embedding {
             }
         }
         for (key, value) in [("lr_mult", self.lr_mult), ("decay_mult", self.decay_mult)] {
-            if !value.is_finite() || value < 0.0 {
+            if !is_f32(value) || value < 0.0 {
                 return Err(Invalid {
                     key,
                     message: format!("is {value}, but a multiplier is a finite number from 0 up"),

@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use crate::args::is_f32;
 
 /// How a parameter starts.
 ///
@@ -79,10 +80,10 @@ impl Init {
     pub(super) fn validate(self, key: &'static str) -> Result<(), Invalid> {
         let wrong = |message: String| Err(Invalid { key, message });
         match self {
-            Self::Normal(std) if !std.is_finite() || std < 0.0 => wrong(format!(
+            Self::Normal(std) if !is_f32(std) || std < 0.0 => wrong(format!(
                 "has the deviation {std}, but a deviation is a finite number from 0 up"
             )),
-            Self::Constant(value) if !value.is_finite() => wrong(format!(
+            Self::Constant(value) if !is_f32(value) => wrong(format!(
                 "is {value}, but a parameter starts at a finite number"
             )),
             _ => Ok(()),
@@ -165,7 +166,7 @@ impl Default for Multipliers {
 impl Multipliers {
     pub(super) fn validate(self, key: &'static str) -> Result<(), Invalid> {
         for (name, value) in [("weight", self.weight), ("bias", self.bias)] {
-            if !value.is_finite() || value < 0.0 {
+            if !is_f32(value) || value < 0.0 {
                 return Err(Invalid {
                     key,
                     message: format!(

@@ -7,6 +7,7 @@ use super::{
     Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
     Site,
 };
+use crate::args::is_f32;
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::{Attribute, Graph};
@@ -46,7 +47,7 @@ impl Layer for LeakyRelu {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if self.negative_slope.is_finite() {
+        if is_f32(self.negative_slope) {
             return Ok(());
         }
         Err(Invalid {

@@ -7,6 +7,7 @@ use super::{
     Back, Entry, Fit, Forward, Fusion, Invalid, Layer, Misfit, Node, Pass, Reference,
     ReferenceGradients, Site,
 };
+use crate::args::is_f32;
 use crate::error::Result;
 use crate::kernel::builder::grid;
 use crate::kernel::{Builder, Call, Geometry, Value, shaders};
@@ -234,7 +235,7 @@ impl Layer for LocalResponseNorm {
             return wrong("k", message);
         }
         for (key, value) in [("alpha", self.alpha), ("beta", self.beta)] {
-            if !(value as f32).is_finite() || value < 0.0 {
+            if !is_f32(value) || value < 0.0 {
                 return wrong(
                     key,
                     format!("is {value}, but {key} is a finite number from 0 up"),

@@ -8,6 +8,7 @@ use super::{
     Back, Entry, Fit, Forward, Init, Invalid, Layer, Misfit, Multipliers, Node, ParameterSpec,
     Pass, Reference, ReferenceGradients, Site, Storage,
 };
+use crate::args::is_below_one;
 use crate::error::Result;
 use crate::kernel::{Builder, Mode, Value};
 use crate::onnx::{Attribute, Graph};
@@ -211,7 +212,7 @@ impl Layer for MultiheadAttention {
                 message: "is 0, but attention has at least one head".into(),
             });
         }
-        if !(0.0..1.0).contains(&self.dropout) {
+        if !is_below_one(self.dropout) {
             return Err(Invalid {
                 key: "dropout",
                 message: format!(

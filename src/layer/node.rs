@@ -224,6 +224,13 @@ impl Node {
         Box::new(std::iter::once(self).chain(inside))
     }
 
+    /// Levels of layers within it; 0 for a layer that has none inside.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let inside = self.fit.branches.iter().flat_map(|branch| &branch.nodes);
+        inside.map(|node| node.depth() + 1).max().unwrap_or(0)
+    }
+
     /// Whether the layer, or one inside it, trains anything.
     #[must_use]
     pub fn trains(&self) -> bool {

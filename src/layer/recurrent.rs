@@ -20,6 +20,7 @@ use super::{
     Back, Fit, Forward, Init, Invalid, Misfit, Multipliers, ParameterSpec, Pass,
     ReferenceGradients, Site, StateKind, StateSpec, Storage,
 };
+use crate::args::is_below_one;
 use crate::error::Result;
 use crate::kernel::{Builder, Element, Mode, Value};
 use crate::shape::Shape;
@@ -222,7 +223,7 @@ impl Recurrent {
             );
             return wrong("num_layers", message);
         }
-        if !(0.0..1.0).contains(&self.dropout) {
+        if !is_below_one(self.dropout) {
             let message = format!(
                 "is {}, but a probability of dropping lies in [0, 1): 0 drops nothing, 1 would drop everything",
                 self.dropout

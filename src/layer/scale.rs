@@ -7,6 +7,7 @@ use super::{
     Back, Entry, Fit, Forward, Invalid, Layer, Misfit, Node, Pass, Reference, ReferenceGradients,
     Site,
 };
+use crate::args::is_f32;
 use crate::error::Result;
 use crate::kernel::{Builder, Value};
 use crate::onnx::Graph;
@@ -43,7 +44,7 @@ impl Layer for Scale {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if self.factor.is_finite() {
+        if is_f32(self.factor) {
             return Ok(());
         }
         Err(Invalid {

@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::Network;
+use super::network::LARGEST_SAMPLE;
 use crate::args::{Args, Entry};
 use crate::data::{Normalization, Normalize, Storage, Table, Task, Units};
 use crate::error::{Error, Result};
@@ -217,11 +218,12 @@ impl Description {
             .map_err(|error| wrong(file, format!("{form} is no description: {error}")))?;
         let shape = &written.input.shape;
         let elements = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-        let most = 1 << 28;
-        if !matches!(shape.len(), 1..=3) || !elements.is_some_and(|n| (1..=most).contains(&n)) {
+        if !matches!(shape.len(), 1..=3)
+            || !elements.is_some_and(|n| (1..=LARGEST_SAMPLE).contains(&n))
+        {
             let problem = format!(
                 "{form} has the input shape {shape:?}, expected [features], [steps, features] or \
-                 [channels, height, width], each at least 1"
+                 [channels, height, width], each at least 1, and at most {LARGEST_SAMPLE} numbers"
             );
             return Err(wrong(file, problem));
         }

@@ -12,6 +12,11 @@ use crate::optim::Optimizer;
 use crate::optim::decay_on::DecayOn;
 use crate::shape::Shape;
 
+/// Layers within each other, at most: as many as TOML readers follow.
+const DEEPEST: usize = 24;
+/// The most numbers of a sample: 256 MiB.
+pub(super) const LARGEST_SAMPLE: usize = 1 << 26;
+
 /// One line of the table of layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerRow {
@@ -75,6 +80,15 @@ impl Network {
                     .into(),
             help: "give samples one of these shapes".into(),
         })?;
+        let elements = dims.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+        if elements.is_none_or(|elements| elements > LARGEST_SAMPLE) {
+            return Err(Error::Argument {
+                what: "the shape of a sample".into(),
+                found: format!("{dims:?}"),
+                expected: format!("at most {LARGEST_SAMPLE} numbers"),
+                help: "make the samples smaller".into(),
+            });
+        }
         let wrong = |position: usize, problem: String, help: String| Error::Shape {
             position,
             layer: layers[position].name().to_owned(),
@@ -95,6 +109,13 @@ impl Network {
             let Unfit { position, misfit } = unfit;
             wrong(position, misfit.problem, misfit.help)
         })?;
+        if let Some(position) = nodes.iter().position(|node| node.depth() > DEEPEST) {
+            let problem = format!(
+                "its layers lie {} deep within each other; expected at most {DEEPEST}",
+                nodes[position].depth()
+            );
+            return Err(wrong(position, problem, "use `repeat`, or a list".into()));
+        }
         Ok(Self {
             inventory: Inventory::new(&mut nodes, 0)?,
             input,

@@ -20,6 +20,14 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
+impl Tensor {
+    /// Where its first value is that is not finite, in words.
+    fn first_not_finite(&self, name: &str) -> Option<String> {
+        let at = self.values.iter().position(|value| !value.is_finite())?;
+        Some(format!("tensor `{name}` holds {} at {at}", self.values[at]))
+    }
+}
+
 /// Named tensors: `1.weight` is the weight of the layer at position 1, as in the equivalent
 /// torch.nn.Sequential.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -159,7 +167,8 @@ impl Weights {
     /// one is enough), none more, all values finite.
     ///
     /// # Errors
-    /// [`Error::Weights`] names the first tensor that is wrong.
+    /// [`Error::Weights`] names the first tensor that is wrong; [`Error::NotFinite`] for values that
+    /// are not finite.
     pub fn check(&self, network: &Network, file: &Path) -> Result<()> {
         let parameters = network.parameters();
         let parameters = parameters.map(|p| (&p.name, p.spec.shape.clone()));
@@ -186,9 +195,8 @@ impl Weights {
                 );
                 return Err(wrong(file, problem));
             }
-            if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
-                let problem = format!("tensor `{name}` holds {} at {at}", tensor.values[at]);
-                return Err(wrong(file, problem));
+            if let Some(found) = tensor.first_not_finite(name) {
+                return Err(Error::not_finite(format!("{}: {found}", file.display())));
             }
         }
         self.check_twins(network, file)?;
@@ -209,6 +217,13 @@ impl Weights {
                 format!("tensor `{extra}` belongs to no layer of this model"),
             )),
         }
+    }
+
+    /// Where the first value is that is not finite, in words (``tensor `0.bias` holds NaN at 3``).
+    #[must_use]
+    pub fn first_not_finite(&self) -> Option<String> {
+        let mut tensors = self.tensors.iter();
+        tensors.find_map(|(name, tensor)| tensor.first_not_finite(name))
     }
 
     /// The flat parameter buffer of `network`, padding included. Check the weights before.

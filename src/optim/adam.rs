@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Entry, Invalid, Momentum, Optimizer, ReferenceParameter, Update, UpdateSite, check_decay,
-    is_momentum,
 };
+use crate::args::is_below_one;
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::{Builder, shaders};
@@ -75,7 +75,7 @@ impl Adam {
     /// What both refuse.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         for (i, beta) in self.betas.iter().enumerate() {
-            if !is_momentum(*beta) {
+            if !is_below_one(*beta) {
                 return Err(Invalid {
                     key: "betas",
                     message: format!("[{i}] is {beta}, but a beta lies in [0, 1)"),

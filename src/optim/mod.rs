@@ -20,6 +20,7 @@ pub use sgd::{MomentumForm, Sgd};
 
 use dyn_clone::DynClone;
 
+use crate::args::is_f32;
 use crate::error::Result;
 use crate::kernel::Builder;
 use crate::kernel::plan::{Bound, Key};
@@ -129,15 +130,9 @@ pub trait Optimizer: DynClone + std::fmt::Debug + Send + Sync {
 
 dyn_clone::clone_trait_object!(Optimizer);
 
-/// Whether `value` is a momentum, in [0, 1), in f32, too: one that rounds to 1 never forgets a
-/// gradient.
-fn is_momentum(value: f64) -> bool {
-    value >= 0.0 && (value as f32) < 1.0
-}
-
 /// Refuses a weight decay that is none.
 fn check_decay(weight_decay: f64) -> Result<(), Invalid> {
-    if weight_decay >= 0.0 && (weight_decay as f32).is_finite() {
+    if weight_decay >= 0.0 && is_f32(weight_decay) {
         return Ok(());
     }
     Err(Invalid {

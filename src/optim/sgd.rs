@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Entry, Invalid, Momentum, Optimizer, ReferenceParameter, Update, UpdateSite, check_decay,
-    is_momentum,
 };
+use crate::args::is_below_one;
 use crate::error::Result;
 use crate::kernel::builder::{Call, grid};
 use crate::kernel::{Builder, shaders};
@@ -67,7 +67,7 @@ impl Optimizer for Sgd {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !is_momentum(self.momentum) {
+        if !is_below_one(self.momentum) {
             return Err(Invalid {
                 key: "momentum",
                 message: format!("is {}, but a momentum lies in [0, 1)", self.momentum),

@@ -11,13 +11,14 @@ use super::folder::{RUN, SUMMARY};
 use super::summary::StoredSummary;
 use crate::draw::chart::count;
 use crate::draw::words::{digits, percent, things};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::train::event::{RunInfo, Split};
 
 /// What is told of one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Listed {
     /// Its folder.
+    #[serde(serialize_with = "shown::path")]
     pub run: PathBuf,
     /// The data set's name.
     pub data: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::train::event::{
-    Augmented, Ended, Evaluation, Mistake, NumbersRecord, Summary, SymbolRecord,
+    Augmented, Confusion, Ended, Evaluation, Mistake, NumbersRecord, Summary, SymbolRecord,
 };
 
 use super::folder::{RunFolder, SUMMARY};
@@ -24,8 +24,8 @@ pub struct StoredSummary {
     pub steps_per_second: f64,
     /// The last evaluation of each split.
     pub evaluations: Vec<Evaluation>,
-    /// Rows: true class; columns: chosen class; over the test set.
-    pub confusion: Vec<Vec<u64>>,
+    /// Which classes were taken for which, over the test set.
+    pub confusion: Confusion,
     /// The worst mistakes on the test set, by falling loss.
     pub mistakes: Vec<StoredMistake>,
     /// The symbols that were predicted worst on the test set, by falling loss.

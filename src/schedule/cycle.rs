@@ -8,6 +8,7 @@ use super::growth::Growth;
 use super::length::check_decay;
 use super::python::{boolean, float};
 use super::{Formula, Invalid, Python, Rate, Scheduler, Steps, check_rate};
+use crate::args::is_below_one;
 use serde::Deserialize;
 
 /// The arguments of a cyclical policy, named as in PyTorch's `CyclicLR`.
@@ -342,7 +343,7 @@ impl Cycle {
 pub(super) fn check_momentum(base: f64, max: f64) -> Result<(), Invalid> {
     for (key, value) in [("base_momentum", base), ("max_momentum", max)] {
         // In f32, too: a momentum that rounds to 1 never forgets a gradient.
-        if !(value >= 0.0 && (value as f32) < 1.0) {
+        if !is_below_one(value) {
             return Err(Invalid {
                 key,
                 message: format!("is {value}; expected a momentum from 0 to below 1"),

@@ -110,6 +110,10 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
         let period = self.period()?.max(1);
         (step / period).checked_add(1)?.checked_mul(period)
     }
+    /// The first step after `step` at which a cycle ends that nothing cuts short.
+    fn next_low(&self, step: u64) -> Option<u64> {
+        self.cycle_end(step)
+    }
     /// The step from which the rate no longer changes, for a policy that comes to an end.
     fn end(&self) -> Option<u64> {
         None

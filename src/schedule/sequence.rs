@@ -160,6 +160,24 @@ impl Policy for Sequence {
         policy.cycle_end(step - start)?.checked_add(start)
     }
 
+    fn next_low(&self, step: u64) -> Option<u64> {
+        let mut start = 0_u64;
+        for (position, (policy, steps)) in self.policies.iter().enumerate() {
+            let last = position + 1 == self.policies.len();
+            let length = steps.or_else(|| policy.length()).filter(|_| !last);
+            let end = length.map_or(u64::MAX, |length| start.saturating_add(length));
+            if step < end {
+                let low = policy.next_low(step.saturating_sub(start));
+                let low = low.and_then(|low| low.checked_add(start));
+                if let Some(low) = low.filter(|low| *low <= end) {
+                    return Some(low);
+                }
+            }
+            start = end;
+        }
+        None
+    }
+
     fn end(&self) -> Option<u64> {
         let (last, _) = self.policies.last()?;
         last.end()?.checked_add(self.last_start()?)

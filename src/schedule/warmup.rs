@@ -110,6 +110,11 @@ impl Policy for Warmup {
         end.checked_add(self.warmup_steps)
     }
 
+    fn next_low(&self, step: u64) -> Option<u64> {
+        let low = self.then.next_low(step.saturating_sub(self.warmup_steps))?;
+        low.checked_add(self.warmup_steps)
+    }
+
     fn end(&self) -> Option<u64> {
         self.then.end()?.checked_add(self.warmup_steps)
     }

@@ -47,8 +47,9 @@ impl Cadence {
             Every::Steps(steps) => steps,
             Every::Epochs(epochs) => epochs.saturating_mul(self.steps_per_epoch),
             Every::Cycles(_) => {
-                let mut steps = done.saturating_add(1)..end;
-                return steps.find(|step| self.falls_on(*step, schedule));
+                let lows = std::iter::successors(Some(done), |low| schedule.next_low(*low));
+                let mut lows = lows.skip(1).take_while(|low| *low < end);
+                return lows.find(|step| self.falls_on(*step, schedule));
             }
             Every::Auto | Every::Never | Every::Time(_) => return None,
         };

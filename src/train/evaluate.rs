@@ -259,15 +259,6 @@ pub(super) fn symbols(
     all
 }
 
-/// Rows: true class; columns: chosen class.
-pub(super) fn confusion(outcomes: &[RowResult], labels: &[u32], classes: usize) -> Vec<Vec<u64>> {
-    let mut confusion = vec![vec![0; classes]; classes];
-    for (outcome, label) in outcomes.iter().zip(labels) {
-        confusion[*label as usize][outcome.chosen.min(classes - 1)] += 1;
-    }
-    confusion
-}
-
 /// The samples that the network gets most wrong, by falling loss.
 pub(super) fn mistakes(outcomes: &[RowResult], samples: &Samples) -> Result<Vec<Mistake>> {
     let labels = samples.labels();

@@ -203,7 +203,8 @@ impl Evaluator {
     /// Replaces the weights by others of the same network; `file` is named in errors.
     ///
     /// # Errors
-    /// [`Error::Weights`] for a tensor that is missing, extra, misshapen or not finite.
+    /// [`Error::Weights`] for a tensor that is missing, extra or misshapen, `NotFinite` for one that
+    /// is not finite.
     pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
         weights.check(&self.network, file)?;
         for state in self.network.states() {

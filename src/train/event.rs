@@ -4,6 +4,7 @@
 //! callbacks are [`Observer`]s. An observer never slows a step: events come once per chunk.
 
 use super::checkpoint::Checkpoint;
+pub use super::confusion::Confusion;
 pub use super::record::{
     Augmented, Change, Ended, Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, RunInfo,
     Split, StepRecord, Summary, SymbolRecord,

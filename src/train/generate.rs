@@ -217,12 +217,7 @@ impl Generator {
         };
         let rows: Vec<Vec<f32>> = (0..texts.len()).map(row).collect();
         if rows.iter().flatten().any(|output| !output.is_finite()) {
-            return Err(Error::Argument {
-                what: "the network's outputs".into(),
-                found: "a number that is not finite".into(),
-                expected: "weights that were trained to their end".into(),
-                help: "the weights have diverged: use those of another run".into(),
-            });
+            return Err(Error::not_finite("the network's outputs are not finite"));
         }
         Ok(rows)
     }

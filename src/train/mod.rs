@@ -10,7 +10,9 @@ mod augment;
 mod cadence;
 mod checkpoint;
 mod chunk;
+mod confusion;
 mod describe;
+mod divergence;
 mod ensemble;
 mod errors;
 mod evaluate;
@@ -32,6 +34,7 @@ mod texts;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use confusion::Confusion;
 pub use describe::config_of;
 pub use ensemble::Ensemble;
 pub use errors::{Errors, Predicted};

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::confusion::Confusion;
 use super::errors::Errors;
+use crate::error::shown;
 use crate::gpu::AdapterSummary;
 use crate::model::LayerRow;
 
@@ -61,6 +63,17 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// The word for it, in files and for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// Everything that is known before the first step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
@@ -106,7 +119,11 @@ pub struct RunInfo {
     #[serde(default)]
     pub asked: String,
     /// The file of the first weights; `None`: they were drawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "shown::some_path"
+    )]
     pub init: Option<PathBuf>,
     /// What tells these weights apart from others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -372,8 +389,8 @@ pub struct Summary {
     pub steps_per_second: f64,
     /// The last evaluation of each split.
     pub evaluations: Vec<Evaluation>,
-    /// Rows: true class; columns: chosen class; over the test set.
-    pub confusion: Vec<Vec<u64>>,
+    /// Which classes were taken for which, over the test set.
+    pub confusion: Confusion,
     /// The worst mistakes on the test set, by falling loss (at most 24).
     pub mistakes: Vec<Mistake>,
     /// The symbols that were predicted worst on the test set, by falling loss (at most 24).

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use super::cadence::Cadence;
 use super::checkpoint::Checkpoint;
 use super::chunk::InFlight;
+use super::confusion::Confusion;
+use super::divergence::Divergence;
+use super::evaluate::RowResult;
 use super::event::{Event, Flow, Observer};
 use super::record::{Ended, Split, StepRecord, Summary};
 use super::run_state::RunState;
 use super::trainer::{IN_FLIGHT, Trainer};
 use crate::config::{Chunk, Every};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How long a submission should take: desktop drivers reset a GPU that is busy for two seconds.
 const SUBMISSION: Duration = Duration::from_millis(50);
@@ -26,7 +29,13 @@ struct Run<'a, 'b> {
     /// The same without what an interruption did to it.
     planned: u64,
     state: RunState,
-    diverged: Option<StepRecord>,
+    /// The last step of this sitting.
+    last: Option<StepRecord>,
+    /// Steps done where the weights were last found finite.
+    finite_at: Option<u64>,
+    diverged: Option<Divergence>,
+    /// What came out for the test set when it was last evaluated, and the steps done then.
+    outcomes: Option<(u64, Vec<RowResult>)>,
     steps_per_chunk: usize,
     /// Batches in one submission, at most: a step of many is submitted in pieces.
     batches_per_submission: usize,
@@ -38,7 +47,7 @@ impl Trainer {
     /// Trains from where the trainer stands to the end of its length, and evaluates.
     ///
     /// # Errors
-    /// [`Error::Diverged`] where a loss is not finite (after `Finished` was emitted), a device that
+    /// [`Error::Diverged`](crate::error::Error::Diverged) where a loss is not finite (after `Finished` was emitted), a device that
     /// fails, or an observer's error.
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Summary> {
         let info = self.info().clone();
@@ -52,7 +61,7 @@ impl Trainer {
     /// [`Event::Resumed`] in the place of [`Event::Started`].
     ///
     /// # Errors
-    /// [`Error::Argument`] for a checkpoint of another model, optimizer or data set; and as
+    /// [`Error::Argument`](crate::error::Error::Argument) for a checkpoint of another model, optimizer or data set; and as
     /// [`Trainer::run`].
     pub fn resume(
         &mut self,
@@ -88,7 +97,10 @@ impl<'a, 'b> Run<'a, 'b> {
             ended: Ended::Done,
             planned: trainer.pace().total_steps,
             state,
+            last: None,
+            finite_at: None,
             diverged: None,
+            outcomes: None,
             steps_per_chunk,
             batches_per_submission,
             cadence: Cadence::new(every, trainer.steps_per_epoch()),
@@ -109,6 +121,9 @@ impl<'a, 'b> Run<'a, 'b> {
             let stop = self.next_stop();
             let stop = self.train_to(stop)?;
             self.state.attended = false;
+            if self.trainer.done() >= self.end {
+                self.check_weights()?;
+            }
             if self.diverged.is_some() || self.ended == Ended::Interrupted {
                 break;
             }
@@ -120,6 +135,8 @@ impl<'a, 'b> Run<'a, 'b> {
                 self.checkpoint()?;
             }
         }
+        self.check_weights()?;
+        self.check_losses()?;
         if self.diverged.is_none() {
             self.checkpoint()?;
         }
@@ -128,16 +145,69 @@ impl<'a, 'b> Run<'a, 'b> {
         if self.ended.is_complete() && self.state.members.cycles == 0 && trained {
             self.low_point()?;
         }
-        let summary = self.summary()?;
+        let outcomes = self.test_outcomes()?;
+        self.check_losses()?;
+        let summary = self.summary(&outcomes)?;
         if self.diverged.is_none() {
             let weights = self.trainer.weights()?;
             self.emit(&Event::Trained(&weights))?;
         }
         self.emit(&Event::Finished(&summary))?;
-        match self.diverged {
-            Some(record) => Err(self.divergence(record)),
+        match self.diverged.take() {
+            Some(divergence) => {
+                let momentum = self.trainer.optimizer().momentum();
+                Err(divergence.error(momentum, self.state.last_finite))
+            }
             None => Ok(summary),
         }
+    }
+
+    /// A run whose last update left weights or running statistics that are not finite has diverged:
+    /// no step comes that would show it.
+    fn check_weights(&mut self) -> Result<()> {
+        let done = self.trainer.done();
+        if self.diverged.is_some() || self.finite_at == Some(done) {
+            return Ok(());
+        }
+        match self.trainer.weights()?.first_not_finite() {
+            None => self.finite_at = Some(done),
+            Some(found) => {
+                let what = format!("{found} after the update");
+                self.diverge(Divergence::in_the_end(
+                    self.trainer,
+                    self.last.as_ref(),
+                    what,
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// So has one whose weights, when it ended, gave a loss that is not finite.
+    fn check_losses(&mut self) -> Result<()> {
+        let done = self.trainer.done();
+        let mut evaluations = self.state.evaluations.iter();
+        let bad = evaluations.find(|e| e.step == done && !e.loss.is_finite());
+        let (Some(bad), None) = (bad, &self.diverged) else {
+            return Ok(());
+        };
+        let what = format!(
+            "the loss over the {} set became {} after the update",
+            bad.split.name(),
+            bad.loss
+        );
+        self.diverge(Divergence::in_the_end(
+            self.trainer,
+            self.last.as_ref(),
+            what,
+        ))
+    }
+
+    fn diverge(&mut self, divergence: Divergence) -> Result<()> {
+        let Divergence { step, lr, .. } = divergence;
+        self.diverged = Some(divergence);
+        self.ended = Ended::Diverged;
+        self.emit(&Event::Diverged { step, lr })
     }
 
     /// The next step at which something besides training happens.
@@ -150,8 +220,7 @@ impl<'a, 'b> Run<'a, 'b> {
         if !self.trainer.pace().cycle_end.is_on() {
             return next;
         }
-        let mut steps = done.saturating_add(1)..next;
-        steps.find(|step| self.is_low(*step)).unwrap_or(next)
+        schedule.next_low(done).map_or(next, |low| low.min(next))
     }
 
     /// Whether a cycle ends where `step` steps are done. Policies in a sequence may end before their
@@ -305,14 +374,10 @@ impl<'a, 'b> Run<'a, 'b> {
         // The step that diverged is shown as well.
         let shown = &records[..bad.map_or(records.len(), |at| at + 1)];
         self.emit(&Event::Steps(shown))?;
+        self.last = records.last().copied();
         if let Some(at) = bad {
-            self.diverged = Some(records[at]);
-            self.ended = Ended::Diverged;
             self.trainer.set_done(records[at].step + 1);
-            return self.emit(&Event::Diverged {
-                step: records[at].step,
-                lr: records[at].lr,
-            });
+            return self.diverge(Divergence::of(&records[at]));
         }
         let steps_per_epoch = self.trainer.steps_per_epoch();
         for record in records {
@@ -332,7 +397,10 @@ impl<'a, 'b> Run<'a, 'b> {
 
     fn evaluate(&mut self) -> Result<()> {
         let judge = (self.judge(), self.trainer.judge());
-        for evaluation in self.trainer.evaluate_all()? {
+        for (evaluation, outcomes) in self.trainer.evaluate_parts()? {
+            if evaluation.split == Split::Test {
+                self.outcomes = Some((evaluation.step, outcomes));
+            }
             let better = self.state.take(evaluation, judge);
             self.emit(&Event::Evaluated(&evaluation))?;
             if better {
@@ -370,32 +438,34 @@ impl<'a, 'b> Run<'a, 'b> {
         Ok(())
     }
 
-    fn summary(&mut self) -> Result<Summary> {
-        let outcomes = if self.ended.is_complete() {
-            let (evaluation, outcomes) = self.trainer.evaluate(Split::Test)?;
-            if !self
-                .state
-                .evaluations
-                .iter()
-                .any(|e| e.step == evaluation.step)
-            {
-                self.evaluate()?;
-            }
-            outcomes
-        } else {
-            Vec::new()
-        };
+    /// What came out for each sample of the test set with the weights as they are; nothing where the run
+    /// is not complete.
+    fn test_outcomes(&mut self) -> Result<Vec<RowResult>> {
+        if !self.ended.is_complete() {
+            return Ok(Vec::new());
+        }
+        let done = self.trainer.done();
+        if !self.state.evaluations.iter().any(|e| e.step == done) {
+            self.evaluate()?;
+        }
+        match self.outcomes.take() {
+            Some((step, outcomes)) if step == done => Ok(outcomes),
+            _ => Ok(self.trainer.evaluate(Split::Test)?.1),
+        }
+    }
+
+    fn summary(&mut self, outcomes: &[RowResult]) -> Result<Summary> {
         let numbers = match outcomes.is_empty() {
             true => None,
             false => self.trainer.numbers()?,
         };
         let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
-            (Vec::new(), Vec::new())
+            (Confusion::default(), Vec::new())
         } else {
             (
-                self.trainer.confusion(&outcomes),
-                self.trainer.mistakes(&outcomes)?,
+                self.trainer.confusion(outcomes),
+                self.trainer.mistakes(outcomes)?,
             )
         };
         Ok(Summary {
@@ -406,35 +476,9 @@ impl<'a, 'b> Run<'a, 'b> {
             evaluations: self.state.evaluations.clone(),
             confusion,
             mistakes,
-            symbols: self.trainer.symbols(&outcomes),
+            symbols: self.trainer.symbols(outcomes),
             numbers,
             augmented: self.trainer.augmented()?,
         })
-    }
-
-    fn divergence(&self, record: StepRecord) -> Error {
-        let momentum = self.trainer.optimizer().momentum();
-        let momentum = momentum.map_or(String::new(), |m| format!(", or optimizer.{}", m.key));
-        Error::Diverged {
-            step: record.step,
-            lr: record.lr,
-            what: if record.loss.is_nan() {
-                "the loss became NaN"
-            } else if record.loss.is_infinite() {
-                "the loss became infinite"
-            } else {
-                "the gradient's norm, which optimizer.clip_norm needs, became too large for an f32"
-            }
-            .into(),
-            last: self
-                .state
-                .last_finite
-                .map(|loss| format!("; the last finite loss was {loss:.4}"))
-                .unwrap_or_default(),
-            help: format!(
-                "lower schedule.max_lr (or schedule.lr){momentum}; check that data.normalize suits \
-                 the rate; what was written so far is kept"
-            ),
-        }
     }
 }

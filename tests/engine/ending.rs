@@ -150,6 +150,88 @@ fn a_loss_that_is_no_number_ends_the_run_with_its_step_and_rate() {
     );
 }
 
+/// Updates after which no step comes that would show what they left, in several optimizers and ends.
+#[test]
+fn a_run_whose_last_update_is_not_finite_has_diverged() {
+    let net = r#"[{ linear = 24 }, "relu", { linear = 4 }]"#;
+    let steep = r#"[{ scale = 1e6 }, { linear = 24 }, "relu", { linear = 4 }]"#;
+    for (layers, loss, optimizer, rate, train, words) in [
+        (steep, "mse", "sgd", "3e38", "steps = 1", "tensor `"),
+        (
+            steep,
+            "mse",
+            "sgd",
+            "3e38",
+            "steps = 1\nchunk = 8",
+            "tensor `",
+        ),
+        (
+            steep,
+            "cross_entropy",
+            "sgd",
+            "3e38",
+            "epochs = 3",
+            "tensor `",
+        ),
+        (
+            net,
+            "mse",
+            "sgd",
+            "1e30",
+            "steps = 1",
+            "the loss over the test set became ",
+        ),
+        (
+            net,
+            "mse",
+            "adam",
+            "1e30",
+            "steps = 1",
+            "the loss over the test set became ",
+        ),
+    ] {
+        let setup = Setup {
+            layers: layers.into(),
+            loss: format!("kind = \"{loss}\""),
+            optimizer: format!("kind = \"{optimizer}\""),
+            // The last step alone has the rate.
+            schedule: format!("policy = \"multi_step\"\nlr = {rate}\nmilestones = [1000]"),
+            ..setup(train)
+        };
+        let setup = match train {
+            "epochs = 3" => Setup {
+                schedule: format!(
+                    "policy = \"piecewise\"\npoints = [[0, 1e-9], [19, 1e-9], [20, {rate}]]"
+                ),
+                ..setup
+            },
+            _ => setup,
+        };
+        let mut trainer = setup.trainer(gpu(), data(100, 6));
+        let mut keeper = Keeper::default();
+        let error = trainer.run(&mut [&mut keeper]).unwrap_err();
+        assert!(matches!(error, Error::Diverged { .. }), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(words) && text.contains(" after the update at step "),
+            "{text}"
+        );
+        let last = keeper.records.last().unwrap();
+        assert!(
+            keeper.records.iter().all(|r| r.loss.is_finite()),
+            "the steps do not show it"
+        );
+        let diverged = format!("diverged at {}", last.step);
+        assert!(keeper.names.contains(&diverged), "{:?}", keeper.names);
+        assert!(!keeper.names.contains(&"trained".to_owned()));
+        let summary = keeper.summary.unwrap();
+        assert_eq!(
+            (summary.ended, summary.steps),
+            (Ended::Diverged, last.step + 1)
+        );
+    }
+}
+
 /// An observer that fails ends the run with its own error.
 #[test]
 fn an_observers_error_ends_the_run() {

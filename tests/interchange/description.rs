@@ -181,6 +181,11 @@ fn descriptions_that_are_wrong_are_refused_with_a_reason() {
         ),
         ("{\"format\":1", "{\"format\":", "is no description"),
         ("[2,6,6]", "[2,0,6]", "has the input shape [2, 0, 6]"),
+        (
+            "[2,6,6]",
+            "[1,16384,16384]",
+            "has the input shape [1, 16384, 16384], expected",
+        ),
         ("[2,6,6]", "[2,6,8]", "tensor `7.weight` has the shape"),
         ("[2,6,6]", "[3,6,6]", "2 numbers of `mean`, expected 3"),
         ("[0.0,0.0]", "[0.0,1e39]", "number out of range"),

@@ -301,3 +301,28 @@ fn bounds_of_a_range_test_draw_no_warning() {
         ["bounds_ratio", "normalized_rate"]
     );
 }
+
+#[test]
+fn a_run_of_very_many_cycles_is_counted_to_its_end() {
+    let cycle = "policy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 0.1\nstep_size_up";
+    let short = format!("{cycle} = 50");
+    let found = findings(&short, 1_000_000_000_050);
+    let mid = found
+        .iter()
+        .find(|finding| finding.rule == "mid_cycle")
+        .unwrap();
+    assert!(
+        mid.message
+            .contains("at step 1000000000050 of 1000000000000 to 1000000000100"),
+        "{}",
+        mid.message
+    );
+    assert!(!rules(&short, 1_000_000_000_000).contains(&"mid_cycle"));
+    let growing = format!("{cycle} = 50\ncycle_mul = 2");
+    let found = findings(&growing, 100 * ((1 << 30) - 1) + (50 << 30));
+    assert!(
+        found.iter().any(|finding| finding.rule == "mid_cycle"),
+        "{found:?}"
+    );
+    assert!(!rules(&growing, 100 * ((1 << 30) - 1)).contains(&"mid_cycle"));
+}

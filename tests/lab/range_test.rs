@@ -44,7 +44,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
         let expected = bits(&without.advance(20, 4).unwrap());
         let mut with = plain.trainer(gpu.clone(), data(90, 40));
         let before = with.state().unwrap();
-        let test = find::find(&mut with, &options(), &mut |_, _| {}).unwrap();
+        let test = find::find(&mut with, &options(), &mut |_, _| Ok(())).unwrap();
         assert_eq!(test.sweeps.len(), 2);
         assert_eq!(with.state().unwrap(), before);
         assert_eq!(with.schedule().describe(), without.schedule().describe());
@@ -56,7 +56,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
             keep_weights: true,
             ..options()
         };
-        find::find(&mut with, &from_here, &mut |_, _| {}).unwrap();
+        find::find(&mut with, &from_here, &mut |_, _| Ok(())).unwrap();
         assert_eq!(with.state().unwrap(), middle);
         let rest = bits(&with.advance(9, 2).unwrap());
         assert_eq!(rest, bits(&without.advance(9, 9).unwrap()));
@@ -74,7 +74,7 @@ fn a_range_test_counts_updates() {
     let find = |setup: &Setup| {
         let mut trainer = setup.trainer(gpus()[0].clone(), data(192, 40));
         let before = trainer.state().unwrap();
-        let test = find::find(&mut trainer, &options(), &mut |_, _| {}).unwrap();
+        let test = find::find(&mut trainer, &options(), &mut |_, _| Ok(())).unwrap();
         assert_eq!(trainer.state().unwrap(), before);
         assert_eq!(trainer.steps_per_epoch(), 12);
         test
@@ -104,6 +104,7 @@ fn every_step_has_the_rate_of_its_place() {
         let mut told = Vec::new();
         let test = find::find(&mut trainer, &options, &mut |seed, step| {
             told.push((seed, step));
+            Ok(())
         });
         let test = test.unwrap();
         assert_eq!(told.first(), Some(&(0, 10)));
@@ -136,7 +137,7 @@ fn auto_trains_between_the_bounds_that_were_found() {
             seeds: 2,
             ..RangeTestOptions::default()
         };
-        let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| {});
+        let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| Ok(()));
         let (test, used) = found.unwrap();
         assert_eq!(used, options);
         let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
@@ -169,9 +170,9 @@ fn a_test_that_is_cut_off_is_made_wider_before_training() {
         seeds: 1,
         ..RangeTestOptions::default()
     };
-    let plain = find::find(&mut trainer, &options, &mut |_, _| {}).unwrap();
+    let plain = find::find(&mut trainer, &options, &mut |_, _| Ok(())).unwrap();
     assert_ne!(plain.verdict, Verdict::Ok);
-    let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| {});
+    let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| Ok(()));
     let (test, used) = found.unwrap();
     assert!(
         used.from < 0.001 && used.to > 1.0 && used.steps > 60,
@@ -311,7 +312,7 @@ fn sweeps_are_added_until_the_bounds_are_known() {
             until: Some(until),
             ..hundred()
         };
-        let test = find::find(trainer, &options, &mut |_, _| {}).unwrap();
+        let test = find::find(trainer, &options, &mut |_, _| Ok(())).unwrap();
         (test.sweeps.len(), test.until.unwrap(), test.verdict)
     };
     let before = trainer.state().unwrap();
@@ -329,11 +330,12 @@ fn sweeps_are_added_until_the_bounds_are_known() {
 #[test]
 fn cycles_confirm_bounds_and_disturb_nothing() {
     let mut trainer = provisional(gpus()[0].clone());
-    let mut test = find::find(&mut trainer, &hundred(), &mut |_, _| {}).unwrap();
+    let mut test = find::find(&mut trainer, &hundred(), &mut |_, _| Ok(())).unwrap();
     let before = trainer.state().unwrap();
     let mut told = Vec::new();
     let found = confirm::confirm(&mut trainer, &test, 40, &mut |done, all| {
-        told.push((done, all))
+        told.push((done, all));
+        Ok(())
     });
     let found = found.unwrap();
     assert_eq!(trainer.state().unwrap(), before);
@@ -349,10 +351,10 @@ fn cycles_confirm_bounds_and_disturb_nothing() {
         assert_eq!(multiple.losses.len(), 2);
         assert_eq!(multiple.max_lr, test.max_lr.unwrap() * multiple.factor);
     }
-    let short = confirm::confirm(&mut trainer, &test, 19, &mut |_, _| {}).unwrap_err();
+    let short = confirm::confirm(&mut trainer, &test, 19, &mut |_, _| Ok(())).unwrap_err();
     assert!(short.to_string().contains("at least 20 steps"), "{short}");
     test.max_lr = None;
-    let open = confirm::confirm(&mut trainer, &test, 40, &mut |_, _| {}).unwrap_err();
+    let open = confirm::confirm(&mut trainer, &test, 40, &mut |_, _| Ok(())).unwrap_err();
     assert!(open.to_string().contains("bounds"), "{open}");
 }
 

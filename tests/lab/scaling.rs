@@ -80,7 +80,7 @@ fn bounds_move_with_inputs_and_weights_as_constant_rates_say() {
         (1.0, "{ normal = 1.0 }"),
     ] {
         let mut trainer = trainer(divisor, init);
-        let test = find::find(&mut trainer, &options, &mut |_, _| {}).unwrap();
+        let test = find::find(&mut trainer, &options, &mut |_, _| Ok(())).unwrap();
         let says = format!("inputs / {divisor}, {init}: {}", test.says);
         let (base, max) = (test.base_lr.expect(&says), test.max_lr.expect(&says));
         let (learns, last) = by_constant_rates(&mut trainer);

@@ -4,3 +4,9 @@
 mod commands;
 mod compare;
 mod examples;
+#[cfg(target_os = "linux")]
+mod many_classes;
+#[cfg(unix)]
+mod outside;
+#[cfg(unix)]
+mod unread;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use wavetrain::report::folder::RunFolder;
 use wavetrain::report::record::Recorder;
 use wavetrain::train::event::{
-    AdapterSummary, Augmented, Ended, Evaluation, Event, LayerRow, Mistake, Observer as _, RunInfo,
-    Split, StepRecord, Summary,
+    AdapterSummary, Augmented, Confusion, Ended, Evaluation, Event, LayerRow, Mistake,
+    Observer as _, RunInfo, Split, StepRecord, Summary,
 };
 
 /// A run before it is written to a folder.
@@ -218,7 +218,7 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
 }
 
 /// Mostly right, with a few pairs that are often confused.
-fn confusion(classes: usize, noise: &mut Noise) -> Vec<Vec<u64>> {
+fn confusion(classes: usize, noise: &mut Noise) -> Confusion {
     let each = 4000 / classes as u64;
     let row = |class: usize| {
         let mut row = vec![0; classes];
@@ -231,7 +231,8 @@ fn confusion(classes: usize, noise: &mut Noise) -> Vec<Vec<u64>> {
         }
         row
     };
-    (0..classes).map(row).collect()
+    let rows: Vec<Vec<u64>> = (0..classes).map(row).collect();
+    Confusion::from_rows(&rows)
 }
 
 impl Run {

@@ -6,7 +6,7 @@ use std::path::Path;
 use wavetrain::error::Error;
 use wavetrain::page::write_page;
 use wavetrain::report::folder;
-use wavetrain::train::event::{Ended, Evaluation, Split};
+use wavetrain::train::event::{Confusion, Ended, Evaluation, Split};
 
 use crate::fixture::{self, Run};
 
@@ -214,7 +214,7 @@ fn a_run_that_diverged_says_so_at_the_top() {
     }
     if let Some(summary) = &mut run.summary {
         summary.ended = Ended::Diverged;
-        summary.confusion.clear();
+        summary.confusion = Confusion::default();
         summary.mistakes.clear();
     }
     let page = keep(&run, "diverged");
@@ -304,7 +304,8 @@ fn odd_runs_have_whole_pages() {
     let mut untested = fixture::run(10, 500, 125);
     untested.evaluations.clear();
     if let Some(summary) = &mut untested.summary {
-        (summary.evaluations, summary.confusion, summary.mistakes) = (vec![], vec![], vec![]);
+        (summary.evaluations, summary.mistakes) = (vec![], vec![]);
+        summary.confusion = Confusion::default();
     }
     let page = keep(&untested, "untested");
     check(&page);
@@ -406,4 +407,28 @@ fn folders_that_hold_no_run_are_named() {
         fs::write(&path, whole).unwrap();
     }
     write_page(dir.path()).unwrap();
+}
+
+#[test]
+fn many_classes_have_lists_of_what_is_worst_and_a_small_page() {
+    let mut run = fixture::run(10, 200, 50);
+    let classes = 10_000;
+    run.info.classes = (0..classes).map(|i| format!("class number {i}")).collect();
+    let summary = run.summary.as_mut().unwrap();
+    let right = (0..classes).map(|class| (class, class, 3));
+    let wrong = (0..classes).map(|class| (class, (class * 7 + 1) % classes, 1 + class as u64 % 9));
+    summary.confusion = Confusion::new(classes, right.chain(wrong));
+    let folder = tempfile::tempdir().unwrap();
+    let page = fs::read_to_string(run.write(folder.path())).unwrap();
+    check(&page);
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
+    assert!(
+        page.contains("10,000 classes are too many for a matrix"),
+        "{}",
+        page.len()
+    );
+    assert!(page.contains("<tr><td>class number 8</td><td>class number 57</td><td>9</td></tr>"));
+    assert!(page.contains("<td>class number 8</td><td>25.0 %</td><td>12</td>"));
+    let summary = fs::read(folder.path().join(folder::SUMMARY)).unwrap();
+    assert!(summary.len() < 2_000_000, "{} bytes", summary.len());
 }

@@ -89,3 +89,51 @@ fn a_signal_that_was_ignored_stays_ignored() {
     let (status, words) = run(train(&config, &path));
     assert!(status == 2 && words.contains("is done"), "{words}");
 }
+
+/// Waits until a process listens for Ctrl-C.
+#[cfg(target_os = "linux")]
+fn wait_until_it_listens(child: &mut Child) {
+    let file = format!("/proc/{}/status", child.id());
+    loop {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        let status = fs::read_to_string(&file).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+        if caught & 0b10 != 0 {
+            return;
+        }
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn range_tests_end_with_a_signal_wherever_they_run_and_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let auto = "[data]\nbatch = 128\n[model]\nlayers = [\"flatten\", { linear = 16 }, \"relu\", \
+        { linear = 10 }]\n[schedule]\npolicy = \"triangular\"\nbase_lr = \"auto\"\nmax_lr = \"auto\"\n\
+        step_size_up = 15\n[train]\nsteps = 100000\n";
+    let config = folder.path().join("auto.toml");
+    fs::write(&config, auto).unwrap();
+    let config = config.to_str().unwrap();
+    let out = folder.path().join("out");
+    let into = ["--out", out.to_str().unwrap()];
+    for (arguments, name, status) in [
+        (&["find", config, "--steps", "1000000"][..], "INT", 130),
+        (&["find", config, "--steps", "1000000"], "TERM", 143),
+        (&["train", config], "INT", 130),
+        (&["compare", config, "--vary", "seed=1,2"], "TERM", 143),
+    ] {
+        let mut child = program(&[arguments, &into].concat()).spawn().unwrap();
+        wait_until_it_listens(&mut child);
+        signal(&child, name);
+        let ended = child.wait_with_output().unwrap();
+        let words = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(status), "{arguments:?} {words}");
+        assert!(
+            words.contains("was interrupted; nothing of it is kept"),
+            "{words}"
+        );
+        assert!(!out.exists(), "{arguments:?}");
+    }
+}

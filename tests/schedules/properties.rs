@@ -80,3 +80,35 @@ proptest! {
         prop_assert_eq!(format!("{first:?}"), format!("{second:?}"));
     }
 }
+
+/// The low points of a policy are found without walking through its steps, in whatever it lies.
+#[test]
+fn the_next_low_point_is_the_first_step_where_a_whole_cycle_ends() {
+    let cycle = |up: u64| {
+        format!("policy = \"triangular\", base_lr = 0.1, max_lr = 0.2, step_size_up = {up}")
+    };
+    let members = [
+        format!("{{ {}, steps = 25 }}", cycle(5)),
+        format!("{{ {}, steps = 30 }}", cycle(50)),
+        "{ policy = \"constant\", lr = 0.1, steps = 7 }".to_owned(),
+        format!("{{ {} }}", cycle(3)),
+    ];
+    let sequence = format!("policies = [{}]", members.join(", "));
+    let warm = format!("warmup_steps = 13\nthen = {{ {} }}", cycle(4));
+    let grows = "base_lr = 0.1\nmax_lr = 0.2\nstep_size_up = 2\ncycle_mul = 1.5";
+    for (name, arguments) in [
+        ("sequence", &sequence[..]),
+        ("warmup", &warm),
+        ("triangular", grows),
+        ("cosine_restarts", "lr = 0.1\nt_0 = 10\nt_mult = 2"),
+        ("constant", "lr = 0.1"),
+    ] {
+        let policy = policy(name, arguments);
+        let is_low = |step: &u64| policy.cycle_end(step - 1) == Some(*step);
+        for step in 0..150 {
+            let walked = (step + 1..400).find(is_low);
+            let found = policy.next_low(step).filter(|low| *low < 400);
+            assert_eq!(found, walked, "{name} after {step}");
+        }
+    }
+}

@@ -104,7 +104,10 @@ pub(super) fn run(
     let wishes = checks::check(arguments)?;
     let signals = Signals::listen();
     let watching = Watching::new(&signals, arguments.minutes);
-    let chosen = variants::choose(arguments, globals)?;
+    let chosen = match variants::choose(arguments, (globals, &signals)) {
+        Err(error) => return signals.status_of(error),
+        Ok(chosen) => chosen,
+    };
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, true)?,
         None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", chosen.data()))?,

@@ -5,6 +5,7 @@ use crate::cli::find::{provisional, watch};
 use crate::cli::loading;
 use crate::cli::options::{ConfigOptions, Globals};
 use crate::cli::output;
+use crate::cli::signals::Signals;
 use crate::config::{Bounds, Config, Settled};
 use crate::data::{Dataset, Task};
 use crate::error::{Error, Result};
@@ -27,7 +28,10 @@ impl Chosen {
     }
 }
 
-pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen> {
+pub(super) fn choose(
+    arguments: &Arguments,
+    (globals, signals): (&Globals, &Signals),
+) -> Result<Chosen> {
     let written = load(&arguments.config, &[])?;
     checks::ignored_in(&arguments.config.name(), &written)?;
     let others = arguments.and.iter();
@@ -50,7 +54,7 @@ pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen>
         })
         .collect::<Result<_>>()?;
     let policies = checks::policies(arguments);
-    let tested = range_test(globals, &written, &dataset, !policies.is_empty())?;
+    let tested = range_test((globals, signals), &written, &dataset, !policies.is_empty())?;
     let (range, found) = tested.map_or((None, None), |(range, found)| (Some(range), Some(found)));
     let base = written.settle(dataset.train.extent(), found.as_ref())?;
     let own = Variant {
@@ -65,7 +69,7 @@ pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen>
         variants.push(own.clone());
     }
     for (name, config, dataset) in others {
-        let tested = range_test(globals, &config, &dataset, false)?;
+        let tested = range_test((globals, signals), &config, &dataset, false)?;
         variants.push(Variant {
             name: stem(&name),
             found: tested.map(|(_, found)| found),
@@ -88,7 +92,7 @@ pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen>
             ..own.clone()
         }
     }));
-    variants.extend(varied(arguments, globals, &own)?);
+    variants.extend(varied(arguments, (globals, signals), &own)?);
     name(arguments, &mut variants)?;
     Ok(Chosen {
         base,
@@ -99,7 +103,11 @@ pub(super) fn choose(arguments: &Arguments, globals: &Globals) -> Result<Chosen>
 
 /// A variant for each combination of values. Bounds of a range test hold for the optimizer that it was made
 /// with: a variant with another has a test of its own.
-fn varied(arguments: &Arguments, globals: &Globals, own: &Variant) -> Result<Vec<Variant>> {
+fn varied(
+    arguments: &Arguments,
+    (globals, signals): (&Globals, &Signals),
+    own: &Variant,
+) -> Result<Vec<Variant>> {
     let mut variants = Vec::new();
     for combined in checks::combined(arguments)? {
         let config = load(&arguments.config, &combined.set)?;
@@ -113,7 +121,9 @@ fn varied(arguments: &Arguments, globals: &Globals, own: &Variant) -> Result<Vec
         let same = config.optimizer.name() == own.config.optimizer.name();
         let found = match same && own.found.is_some() {
             true => own.found.clone(),
-            false => range_test(globals, &config, &dataset, false)?.map(|(_, found)| found),
+            false => {
+                range_test((globals, signals), &config, &dataset, false)?.map(|(_, found)| found)
+            }
         };
         variants.push(Variant {
             name: combined.name,
@@ -188,7 +198,7 @@ fn load(options: &ConfigOptions, set: &[String]) -> Result<Config> {
 
 /// One range test gives everything its bounds, unless the configuration has numbers.
 fn range_test(
-    globals: &Globals,
+    (globals, signals): (&Globals, &Signals),
     base: &Config,
     dataset: &Dataset,
     policies: bool,
@@ -201,6 +211,7 @@ fn range_test(
     let options = find::RangeTestOptions::default();
     let test = find::find(&mut trainer, &options, &mut |seed, step| {
         watch(&options, seed, step);
+        signals.check("the range test before the comparison")
     })?;
     output::clear_status();
     let Some(found) = test.as_bounds(&options) else {

@@ -33,7 +33,10 @@ impl<'a> Watching<'a> {
     /// Says where the comparison is, and how it goes on.
     pub(super) fn interrupted(&self, folder: &RunFolder) {
         let path = folder.path().display().to_string();
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let arguments = std::env::args_os().skip(1);
+        let arguments: Vec<String> = arguments
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
         let mut command: Vec<String> = arguments.iter().map(|a| quoted(a)).collect();
         let has_folder = |a: &String| a == "--out" || a.starts_with("--out=");
         if !arguments.iter().any(has_folder) {

@@ -53,19 +53,15 @@ pub(super) fn run(
         let row = generator
             .next(std::slice::from_ref(&text.tokens))?
             .swap_remove(0);
-        let next = likely(&row, evaluator.loss()).map_err(|problem| Error::Argument {
-            what: text.name.clone(),
-            found: problem,
-            expected: "outputs that are numbers".into(),
-            help: "the weights have diverged: use those of another run".into(),
-        })?;
+        let next = likely(&row, evaluator.loss())
+            .map_err(|problem| Error::not_finite(format!("{}: {problem}", text.name)))?;
         let next = &next[..next.len().min(usize::from(arguments.top))];
         let figures = figures(&mut evaluator, text, sizes)?;
         show(&mut shown, text, figures.as_ref(), next, symbols);
         told.push(as_json(text, figures.as_ref(), next, symbols));
     }
     match arguments.json {
-        true => output.json(&json!({"model": model.path, "predictions": told})),
+        true => output.json(&json!({"model": model.path.to_string_lossy(), "predictions": told})),
         false => output.text(&shown),
     }
 }

@@ -154,10 +154,9 @@ fn finish(trainer: &mut Trainer, work: &Work<'_>, record: &mut Record) -> Result
         return Ok(());
     }
     let settings = &work.plan.settings;
-    let weights = trainer.weights()?;
-    let mut values = weights.tensors.values().flat_map(|tensor| &tensor.values);
+    let whole = trainer.weights()?.first_not_finite().is_none();
     let (evaluation, scores) = trainer.test_scores(settings.judge)?;
-    let finite = values.all(|value| value.is_finite()) && evaluation.loss.is_finite();
+    let finite = whole && evaluation.loss.is_finite();
     match finite && scores.iter().all(|score| score.is_finite()) {
         true => {
             record.test = settings.judge.score(evaluation.loss, evaluation.accuracy);

@@ -85,7 +85,7 @@ impl Multiple {
 
 /// Trains a cycle of `cycle_steps` steps at each of [`MULTIPLES`] of the bounds of `test`, for each
 /// of its seeds; the trainer's state is the same afterwards. `watch` is told the cycles that are
-/// done and all of them.
+/// done and all of them; its error ends it.
 ///
 /// # Errors
 /// [`Error::Argument`] for a test without bounds, or cycles of fewer than 20 steps; a device that
@@ -94,7 +94,7 @@ pub fn confirm(
     trainer: &mut Trainer,
     test: &RangeTest,
     cycle_steps: u64,
-    watch: &mut dyn FnMut(usize, usize),
+    watch: &mut dyn FnMut(usize, usize) -> Result<()>,
 ) -> Result<Confirmation> {
     check(cycle_steps)?;
     let (Some(base_lr), Some(max_lr)) = (test.base_lr, test.max_lr) else {
@@ -158,7 +158,7 @@ impl Runs {
     fn train(
         &self,
         trainer: &mut Trainer,
-        watch: &mut dyn FnMut(usize, usize),
+        watch: &mut dyn FnMut(usize, usize) -> Result<()>,
     ) -> Result<(f64, Vec<Multiple>)> {
         let all = MULTIPLES.len() * self.seeds.len();
         let (mut firsts, mut done) = (Vec::new(), 0);
@@ -174,7 +174,7 @@ impl Runs {
                 firsts.push(first);
                 losses.push(last);
                 done += 1;
-                watch(done, all);
+                watch(done, all)?;
             }
             multiples.push(Multiple {
                 factor,
@@ -206,6 +206,9 @@ impl Runs {
             if records.iter().any(|record| !record.is_finite()) {
                 return Ok((losses[0], None));
             }
+        }
+        if trainer.weights()?.first_not_finite().is_some() {
+            return Ok((losses[0], None));
         }
         let last = (self.cycle_steps as f64 * END).ceil() as usize;
         Ok((losses[0], Some(mean(&losses[losses.len() - last..]))))

@@ -199,14 +199,14 @@ impl Until {
 pub const MOST_SWEEPS: u64 = 20;
 
 /// Runs the range test on `trainer`, whose state is the same afterwards; `watch` is told the sweep
-/// (from 0) and the steps that it has done.
+/// (from 0) and the steps that it has done; its error ends the test.
 ///
 /// # Errors
 /// Options that make no range test; a device that fails. What the loss does is in the verdict.
 pub fn find(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
-    watch: &mut dyn FnMut(u64, u64),
+    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<RangeTest> {
     options.check()?;
     let before = trainer.state()?;
@@ -222,7 +222,7 @@ fn swept(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
     before: &State,
-    watch: &mut dyn FnMut(u64, u64),
+    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<RangeTest> {
     let mut sweeps = Vec::new();
     loop {
@@ -249,7 +249,7 @@ fn swept(
 pub fn find_and_adopt(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
-    watch: &mut dyn FnMut(u64, u64),
+    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<(RangeTest, RangeTestOptions)> {
     let mut options = *options;
     let mut test = find(trainer, &options, watch)?;

@@ -64,7 +64,7 @@ pub(super) fn nth(
     options: &RangeTestOptions,
     before: &State,
     number: u64,
-    watch: &mut dyn FnMut(u64, u64),
+    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Sweep> {
     let seed = before.seed.wrapping_add(number);
     if options.keep_weights {
@@ -84,7 +84,7 @@ fn one(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
     seed: u64,
-    watch: &mut dyn FnMut(u64),
+    watch: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Sweep> {
     let mut records: Vec<StepRecord> = Vec::new();
     let mut diverged = None;
@@ -92,7 +92,7 @@ fn one(
         let left = options.steps - records.len() as u64;
         let steps = left.min(LOOK);
         records.extend(trainer.advance(steps, steps as usize)?);
-        watch(records.len() as u64);
+        watch(records.len() as u64)?;
         diverged = divergence(&records);
     }
     if let Some(at) = diverged {

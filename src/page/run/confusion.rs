@@ -1,11 +1,12 @@
 //! The confusion matrix as a shaded table.
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use super::contents::Run;
 use crate::draw::chart::count;
 use crate::draw::svg::escape;
+use crate::error::shown;
+use crate::train::event::Confusion;
 
 /// Shades of a cell, from 1; cells of 0 have none.
 const SHADES: f64 = 9.0;
@@ -14,57 +15,104 @@ const SMALL: usize = 20;
 /// Up to this many classes the table takes the whole width.
 const ROOMY: usize = 12;
 
-/// Counts by true class (row) and chosen class (column); a row that is too short ends in zeros.
+/// Up to this many classes there is a matrix; for more, lists of what is worst.
+const MATRIX: usize = 100;
+/// Pairs and classes in these lists, at most.
+const LISTED: usize = 50;
+
+/// Counts by true class (row) and chosen class (column).
 struct Matrix<'a> {
     run: &'a Run,
-    rows: &'a [Vec<u64>],
+    confusion: &'a Confusion,
+    /// Samples of each class.
+    totals: Vec<u64>,
     /// The pairs of different classes that occur, the most frequent first.
     wrong: Vec<(u64, usize, usize)>,
 }
 
 impl Matrix<'_> {
-    fn cell(&self, row: usize, column: usize) -> u64 {
-        self.rows[row].get(column).copied().unwrap_or(0)
-    }
-
     fn classes(&self) -> std::ops::Range<usize> {
-        0..self.rows.len()
+        0..self.confusion.classes()
     }
 
     fn name(&self, class: usize) -> String {
-        escape(&self.run.class(class))
+        escape(&shown::line(&self.run.class(class)))
+    }
+
+    /// The share of a class that was found; `None` where it has no samples.
+    fn recall(&self, class: usize) -> Option<f64> {
+        let total = self.totals[class];
+        (total > 0).then(|| self.confusion.get(class, class) as f64 / total as f64)
     }
 }
 
 /// The confusion matrix with the share that was found of each class (recall).
 pub(super) fn confusion(run: &Run) -> String {
-    let rows = run.summary.as_ref().map_or(&[][..], |s| &s.confusion);
-    if rows.iter().flatten().all(|n| *n == 0) {
+    let summary = run.summary.as_ref().map(|summary| &summary.confusion);
+    let Some(confusion) = summary.filter(|confusion| !confusion.is_empty()) else {
         return "<p class=\"soft\">The run recorded no evaluation of the test set by class.</p>"
             .into();
-    }
-    let mut matrix = Matrix {
-        run,
-        rows,
-        wrong: Vec::new(),
     };
-    let pairs =
-        (matrix.classes()).flat_map(|row| matrix.classes().map(move |column| (row, column)));
-    let mut wrong: Vec<(u64, usize, usize)> = pairs
-        .filter(|(row, column)| row != column)
-        .map(|(row, column)| (matrix.cell(row, column), row, column))
-        .filter(|pair| pair.0 > 0)
-        .collect();
-    wrong.sort_by_key(|(n, row, column)| (Reverse(*n), *row, *column));
-    matrix.wrong = wrong;
-
+    let matrix = Matrix {
+        run,
+        confusion,
+        totals: confusion.totals(),
+        wrong: confusion.mistakes(),
+    };
     let mut html = often_confused(&matrix);
+    if confusion.classes() > MATRIX {
+        lists(&mut html, &matrix);
+        return html;
+    }
     head(&mut html, &matrix);
     for class in matrix.classes() {
         row(&mut html, &matrix, class);
     }
     html.push_str("</tbody></table></div>");
     html
+}
+
+/// Where there are too many classes for a matrix: the pairs that are confused most, and the classes of
+/// which the smallest share was found.
+fn lists(html: &mut String, matrix: &Matrix<'_>) {
+    let classes = count(matrix.confusion.classes() as u64);
+    let _ = writeln!(
+        html,
+        "<p class=\"soft\">{classes} classes are too many for a matrix: these are the pairs that were \
+         confused most often, and the classes of which the smallest share was found (recall).</p>"
+    );
+    let pairs = matrix.wrong.iter().take(LISTED).map(|(n, truth, chosen)| {
+        let [truth, chosen] = [truth, chosen].map(|class| matrix.name(*class));
+        [truth, chosen, count(*n)]
+    });
+    table(html, ["true", "chosen", "samples"], pairs);
+    let mut worst: Vec<(f64, usize)> = (matrix.classes())
+        .filter_map(|class| Some((matrix.recall(class)?, class)))
+        .collect();
+    worst.sort_by(|a, b| {
+        a.0.total_cmp(&b.0)
+            .then(matrix.totals[b.1].cmp(&matrix.totals[a.1]))
+    });
+    let worst = worst.iter().take(LISTED).map(|(recall, class)| {
+        let recall = format!("{:.1} %", recall * 100.0);
+        [matrix.name(*class), recall, count(matrix.totals[*class])]
+    });
+    table(html, ["class", "recall", "samples"], worst);
+}
+
+fn table(html: &mut String, head: [&str; 3], rows: impl Iterator<Item = [String; 3]>) {
+    html.push_str("<div class=\"scroll\"><table><thead><tr>");
+    for name in head {
+        let _ = write!(html, "<th scope=\"col\">{name}</th>");
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for [first, second, third] in rows {
+        let _ = writeln!(
+            html,
+            "<tr><td>{first}</td><td>{second}</td><td>{third}</td></tr>"
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
 }
 
 /// The pairs that are confused most, in a sentence.
@@ -86,7 +134,7 @@ fn head(html: &mut String, matrix: &Matrix<'_>) {
         .map(|c| matrix.run.class(c).chars().count());
     let upright = longest.max().unwrap_or(0) <= 4;
     let turned = if upright { "" } else { " class=\"turned\"" };
-    let roomy = if upright && matrix.rows.len() <= ROOMY {
+    let roomy = if upright && matrix.confusion.classes() <= ROOMY {
         " roomy"
     } else {
         ""
@@ -108,13 +156,13 @@ fn head(html: &mut String, matrix: &Matrix<'_>) {
 }
 
 fn row(html: &mut String, matrix: &Matrix<'_>, class: usize) {
-    let total: u64 = matrix.classes().map(|c| matrix.cell(class, c)).sum();
+    let total = matrix.totals[class];
     let _ = write!(html, "<tr><th scope=\"row\">{}</th>", matrix.name(class));
     let worst = matrix.wrong.first().map_or(1, |pair| pair.0);
     for column in matrix.classes() {
-        let n = matrix.cell(class, column);
+        let n = matrix.confusion.get(class, column);
         if n == 0 {
-            let small = matrix.rows.len() <= SMALL;
+            let small = matrix.confusion.classes() <= SMALL;
             html.push_str(if small {
                 "<td class=\"z\">0</td>"
             } else {
@@ -132,13 +180,8 @@ fn row(html: &mut String, matrix: &Matrix<'_>, class: usize) {
         let shade = (share * SHADES).ceil().clamp(1.0, SHADES);
         let _ = write!(html, "<td class=\"{kind}{shade}\">{n}</td>");
     }
-    let recall = match total {
-        0 => "-".into(),
-        _ => format!(
-            "{:.1} %",
-            matrix.cell(class, class) as f64 / total as f64 * 100.0
-        ),
-    };
+    let recall = matrix.recall(class);
+    let recall = recall.map_or_else(|| "-".into(), |share| format!("{:.1} %", share * 100.0));
     let _ = writeln!(
         html,
         "<td class=\"sum\">{recall}</td><td>{}</td></tr>",

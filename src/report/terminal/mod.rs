@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::error::Result;
+use crate::error::{Result, shown};
 use crate::train::event::{
     Ended, Evaluation, Event, Flow, LowPoint, Observer, RunInfo, StepRecord, Summary,
 };
@@ -118,9 +118,10 @@ impl<'w> Terminal<'w> {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// A line that starts with a label.
+    /// A line that starts with a label; what stands in it may come from files.
     fn line(&self, label: &str, text: &str) -> String {
         let padded = format!("{label:<9} ");
+        let text = shown::line(text);
         format!("{}{text}\n", self.paint(Ink::Label, &padded))
     }
 
@@ -172,8 +173,7 @@ impl<'w> Terminal<'w> {
 
     /// A text that the network made, on one line.
     fn text(&mut self, prompt: &str, text: &str) {
-        let escaped = |text: &str| text.escape_debug().collect::<String>();
-        let line = self.line("text", &format!("{}|{}", escaped(prompt), escaped(text)));
+        let line = self.line("text", &format!("{prompt}|{text}"));
         self.say(&line);
         if let Some(run) = &mut self.run {
             run.since = (self.clock)();
@@ -247,7 +247,7 @@ impl<'w> Terminal<'w> {
             if let Some(share) = e.sequences {
                 result.push_str(&format!(", whole sequences {}", percent(share)));
             }
-            text.push_str(&self.line(state::split(e.split), &result));
+            text.push_str(&self.line(e.split.name(), &result));
         }
         if let Some(folder) = &self.options.folder {
             // A diverged run writes no weights.

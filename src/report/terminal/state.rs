@@ -8,7 +8,7 @@ use crate::draw::chart::{Chart, Series};
 use crate::draw::smooth::{Smooth, spans_decades};
 use crate::draw::words::{digits, duration, loss, percent, rate};
 use crate::train::Errors;
-use crate::train::event::{Evaluation, RunInfo, Split, StepRecord};
+use crate::train::event::{Evaluation, RunInfo, StepRecord};
 
 /// What is kept between events.
 #[derive(Debug)]
@@ -44,14 +44,6 @@ pub(super) fn off(errors: &Errors, between: &str) -> String {
     let [rmse, mae] = [errors.rmse, errors.mae].map(digits);
     let r2 = percent(errors.r2);
     format!("RMSE {rmse}{between}MAE {mae}{between}R² {r2}")
-}
-
-/// The name of a split for people.
-pub(super) fn split(split: Split) -> &'static str {
-    match split {
-        Split::Validation => "validation",
-        Split::Test => "test",
-    }
 }
 
 impl State {
@@ -175,7 +167,7 @@ impl State {
             let total = self.total_steps.to_string();
             format!("step {:>w$}/{total}", e.step, w = total.len())
         };
-        let name = split(e.split);
+        let name = e.split.name();
         let last = self.last.as_ref();
         let lr = last.map_or_else(String::new, |step| format!("  lr {}", lr(step.lr)));
         if let (Some(perplexity), Some(bits)) = (e.perplexity, e.bits) {

@@ -7,10 +7,9 @@ use super::Trainer;
 use crate::data::{IGNORED, Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
+use crate::train::confusion::Confusion;
 use crate::train::errors::Predicted;
-use crate::train::evaluate::{
-    RowResult, Streams, confusion, counted, mistakes, symbols, whole_sequences,
-};
+use crate::train::evaluate::{RowResult, Streams, counted, mistakes, symbols, whole_sequences};
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
@@ -30,8 +29,14 @@ impl Trainer {
     /// # Errors
     /// A device that fails.
     pub fn evaluate_all(&mut self) -> Result<Vec<Evaluation>> {
+        let parts = self.evaluate_parts()?.into_iter();
+        Ok(parts.map(|(evaluation, _)| evaluation).collect())
+    }
+
+    /// The same, with what came out for each sample.
+    pub(in crate::train) fn evaluate_parts(&mut self) -> Result<Vec<(Evaluation, Vec<RowResult>)>> {
         let splits = self.feed.splits().into_iter();
-        splits.map(|split| Ok(self.evaluate(split)?.0)).collect()
+        splits.map(|split| self.evaluate(split)).collect()
     }
 
     /// Mean loss and accuracy over a part of the data with the weights as they are, and what came
@@ -163,12 +168,18 @@ impl Trainer {
         self.feed.task().judge()
     }
 
-    /// Over the test set, rows: true class; columns: chosen class.
-    pub(in crate::train) fn confusion(&self, outcomes: &[RowResult]) -> Vec<Vec<u64>> {
-        match self.feed.task() {
-            Task::Classes(names) => confusion(outcomes, self.feed.test().labels(), names.len()),
-            _ => Vec::new(),
-        }
+    /// Which classes are taken for which, over the test set.
+    pub(in crate::train) fn confusion(&self, outcomes: &[RowResult]) -> Confusion {
+        let Task::Classes(names) = self.feed.task() else {
+            return Confusion::default();
+        };
+        let labels = self.feed.test().labels();
+        let pairs = labels.iter().zip(outcomes);
+        let cells = pairs.map(|(label, outcome)| {
+            let chosen = outcome.chosen.min(names.len().saturating_sub(1));
+            (*label as usize, chosen, 1)
+        });
+        Confusion::new(names.len(), cells)
     }
 
     /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
@@ -254,9 +265,9 @@ impl Trainer {
     /// that the end of the run counts as the only low point.
     #[must_use]
     pub fn ends_as_one_cycle(&self) -> bool {
-        let ends = |step: u64| self.schedule.cycle_end(step - 1) == Some(step);
+        let low = self.schedule.next_low(self.done);
         let pace = &self.pace;
-        pace.cycle_end.is_on() && !(self.done + 1..=pace.total_steps).any(ends)
+        pace.cycle_end.is_on() && low.is_none_or(|low| low > pace.total_steps)
     }
 
     /// What `[cycle_end]` asks for, with the weights as they are now at a low point; `seconds` of
@@ -268,8 +279,7 @@ impl Trainer {
     ) -> Result<Option<Low>> {
         let wanted = self.pace.cycle_end;
         let weights = self.weights()?;
-        let mut values = weights.tensors.values().flat_map(|tensor| &tensor.values);
-        if values.any(|value| !value.is_finite()) {
+        if weights.first_not_finite().is_some() {
             return Ok(None);
         }
         members.cycles += 1;
