@@ -236,8 +236,8 @@ fn no_bounds(config: &Config) -> Error {
 /// where the source states its size, or else some of very different sizes.
 pub(super) fn runs(data: Option<&Data>, train: Option<&Train>) -> Vec<Scope> {
     let stated = data.and_then(|data| {
-        let sizes = data.source.known().sizes?;
-        let samples = data.samples_per_epoch(sizes.train.into()).ok()?;
+        let samples = data.known_samples()?;
+        let samples = data.samples_per_epoch(samples.into()).ok()?;
         let accumulate = train.map_or(1, |train| train.accumulate);
         data.steps_per_epoch(samples, accumulate).ok()
     });

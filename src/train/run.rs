@@ -371,8 +371,8 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn summary(&mut self) -> Result<Summary> {
-        let outcomes = if self.ended.is_complete() {
-            let (evaluation, outcomes) = self.trainer.evaluate(Split::Test)?;
+        let (outcomes, outputs) = if self.ended.is_complete() {
+            let (evaluation, outcomes, outputs) = self.trainer.evaluate_test()?;
             if !self
                 .state
                 .evaluations
@@ -381,9 +381,9 @@ impl<'a, 'b> Run<'a, 'b> {
             {
                 self.evaluate()?;
             }
-            outcomes
+            (outcomes, outputs)
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
         let numbers = match outcomes.is_empty() {
             true => None,
@@ -395,7 +395,7 @@ impl<'a, 'b> Run<'a, 'b> {
         } else {
             (
                 self.trainer.confusion(&outcomes),
-                self.trainer.mistakes(&outcomes)?,
+                self.trainer.mistakes(&outcomes, &outputs)?,
             )
         };
         Ok(Summary {
@@ -405,6 +405,7 @@ impl<'a, 'b> Run<'a, 'b> {
             steps_per_second: steps as f64 / self.state.stepping.as_secs_f64().max(1e-9),
             evaluations: self.state.evaluations.clone(),
             confusion,
+            top5: self.trainer.top5(&outputs),
             mistakes,
             symbols: self.trainer.symbols(&outcomes),
             numbers,

@@ -17,6 +17,7 @@ use crate::train::members::Members;
 use crate::train::record::{
     Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, Split, SymbolRecord,
 };
+use crate::train::scores::top5;
 use crate::train::texts;
 
 /// Samples whose predictions a summary shows.
@@ -245,9 +246,37 @@ impl Trainer {
         Ok(Some([start, text]))
     }
 
+    /// Evaluates the test set; gives also the outputs for all samples where each is of a class.
+    pub(in crate::train) fn evaluate_test(
+        &mut self,
+    ) -> Result<(Evaluation, Vec<RowResult>, Vec<f32>)> {
+        /// Most outputs that are kept: 512 MiB.
+        const MOST: usize = 1 << 27;
+        let mut outputs = Vec::new();
+        let all = self.network().classes() * self.feed.test().len();
+        let wanted = matches!(self.feed.task(), Task::Classes(_)) && all <= MOST;
+        let (evaluation, outcomes) =
+            self.evaluate_with(Split::Test, wanted.then_some(&mut outputs))?;
+        Ok((evaluation, outcomes, outputs))
+    }
+
+    /// The share of the test samples whose class is among the five likeliest, by their outputs.
+    pub(in crate::train) fn top5(&self, outputs: &[f32]) -> Option<f64> {
+        top5(outputs, self.network().classes(), self.feed.test().labels())
+    }
+
     /// The test samples that the network gets most wrong, by falling loss.
-    pub(in crate::train) fn mistakes(&self, outcomes: &[RowResult]) -> Result<Vec<Mistake>> {
-        mistakes(outcomes, self.feed.test())
+    pub(in crate::train) fn mistakes(
+        &self,
+        outcomes: &[RowResult],
+        outputs: &[f32],
+    ) -> Result<Vec<Mistake>> {
+        let classes = self.network().classes();
+        let probability = |sample: usize, class: usize| {
+            let row = outputs.get(sample * classes..(sample + 1) * classes)?;
+            self.loss().probabilities(row).get(class).copied()
+        };
+        mistakes(outcomes, self.feed.test(), &probability)
     }
 
     /// Whether `[cycle_end]` asks for something and no cycle of the schedule ends within the run, so
