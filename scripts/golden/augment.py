@@ -1,7 +1,8 @@
-"""Pictures changed at random as PyTorch changes them, for given draws, in f64: the affine map by
-torch.nn.functional.grid_sample (bilinear, zeros outside) with the inverse matrix as torchvision
-writes it out (torchvision.transforms.functional.affine), the shift by torch.nn.functional.pad and a
-crop, the flip by torch.flip, then the normalisation, then the cut-out.
+"""Pictures changed at random as PyTorch changes them, for given draws, in f64: the affine map and the
+shift as one map by torch.nn.functional.grid_sample (bilinear, outside zeros or the picture mirrored) with
+the inverse matrix as torchvision writes it out (torchvision.transforms.functional.affine); without a turn
+the shift by torch.nn.functional.pad and a crop; the flips by torch.flip, then the normalisation, then the
+cut-out.
 
 Writes tests/golden/augment.json.
 Run: python scripts/golden/augment.py
@@ -24,18 +25,24 @@ def inverse_matrix(degrees: float, scale: float, shear: float) -> list[list[floa
     return [[d / scale, -b / scale], [-c / scale, a / scale]]
 
 
-def affine(picture: torch.Tensor, degrees: float, scale: float, shear: float) -> torch.Tensor:
+def affine(
+    picture: torch.Tensor, turn: list[float], shift: list[int], padding: str
+) -> torch.Tensor:
     _, height, width = picture.shape
-    matrix = torch.tensor(inverse_matrix(degrees, scale, shear), dtype=torch.float64)
+    matrix = torch.tensor(inverse_matrix(*turn), dtype=torch.float64)
     y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float64) - (height - 1) / 2,
-        torch.arange(width, dtype=torch.float64) - (width - 1) / 2,
+        torch.arange(height, dtype=torch.float64) + shift[0] - (height - 1) / 2,
+        torch.arange(width, dtype=torch.float64) + shift[1] - (width - 1) / 2,
         indexing="ij",
     )
     source = torch.stack([x, y], dim=-1) @ matrix.T
-    # From pixels about the middle to grid_sample's -1 to 1 between the outer edges.
-    grid = source * 2 / torch.tensor([width, height], dtype=torch.float64)
-    return functional.grid_sample(picture[None], grid[None], align_corners=False)[0]
+    # From pixels about the middle to grid_sample's -1 to 1 between the outer pixels' middles, about which
+    # it mirrors.
+    grid = source * 2 / torch.tensor([width - 1, height - 1], dtype=torch.float64)
+    mode = {"reflect": "reflection", "zero": "zeros"}[padding]
+    return functional.grid_sample(
+        picture[None], grid[None], padding_mode=mode, align_corners=True
+    )[0]
 
 
 def shifted(picture: torch.Tensor, shift: list[int], most: int, padding: str) -> torch.Tensor:
@@ -49,25 +56,28 @@ def shifted(picture: torch.Tensor, shift: list[int], most: int, padding: str) ->
 def main() -> None:
     generator = torch.Generator().manual_seed(9)
     variants = [
-        # shape, most pixels of a shift, padding, shift, flip, cut-out, its place, affine map
-        ([1, 5, 7], 0, "reflect", [0, 0], True, 0, [0, 0], None),
-        ([3, 4, 4], 3, "reflect", [-3, 2], False, 0, [0, 0], None),
-        ([3, 4, 6], 3, "zero", [3, -1], True, 0, [0, 0], None),
-        ([2, 6, 5], 0, "reflect", [0, 0], False, 3, [2, 1], None),
-        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [30.0, 1.0, 0.0]),
-        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [0.0, 0.75, 0.0]),
-        ([1, 9, 7], 0, "reflect", [0, 0], False, 0, [0, 0], [0.0, 1.0, 25.0]),
-        ([3, 8, 11], 2, "reflect", [1, -2], True, 4, [3, 6], [-17.0, 1.25, 12.0]),
-        ([3, 8, 11], 2, "zero", [-2, 2], True, 4, [0, 0], [140.0, 0.5, -30.0]),
+        # shape, most pixels of a shift, padding, shift, flips, cut-out, its place, affine map
+        ([1, 5, 7], 0, "reflect", [0, 0], [True, False], 0, [0, 0], None),
+        ([3, 4, 4], 3, "reflect", [-3, 2], [False, False], 0, [0, 0], None),
+        ([3, 4, 6], 3, "zero", [3, -1], [True, False], 0, [0, 0], None),
+        ([2, 6, 5], 0, "reflect", [0, 0], [False, False], 3, [2, 1], None),
+        ([1, 5, 7], 0, "reflect", [0, 0], [True, True], 0, [0, 0], None),
+        ([1, 9, 7], 0, "zero", [0, 0], [False, False], 0, [0, 0], [30.0, 1.0, 0.0]),
+        ([1, 9, 7], 0, "reflect", [0, 0], [False, True], 0, [0, 0], [30.0, 0.2, 0.0]),
+        ([1, 9, 7], 0, "reflect", [0, 0], [False, False], 0, [0, 0], [0.0, 0.75, 0.0]),
+        ([1, 9, 7], 0, "reflect", [0, 0], [False, False], 0, [0, 0], [0.0, 1.0, 25.0]),
+        ([3, 8, 11], 2, "reflect", [1, -2], [True, False], 4, [3, 6], [-17.0, 1.25, 12.0]),
+        ([3, 8, 11], 2, "zero", [-2, 2], [True, False], 4, [0, 0], [140.0, 0.5, -30.0]),
     ]
     cases = []
-    for shape, most, padding, shift, flip, cutout, place, turn in variants:
+    for shape, most, padding, shift, flips, cutout, place, turn in variants:
         picture = dyadic(generator, *shape, deviation=50.0, unit=4)
         mean, scale = dyadic(generator, *shape), dyadic(generator, *shape)
-        x = picture if turn is None else affine(picture, *turn)
-        x = shifted(x, shift, most, padding)
-        if flip:
-            x = torch.flip(x, [-1])
+        if turn is None:
+            x = shifted(picture, shift, most, padding)
+        else:
+            x = affine(picture, turn, shift, padding)
+        x = torch.flip(x, [axis for axis, flip in zip([-1, -2], flips) if flip])
         x = ((x - mean) * scale).clone()
         row, column = place
         x[:, row : row + cutout, column : column + cutout] = 0
@@ -79,7 +89,8 @@ def main() -> None:
                 "cutout": cutout,
                 "affine": turn is not None,
                 "drawn": {
-                    "flip": flip,
+                    "flip": flips[0],
+                    "vertical_flip": flips[1],
                     "shift": shift,
                     "cutout": place,
                     "rotation": degrees,

@@ -1,16 +1,16 @@
 // The batch of a training step from pictures that are changed at random.
 //
 // x[r][c][h][w] = (a[c][h'][w'] - mean[d]) * scale[d] with d = (c height + h) width + w, and 0 in the
-// square that is cut out. (h', w') is (h, w) after flip and shift; a is the picture turned: a[c][h'][w'] =
+// square that is cut out. (h', w') is (h, w) after flips and shift; a is the picture turned: a[c][h'][w'] =
 // the picture at place (w', h', 1), bilinear between its pixels. Beyond its edge a picture is 0, before
-// it is normalised, or with `reflect` mirrored where a shift reaches out. Samples from `step.count` on are 0.
+// it is normalised, or with `reflect` mirrored as often as it takes. Samples from `step.count` on are 0.
 //
 // Invocation i owns four neighbouring elements: of a list of features (entry `features`) those from
 // 4 quad on, of pixels of channels (entry `pixels`) four channels of one pixel; quad i % quads of row
 // i / quads, with quads = ceil(cols / 4). x has rows of `stride` vec4s; padding stays 0.
 // `samples` are bytes, four to a word, the lowest first, or the bits of floats. `places` has two vec4s
 // for each listed sample: what column and row of a turned pixel come from; unused if nothing turns.
-// The random words are T(step.key_augment; place in the update, draw): draw 0 flips, 1 shifts, 2 cuts out.
+// The random words are T(step.key_augment; place in the update, draw): draw 0 flips (left to right, top to bottom), 1 shifts, 2 cuts out.
 // Rust twin: `Augment` in src/data/augment.rs.
 
 struct Dims {
@@ -21,12 +21,13 @@ struct Dims {
     channel_quads: u32,
     height: u32,
     width: u32,
-    // Whether samples are floats, shifts mirror at the edge, pictures are turned: 1 or 0.
+    // Whether samples are floats, pictures are mirrored beyond the edge, pictures are turned: 1 or 0.
     floats: u32,
     reflect: u32,
     affine: u32,
-    // Probability of a flip, most pixels of a shift, side of the square that is cut out.
+    // Probabilities of the flips, most pixels of a shift, side of the square that is cut out.
     flip: f32,
+    vertical_flip: f32,
     shift: u32,
     cutout: u32,
 }
@@ -43,6 +44,7 @@ struct Dims {
 // What is drawn for a sample.
 struct Draw {
     flip: bool,
+    vertical_flip: bool,
     shift: vec2<i32>,
     // First row and column that are cut out.
     cutout: vec2<u32>,
@@ -55,10 +57,11 @@ fn draw(sample: u32) -> Draw {
     let listed = step.start + sample;
     let place = step.first_sample + sample;
     let first = indices[listed] * dims.channels * dims.height * dims.width;
-    var drawn = Draw(false, vec2<i32>(0), vec2<u32>(0u), first, listed);
-    if dims.flip > 0.0 {
-        let word = threefry(step.key_augment, vec2<u32>(place, 0u)).x;
-        drawn.flip = threefry_uniform(word) < dims.flip;
+    var drawn = Draw(false, false, vec2<i32>(0), vec2<u32>(0u), first, listed);
+    if dims.flip > 0.0 || dims.vertical_flip > 0.0 {
+        let words = threefry(step.key_augment, vec2<u32>(place, 0u));
+        drawn.flip = threefry_uniform(words.x) < dims.flip;
+        drawn.vertical_flip = threefry_uniform(words.y) < dims.vertical_flip;
     }
     if dims.shift > 0u {
         let words = threefry(step.key_augment, vec2<u32>(place, 1u));
@@ -71,9 +74,14 @@ fn draw(sample: u32) -> Draw {
     return drawn;
 }
 
-// The value at (row, column) of the picture that starts at `first`; 0 beyond its edge.
-fn value(first: u32, at: vec2<i32>) -> f32 {
+// The value at (row, column) of the picture that starts at `first`; beyond its edge mirrored, or 0.
+fn value(first: u32, outside: vec2<i32>) -> f32 {
     let size = vec2<i32>(i32(dims.height), i32(dims.width));
+    var at = outside;
+    if dims.reflect == 1u {
+        let last = size - 1;
+        at = last - abs(last - abs(at) % max(2 * last, vec2<i32>(1)));
+    }
     if any(at < vec2<i32>(0)) || any(at >= size) {
         return 0.0;
     }
@@ -92,11 +100,11 @@ fn turned(drawn: Draw, first: u32, at: vec2<i32>) -> f32 {
     let p = vec3<f32>(f32(at.y), f32(at.x), 1.0);
     let row = dot(places[2u * drawn.listed + 1u].xyz, p);
     let column = dot(places[2u * drawn.listed].xyz, p);
-    let place = vec2<f32>(row, column);
+    // Far outside one place is as good as another; the bounds keep the conversion within range.
+    let place = clamp(vec2<f32>(row, column), vec2<f32>(-4194304.0), vec2<f32>(4194304.0));
     let low = floor(place);
     let share = place - low;
-    // Far outside all four neighbours are 0; the bounds keep the conversion within range.
-    let corner = vec2<i32>(clamp(low, vec2<f32>(-2.0), vec2<f32>(f32(dims.height), f32(dims.width))));
+    let corner = vec2<i32>(low);
     let above = mix(value(first, corner), value(first, corner + vec2<i32>(0, 1)), share.y);
     let below = mix(value(first, corner + vec2<i32>(1, 0)), value(first, corner + vec2<i32>(1, 1)), share.y);
     return mix(above, below, share.x);
@@ -109,16 +117,10 @@ fn input(drawn: Draw, c: u32, h: u32, w: u32) -> f32 {
     if all(cut < vec2<u32>(dims.cutout)) {
         return 0.0;
     }
-    var at = vec2<i32>(i32(h), i32(select(w, dims.width - 1u - w, drawn.flip))) + drawn.shift;
-    if dims.reflect == 1u {
-        let last = vec2<i32>(i32(dims.height), i32(dims.width)) - 1;
-        at = last - abs(last - abs(at));
-    }
-    let size = vec2<i32>(i32(dims.height), i32(dims.width));
-    var v = 0.0;
-    if all(at >= vec2<i32>(0)) && all(at < size) {
-        v = turned(drawn, drawn.first + c * dims.height * dims.width, at);
-    }
+    let row = select(h, dims.height - 1u - h, drawn.vertical_flip);
+    let column = select(w, dims.width - 1u - w, drawn.flip);
+    let at = vec2<i32>(i32(row), i32(column)) + drawn.shift;
+    let v = turned(drawn, drawn.first + c * dims.height * dims.width, at);
     let d = (c * dims.height + h) * dims.width + w;
     return (v - mean[d]) * scale[d];
 }

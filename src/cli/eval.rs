@@ -65,6 +65,13 @@ pub(super) fn run(
         output.json(&as_json(&dataset.name, &results, &together))?;
     } else {
         output.text(&as_text(&dataset.name, &results, &together))?;
+        if let Some(part) = results[0]
+            .1
+            .iter()
+            .find(|part| part.split == train::Split::Test)
+        {
+            output.text(&by_class(part, dataset.classes()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -191,6 +198,9 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
             if let (Some(perplexity), Some(bits)) = (part.perplexity, part.bits) {
                 let _ = write!(text, "   perplexity {perplexity:.4}   {bits:.4} bits");
             }
+            if let Some(share) = part.top5 {
+                let _ = write!(text, "   top 5 {:.2} %", 100.0 * share);
+            }
             if let Some(share) = part.sequences {
                 let _ = write!(text, "   whole sequences {:.2} %", 100.0 * share);
             }
@@ -210,6 +220,33 @@ fn as_text(data: &str, results: &[(PathBuf, Vec<Measured>)], together: &Together
             part.split.name(),
             part.samples,
             figures(part.accuracy, part.errors)
+        );
+    }
+    text
+}
+
+/// The scores of each class on a part of the data; nothing where samples have none.
+fn by_class(part: &Measured, names: &[String]) -> String {
+    if part.classes.is_empty() {
+        return String::new();
+    }
+    let wide = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    let mut text = format!(
+        "{} by class\n  {:<wide$}  samples  precision    recall        F1\n",
+        part.split.name(),
+        "class"
+    );
+    for (score, name) in part.classes.iter().zip(names) {
+        let [precision, recall, f1] = [score.precision, score.recall, score.f1].map(|s| 100.0 * s);
+        let _ = writeln!(
+            text,
+            "  {name:<wide$}  {:>7}  {precision:>7.2} %  {recall:>6.2} %  {f1:>6.2} %",
+            score.samples
         );
     }
     text

@@ -5,6 +5,7 @@ mod bench;
 mod compare;
 mod data;
 mod devices;
+mod display;
 mod eval;
 mod export;
 mod find;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
+pub use display::name_folder;
 use options::Globals;
 use output::Output;
 

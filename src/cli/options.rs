@@ -141,7 +141,7 @@ impl ConfigOptions {
 
     /// The configuration that the options describe.
     pub(crate) fn load(&self) -> Result<Config> {
-        Config::load(self.config.as_deref(), &self.overrides())
+        Config::load(self.config.as_deref(), &self.overrides())?.anchored()
     }
 
     /// The configuration in `text`, called `name` in messages, under the options but for its name.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::loading;
 use super::options::Globals;
 use super::output::{self, Output};
 use crate::data::{Samples, Storage};
@@ -27,10 +28,14 @@ pub(super) struct Arguments {
     /// The folder of a run, or a model.safetensors
     #[arg(value_name = "RUN | FILE.safetensors")]
     model: PathBuf,
-    /// PNG or JPEG files, or folders with such files; for a network of text text files; for one of tables
-    /// CSV files, which come back with the predictions; - reads a picture or text from standard input
-    #[arg(value_name = "FILE", required_unless_present = "prompt")]
+    /// PNG, JPEG, WebP or BMP files, or folders with such files; for a network of text text files; for one of
+    /// tables CSV files, which come back with the predictions; - reads a picture or text from standard input
+    #[arg(value_name = "FILE", required_unless_present_any = ["prompt", "list"])]
     images: Vec<PathBuf>,
+    /// A text with the path of a file, or of a folder, on each line, behind those that are named here; - is
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
     /// For a network of text: the beginning of a text
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<String>,
@@ -46,6 +51,32 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    /// The files that are named, and those of the list.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let Some(list) = &self.list else {
+            return Ok(self.images.clone());
+        };
+        let text = loading::text(list)?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let files: Vec<PathBuf> = self
+            .images
+            .iter()
+            .cloned()
+            .chain(lines.map(PathBuf::from))
+            .collect();
+        match files.is_empty() {
+            false => Ok(files),
+            true => Err(Error::Argument {
+                what: "--list".into(),
+                found: format!("{} names no file", list.display()),
+                expected: "the path of a file on each line".into(),
+                help: "find photos -name '*.jpg' | wavetrain predict RUN --list -".into(),
+            }),
+        }
+    }
 }
 
 /// `--resize`.
@@ -84,14 +115,14 @@ pub(super) fn run(
     }
     let wish = wish(arguments, &model)?;
     // All pictures are read before anything is printed.
-    let photos = read(&arguments.images, &wish)?;
+    let photos = read(&arguments.files()?, &wish)?;
     let values = photos.iter().flat_map(|(_, photo)| photo.values.iter());
     let samples = Samples::from_bytes(
         &model.description.input,
         values.copied().collect(),
         vec![0; photos.len()],
     )?;
-    let batch = photos.len().min(evaluation_batch(0, 1));
+    let batch = photos.len().min(evaluation_batch(0, &model.network()?));
     let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
     let all: Vec<u32> = (0..photos.len() as u32).collect();
     let outputs = evaluator.run(&samples, &all)?;
@@ -134,6 +165,10 @@ fn wish(arguments: &Arguments, model: &Model) -> Result<Wish> {
         }
     };
     let of = |key: &str| description.data.get(key).and_then(toml::Value::as_str);
+    let bits = description
+        .data
+        .get("bit_depth")
+        .and_then(toml::Value::as_integer);
     Ok(Wish {
         shape,
         resize: match (arguments.resize, of("resize")) {
@@ -141,6 +176,7 @@ fn wish(arguments: &Arguments, model: &Model) -> Result<Wish> {
             _ => Resize::Crop,
         },
         as_in_training: of("source") == Some("image_folder"),
+        bits: bits.and_then(|bits| bits.try_into().ok()).unwrap_or(16),
         invert: arguments.invert,
     })
 }

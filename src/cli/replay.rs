@@ -65,7 +65,8 @@ pub(super) fn run(
         });
     }
     if let Some(file) = &info.init {
-        trainer.start_from(&Weights::read(file)?, file)?;
+        let notes = trainer.start_from(&Weights::read(file)?, file, info.new_head)?;
+        output::note(&notes);
     }
     let (then, now) = (&info.adapter, &trainer.info().adapter);
     if then != now {

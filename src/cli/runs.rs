@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::output::Output;
+use super::output::{self, Output};
 use crate::error::Result;
 use crate::report::listing;
 
@@ -19,11 +19,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode> {
-    let runs = listing::list(&arguments.folder)?;
+    let listing = listing::list(&arguments.folder)?;
     if arguments.json {
-        output.json(&runs)?;
+        output.json(&listing.runs)?;
     } else {
-        output.text(&listing::text(&runs))?;
+        output.text(&listing::text(&listing.runs))?;
     }
+    let left_out = listing.left_out.iter();
+    let notes = left_out.map(|(path, why)| format!("{}: {why}", path.display()));
+    output::note(&notes.collect::<Vec<_>>());
     Ok(ExitCode::SUCCESS)
 }

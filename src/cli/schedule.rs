@@ -285,14 +285,10 @@ fn refuse_unknown_rates(config: &Config, format: Format) -> Result<()> {
 /// data.
 fn length(config: &Config, wanted: Option<u64>) -> Result<(u64, Option<u64>)> {
     Ok(
-        match (
-            config.train.length(),
-            config.data.source.known().sizes,
-            wanted,
-        ) {
-            (_, Some(sizes), _) => {
-                let per_epoch = config.steps_per_epoch(sizes.train)?;
-                (config.total_steps(sizes.train)?, Some(per_epoch))
+        match (config.train.length(), config.data.known_samples(), wanted) {
+            (_, Some(samples), _) => {
+                let per_epoch = config.steps_per_epoch(samples)?;
+                (config.total_steps(samples)?, Some(per_epoch))
             }
             (Length::Steps(steps), None, _) => (steps, None),
             // The steps that were given are those of the run's epochs.

@@ -22,7 +22,7 @@ use crate::lab::find::RangeTest;
 use crate::lab::lint;
 use crate::model::Weights;
 use crate::page::PageWriter;
-use crate::report::folder::RunFolder;
+use crate::report::folder::{RunFolder, model_file};
 use crate::report::record::Recorder;
 use crate::report::tensorboard::TensorBoard;
 use crate::report::terminal::{Progress, Terminal, TerminalOptions};
@@ -51,9 +51,12 @@ pub(super) struct Arguments {
     /// Take the folder even if it is not empty, and overwrite the files of a run in it
     #[arg(long)]
     force: bool,
-    /// Start from the weights in this file instead of random ones
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Start from the weights in this file, or of the run in this folder, instead of random ones
+    #[arg(long, value_name = "RUN | FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Let layers whose shapes differ from those of --init start anew; each is named
+    #[arg(long, requires = "init")]
+    new_head: bool,
     /// Take warnings about the schedule for errors
     #[arg(long)]
     strict: bool,
@@ -266,12 +269,17 @@ fn set_up(
     let init = arguments
         .init
         .as_deref()
-        .map(|file| Weights::read(file).map(|weights| (file, weights)))
+        .map(|path| {
+            let file =
+                std::path::absolute(model_file(path)?).map_err(Error::io(path, "finding"))?;
+            Weights::read(&file).map(|weights| (file, weights))
+        })
         .transpose()?;
     let dataset = loading::load(config)?;
     let mut trainer = find::provisional(config, globals.open()?, dataset)?;
     if let Some((file, weights)) = init {
-        trainer.start_from(&weights, file)?;
+        let notes = trainer.start_from(&weights, &file, arguments.new_head)?;
+        output::note(&notes);
     }
     Ok(trainer)
 }

@@ -20,6 +20,7 @@ seed = 1
 [data]
 source = "glyphs"
 seed = 0
+subset = 1.0
 validation = 0.0
 batch = 128
 shuffle = true
@@ -28,6 +29,7 @@ normalize = "unit"
 
 [augment]
 horizontal_flip = 0.0
+vertical_flip = 0.0
 shift = 0
 padding = "reflect"
 rotation = 0.0

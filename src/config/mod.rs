@@ -70,6 +70,8 @@ pub struct Config {
     pub augment: data::Augment,
     /// `model.layers`; never empty.
     pub layers: Vec<Box<dyn Layer>>,
+    /// `model.freeze`: the parameters that stay as they are ([`crate::model::Network::freeze`]).
+    pub freeze: Vec<String>,
     /// `[loss]`.
     pub loss: Box<dyn Loss>,
     /// `[optimizer]`.
@@ -148,6 +150,23 @@ impl Config {
         self.load_data_watched(&|_| {})
     }
 
+    /// The same configuration with paths that mean the same from any folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the current folder cannot be found.
+    pub fn anchored(mut self) -> Result<Self> {
+        let files = self.data.source.arguments();
+        let mut files = ["train", "test"].iter().filter_map(|key| files.get(*key));
+        let dir = match self.data.dir.take() {
+            None if !files.any(toml::Value::is_str) => return Ok(self),
+            // Files are named from the current folder on.
+            None => std::env::current_dir().map_err(Error::io(".", "finding"))?,
+            Some(dir) => std::path::absolute(&dir).map_err(Error::io(dir, "finding"))?,
+        };
+        self.data.dir = Some(dir);
+        Ok(self)
+    }
+
     /// Like [`Config::load_data`]; `watcher` is told how far it is.
     ///
     /// # Errors
@@ -157,7 +176,11 @@ impl Config {
             dir: self.data.dir.clone(),
             seed: self.data.seed,
         };
-        self.data.source.open(&request, watcher)
+        let dataset = self.data.source.open(&request, watcher)?;
+        match self.data.subset {
+            1.0 => Ok(dataset),
+            share => dataset.subset(share, self.data.seed),
+        }
     }
 
     /// Steps in one pass over `train` training samples, of which `data.validation` is still part.

@@ -32,7 +32,7 @@ fn sections(tables: &Tables) -> [(&'static str, Vec<&'static str>); 11] {
         ("seed", vec![]),
         ("data", data),
         ("augment", stated::<Augment>().names.to_vec()),
-        ("model", vec!["layers"]),
+        ("model", vec!["layers", "freeze"]),
         ("loss", vec!["kind"]),
         ("optimizer", vec!["kind", clip_norm::KEY, decay_on::KEY]),
         ("schedule", vec!["policy"]),
@@ -58,6 +58,7 @@ pub(super) fn resolve<'t>(
     let augment = keep(of("augment").and_then(|s| section::read(&s)), &mut told);
     let layers = of("model").and_then(|section| model_section(&section, tables));
     let layers = keep(layers, &mut told);
+    let freeze = keep(of("model").and_then(|section| freeze(&section)), &mut told);
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
     let loss = keep(loss, &mut told);
     let optimizer = of("optimizer").and_then(|section| optimizer_section(&section, tables));
@@ -71,8 +72,8 @@ pub(super) fn resolve<'t>(
     let schedule = of("schedule").and_then(|s| entries::policy(&s, POLICY, tables.policies, &runs));
     let schedule = keep(schedule, &mut told);
     told.extend(last);
-    let (Some(Top { seed }), Some(data), Some(augment), Some(layers), Some(loss)) =
-        (top, data, augment, layers, loss)
+    let (Some(Top { seed }), Some(data), Some(augment), Some(layers), Some(freeze), Some(loss)) =
+        (top, data, augment, layers, freeze, loss)
     else {
         return Err(told);
     };
@@ -91,6 +92,7 @@ pub(super) fn resolve<'t>(
         data,
         augment,
         layers,
+        freeze,
         loss,
         optimizer,
         clip_norm,
@@ -174,6 +176,21 @@ fn top<'t>(merged: &DeTable<'t>, texts: &'t Texts) -> Result<Top, Problems> {
         span: 0..0,
         texts,
     })
+}
+
+/// `model.freeze`: a list of strings; which layers there are is known later.
+fn freeze(section: &Section<'_, '_>) -> Result<Vec<String>, Problems> {
+    let Some(value) = section.get("freeze") else {
+        return Ok(Vec::new());
+    };
+    let expected = "a list of positions and names, such as [\"0-5\", \"7.*\"]";
+    let list = value.value.get_ref().as_array();
+    let list = list.ok_or_else(|| one(value.wrong(expected)))?;
+    let names = list.iter().map(|name| match name.get_ref().as_str() {
+        Some(name) if !name.is_empty() => Ok(name.to_owned()),
+        _ => Err(one(value.wrong(expected))),
+    });
+    names.collect()
 }
 
 fn model_section(

@@ -39,6 +39,9 @@ pub struct Data {
     /// Order, splits and the glyphs; apart from the run's seed.
     #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]
     pub seed: u64,
+    /// The share of each class of the training samples that is trained on, above 0, at most 1.
+    #[serde(deserialize_with = "subset")]
+    pub subset: f64,
     /// Part of the training set held out, in [0, 1).
     #[serde(deserialize_with = "part")]
     pub validation: f64,
@@ -68,7 +71,23 @@ fn part<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     })
 }
 
+fn subset<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "a share of each class: above 0, at most 1";
+    number(from, "a finite number", expected, |share| {
+        share > 0.0 && share <= 1.0
+    })
+}
+
 impl Data {
+    /// Training samples of a source that states its size, of which `subset` is trained on.
+    ///
+    /// Where classes differ in size, rounding may make it some samples more or fewer.
+    #[must_use]
+    pub fn known_samples(&self) -> Option<usize> {
+        let train = self.source.known().sizes?.train;
+        Some(((train as f64 * self.subset).round() as usize).max(1))
+    }
+
     /// How epochs go through the samples that are trained on, those at `samples` of `extent`.
     #[must_use]
     pub fn epochs(&self, samples: Vec<u32>, extent: Extent) -> Epochs {
@@ -154,6 +173,10 @@ pub struct Train {
     pub accumulate: usize,
     /// Distance between evaluations; at least 1.
     pub eval_every: Length,
+    /// Distance between evaluations of the test set where there is a validation set; without it the test
+    /// set is then read once, at the end. Where there is none, it is read at every evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_every: Option<Length>,
     /// Evaluations without a better loss of the validation set after which the run ends, those in
     /// the rising half of a cycle not counted; 0: it goes to its end.
     #[serde(deserialize_with = "whole::<_, _, 0, MOST>")]

@@ -121,6 +121,8 @@ pub struct Settled {
     pub total_steps: u64,
     /// Steps between two evaluations; at least 1.
     pub eval_every: u64,
+    /// Steps between evaluations of the test set where there is a validation set; 0: once, at the end.
+    pub test_every: u64,
 }
 
 impl Settled {
@@ -150,7 +152,7 @@ impl Config {
         let samples = samples.into();
         let steps_per_epoch = self.steps_per_epoch(samples)?;
         let total_steps = self.total_steps(samples)?;
-        let eval_every = match self.train.eval_every {
+        let steps = |length: Length| match length {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => epochs.saturating_mul(steps_per_epoch),
         };
@@ -161,7 +163,8 @@ impl Config {
             bounds: bounds.cloned(),
             steps_per_epoch,
             total_steps,
-            eval_every: eval_every.max(1),
+            eval_every: steps(self.train.eval_every).max(1),
+            test_every: self.train.test_every.map_or(0, steps),
         };
         if let (None, Some(found)) = (&settled.bounds, &self.bounds) {
             settled.remember(found.clone());
@@ -236,8 +239,8 @@ fn no_bounds(config: &Config) -> Error {
 /// where the source states its size, or else some of very different sizes.
 pub(super) fn runs(data: Option<&Data>, train: Option<&Train>) -> Vec<Scope> {
     let stated = data.and_then(|data| {
-        let sizes = data.source.known().sizes?;
-        let samples = data.samples_per_epoch(sizes.train.into()).ok()?;
+        let samples = data.known_samples()?;
+        let samples = data.samples_per_epoch(samples.into()).ok()?;
         let accumulate = train.map_or(1, |train| train.accumulate);
         data.steps_per_epoch(samples, accumulate).ok()
     });

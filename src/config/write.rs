@@ -37,6 +37,10 @@ impl Config {
             let _ = writeln!(out, "    {},", layer_text(layer.as_ref()));
         }
         out.push_str("]\n");
+        if !self.freeze.is_empty() {
+            let names = self.freeze.iter().cloned().map(Value::String);
+            line(&mut out, "freeze", &Value::Array(names.collect()));
+        }
         let (loss, optimizer) = (&self.loss, &self.optimizer);
         section(&mut out, "loss", "kind", loss.name());
         arguments(&mut out, &loss.arguments(), order(LOSSES, loss.name()));

@@ -12,11 +12,11 @@ use crate::args::{choice, number, whole};
 use crate::error::{Error, Result};
 use crate::rng::{Key, uniform};
 
-/// What a shift brings in at the edge.
+/// What a shift and the affine map bring in from beyond the edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", rename = "padding")]
 pub enum Padding {
-    /// The picture mirrored, the edge itself not repeated (PyTorch's `reflect`).
+    /// The picture mirrored as often as it takes, the edge itself not repeated (PyTorch's `reflect`).
     #[default]
     Reflect,
     /// The value 0 before normalisation: black, as in torchvision's pipelines, which pad pictures
@@ -26,8 +26,8 @@ pub enum Padding {
 
 /// `[augment]`: random changes to the pictures of a training step, none by default.
 ///
-/// They follow each other: the affine map (bilinear; what it brings in from outside is 0 before
-/// normalisation), the shift, the flip, normalisation, the cut-out. Each has its own random numbers, a
+/// They follow each other: the affine map (bilinear), the shift and the flips, which are one map with one
+/// padding beyond the picture's edge; normalisation; the cut-out. Each has its own random numbers, a
 /// function of the run's seed, the step and the sample's place in the update, so neither the chunk nor the
 /// batches that an update takes its samples in nor where the samples lie nor the class of kernels changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,11 +36,14 @@ pub struct Augment {
     /// Probability that a picture is mirrored left to right, in [0, 1].
     #[serde(deserialize_with = "probability")]
     pub horizontal_flip: f64,
+    /// Probability that it is mirrored top to bottom, in [0, 1].
+    #[serde(deserialize_with = "probability")]
+    pub vertical_flip: f64,
     /// Most pixels that a picture moves, up or down and left or right, each evenly from -shift to
     /// shift: padding by so many and a random crop.
     #[serde(deserialize_with = "whole::<_, _, 0, MOST_PIXELS>")]
     pub shift: usize,
-    /// What a shift brings in.
+    /// What a shift and the affine map bring in.
     #[serde(deserialize_with = "choice")]
     pub padding: Padding,
     /// Largest angle in degrees, either way, about the middle; from 0 to 180.
@@ -125,6 +128,7 @@ impl Default for Augment {
     fn default() -> Self {
         Self {
             horizontal_flip: 0.0,
+            vertical_flip: 0.0,
             shift: 0,
             padding: Padding::Reflect,
             rotation: 0.0,
@@ -149,8 +153,10 @@ enum Purpose {
 /// What happens to one picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw {
-    /// Whether it is mirrored.
+    /// Whether it is mirrored left to right.
     pub flip: bool,
+    /// Whether it is mirrored top to bottom.
+    pub vertical_flip: bool,
     /// Rows and columns by which the place that is read lies off.
     pub shift: [i32; 2],
     /// First row and first column of the square that is cut out.
@@ -176,7 +182,8 @@ impl Augment {
     /// Whether nothing is on.
     #[must_use]
     pub fn is_off(&self) -> bool {
-        self.horizontal_flip == 0.0 && self.shift == 0 && self.cutout == 0 && !self.is_affine()
+        let flips = self.horizontal_flip != 0.0 || self.vertical_flip != 0.0;
+        !flips && self.shift == 0 && self.cutout == 0 && !self.is_affine()
     }
 
     /// Whether pictures are turned, scaled or sheared.
@@ -235,14 +242,20 @@ impl Augment {
             words.push(format!("shear {}°", self.shear));
         }
         if self.shift > 0 {
-            let padding = match self.padding {
-                Padding::Reflect => "reflect",
-                Padding::Zero => "zero",
-            };
-            words.push(format!("shift {} ({padding})", self.shift));
+            words.push(format!("shift {}", self.shift));
+        }
+        // What comes in stands behind the last that brings it in.
+        if let Some(last) = words.last_mut() {
+            last.push_str(match self.padding {
+                Padding::Reflect => " (reflect)",
+                Padding::Zero => " (zero)",
+            });
         }
         if self.horizontal_flip != 0.0 {
             words.push(format!("horizontal flip {}", self.horizontal_flip));
+        }
+        if self.vertical_flip != 0.0 {
+            words.push(format!("vertical flip {}", self.vertical_flip));
         }
         if self.cutout > 0 {
             words.push(format!("cutout {}", self.cutout));
@@ -265,14 +278,25 @@ impl Augment {
         let [turn, scale] = key.uniforms(row, Purpose::Turn as u32).map(f64::from);
         let [shear, _] = key.uniforms(row, Purpose::Shear as u32).map(f64::from);
         Draw {
-            // The comparison that the shader makes, in f32.
+            // The comparisons that the shader makes, in f32.
             flip: uniform(words(Purpose::Flip)[0]) < self.horizontal_flip as f32,
+            vertical_flip: uniform(words(Purpose::Flip)[1]) < self.vertical_flip as f32,
             shift,
             cutout: [first(cut_y, height), first(cut_x, width)],
             rotation: self.rotation * (2.0 * turn - 1.0),
             scale: self.scale[0] + (self.scale[1] - self.scale[0]) * scale,
             shear: self.shear * (2.0 * shear - 1.0),
         }
+    }
+
+    /// Where a place along a side of so many pixels is read; nowhere where 0 comes in.
+    fn read(&self, at: i64, side: usize) -> Option<usize> {
+        let last = side as i64 - 1;
+        let at = match self.padding {
+            Padding::Reflect => last - (last - at.abs() % (2 * last).max(1)).abs(),
+            Padding::Zero => at,
+        };
+        usize::try_from(at).ok().filter(|at| *at < side)
     }
 
     /// The normalised input that a picture `[channels, height, width]` becomes, in f64: the
@@ -291,30 +315,23 @@ impl Augment {
         let place = draw.place(height, width).map(|row| row.map(f64::from));
         let mut x = Vec::with_capacity(values.len());
         for plane in values.chunks_exact(height * width).take(channels) {
-            let value = |h: i64, w: i64| match (usize::try_from(h), usize::try_from(w)) {
-                (Ok(h), Ok(w)) if h < height && w < width => plane[h * width + w],
-                _ => 0.0,
-            };
-            let turned = |h: i64, w: i64| match self.is_affine() {
-                true => bilinear(&value, place, h as f64, w as f64),
-                false => value(h, w),
+            let value = |h: i64, w: i64| {
+                let inside = [self.read(h, height), self.read(w, width)];
+                match inside {
+                    [Some(h), Some(w)] => plane[h * width + w],
+                    _ => 0.0,
+                }
             };
             for (h, w) in (0..height).flat_map(|h| (0..width).map(move |w| (h, w))) {
-                let read = |at: usize, shift: i32, side: usize| {
-                    let at = at as i64 + i64::from(shift);
-                    let last = side as i64 - 1;
-                    match self.padding {
-                        Padding::Reflect if at < 0 => Some(-at),
-                        Padding::Reflect if at > last => Some(2 * last - at),
-                        Padding::Zero if at < 0 || at > last => None,
-                        _ => Some(at),
-                    }
+                let flipped = |at: usize, side: usize, flip: bool| match flip {
+                    true => (side - 1 - at) as i64,
+                    false => at as i64,
                 };
-                let from = if draw.flip { width - 1 - w } else { w };
-                let rows = read(h, draw.shift[0], height);
-                let value = match (rows, read(from, draw.shift[1], width)) {
-                    (Some(h), Some(w)) => turned(h, w),
-                    _ => 0.0,
+                let row = flipped(h, height, draw.vertical_flip) + i64::from(draw.shift[0]);
+                let column = flipped(w, width, draw.flip) + i64::from(draw.shift[1]);
+                let value = match self.is_affine() {
+                    true => bilinear(&value, place, row as f64, column as f64),
+                    false => value(row, column),
                 };
                 let cut = |at: usize, first: usize| (first..first + self.cutout).contains(&at);
                 let element = x.len();
@@ -330,9 +347,13 @@ impl Augment {
     }
 }
 
+/// How far beyond the edge a place is read at most: far outside it is as good as anywhere.
+const FARTHEST: f64 = 4_194_304.0;
+
 /// The value between four neighbours at the place that a pixel comes from.
 fn bilinear(value: &dyn Fn(i64, i64) -> f64, place: [[f64; 3]; 2], h: f64, w: f64) -> f64 {
-    let [x, y] = place.map(|[a, b, c]| a * w + b * h + c);
+    let at = place.map(|[a, b, c]| a * w + b * h + c);
+    let [x, y] = at.map(|at| at.clamp(-FARTHEST, FARTHEST));
     let (left, top) = (x.floor(), y.floor());
     let (right, down) = (x - left, y - top);
     let (column, row) = (left as i64, top as i64);
@@ -371,6 +392,7 @@ mod tests {
 
     const ALL: Augment = Augment {
         horizontal_flip: 0.3,
+        vertical_flip: 0.6,
         shift: 2,
         padding: Padding::Reflect,
         rotation: 20.0,
@@ -398,6 +420,11 @@ mod tests {
             );
         };
         near(draws.iter().filter(|d| d.flip).count(), 0.3);
+        near(draws.iter().filter(|d| d.vertical_flip).count(), 0.6);
+        near(
+            draws.iter().filter(|d| d.flip && d.vertical_flip).count(),
+            0.18,
+        );
         for (dy, dx) in (-2..=2)
             .flat_map(|dy| (-2..=2).map(move |dx| [dy, dx]))
             .map(|s| (s[0], s[1]))
@@ -457,6 +484,7 @@ mod tests {
         let picture = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut draw = Draw {
             flip: false,
+            vertical_flip: false,
             shift: [0, 1],
             cutout: [0, 0],
             rotation: 0.0,
@@ -476,10 +504,50 @@ mod tests {
         assert_eq!(input(&augment, &draw), [2.0, 3.0, 0.0, 5.0, 6.0, 0.0]);
         draw.flip = true;
         assert_eq!(input(&augment, &draw), [0.0, 3.0, 2.0, 0.0, 6.0, 5.0]);
+        draw.vertical_flip = true;
+        assert_eq!(input(&augment, &draw), [0.0, 6.0, 5.0, 0.0, 3.0, 2.0]);
+        draw.vertical_flip = false;
         // What is cut out is 0 after normalisation: here 1 before it.
         augment.cutout = 1;
         draw.cutout = [1, 1];
         assert_eq!(input(&augment, &draw), [0.0, 3.0, 2.0, 0.0, 1.0, 5.0]);
+    }
+
+    /// A turn brings in what a shift does: no black corners where the padding mirrors.
+    #[test]
+    fn one_padding_holds_for_the_turn_and_the_shift() {
+        let normalization = Normalization {
+            mean: vec![0.0; 25],
+            scale: vec![1.0; 25],
+        };
+        let draw = Draw {
+            flip: false,
+            vertical_flip: false,
+            shift: [2, -2],
+            cutout: [0, 0],
+            rotation: 40.0,
+            scale: 0.3,
+            shear: 20.0,
+        };
+        let mut augment = Augment {
+            rotation: 40.0,
+            shift: 2,
+            ..Augment::default()
+        };
+        let white = [7.0; 25];
+        let found = augment.input(&draw, [1, 5, 5], &white, &normalization);
+        assert!(found.iter().all(|v| (v - 7.0).abs() < 1e-9), "{found:?}");
+        augment.padding = Padding::Zero;
+        let found = augment.input(&draw, [1, 5, 5], &white, &normalization);
+        assert!(found.contains(&0.0));
+        // Mirrored as often as it takes.
+        let places = |side| {
+            (-5..8)
+                .map(|at| Augment::default().read(at, side).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(places(3), [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]);
+        assert_eq!(places(1), [0; 13]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub struct Extent {
     pub samples: usize,
     /// Tokens of the stream and of a window.
     pub(super) stream: Option<[usize; 2]>,
+    /// The last so many are the validation set, because the files say so; 0: they do not.
+    pub(super) held_out: usize,
 }
 
 impl From<usize> for Extent {
@@ -15,6 +17,7 @@ impl From<usize> for Extent {
         Self {
             samples,
             stream: None,
+            held_out: 0,
         }
     }
 }
@@ -34,6 +37,10 @@ impl Extent {
             Some([_, context]) if samples < self.samples => Some([samples * context + 1, context]),
             stream => stream,
         };
-        Self { samples, stream }
+        Self {
+            samples,
+            stream,
+            held_out: self.held_out.min(samples),
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! [`epoch_order`] and [`batch_at`] which samples a step trains on.
 
 mod augment;
+mod chosen;
 mod extent;
 mod loading;
 mod memory;
@@ -25,7 +26,7 @@ pub use loading::{Loading, Watcher};
 pub use memory::checksum;
 pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
-pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Samples, Storage, Targets};
+pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Origin, Samples, Storage, Targets};
 pub use stream::{Epochs, Order, in_streams};
 pub use table::{Column, Table, is_missing, number};
 pub use task::{Judge, Task};

@@ -15,7 +15,9 @@ pub struct Split {
 
 impl Split {
     /// Holds the share `validation` of `samples` training samples out, round(samples * validation) of
-    /// them: at random by `data_seed`, or the last ones where samples are windows of a stream.
+    /// them: at random by `data_seed`, or the last ones where samples are windows of a stream. Where
+    /// the samples have a validation set of their own ([`super::Samples::holding_out`]), that is held
+    /// out, whatever the share.
     ///
     /// # Errors
     /// A share outside [0, 1), or one above 0 that leaves one of the parts empty; more than
@@ -37,6 +39,13 @@ impl Split {
         let Ok(count) = u32::try_from(samples) else {
             return Err(refuse(format!("{samples} samples, more than 2^32 - 1")));
         };
+        if extent.held_out > 0 {
+            let first = count - extent.held_out as u32;
+            return Ok(Self {
+                train: (0..first).collect(),
+                validation: (first..count).collect(),
+            });
+        }
         let held_out = (f64::from(count) * validation).round() as usize;
         if validation > 0.0 && (held_out == 0 || held_out == samples) {
             let found = format!("{validation} of {samples} samples, which is {held_out} of them");

@@ -170,8 +170,23 @@ impl Targets {
 /// Samples of one shape with their targets. A copy shares the inputs.
 #[derive(Debug, Clone)]
 pub struct Samples {
-    inputs: Arc<dyn Inputs>,
+    pub(super) inputs: Arc<dyn Inputs>,
     targets: Arc<Targets>,
+    /// The last so many are the validation set.
+    pub(super) held_out: usize,
+    /// What each is called, where it has a name.
+    pub(super) names: Option<Arc<[String]>>,
+    /// What came of the files on the way.
+    pub(super) origin: Origin,
+}
+
+/// What came of files on their way to samples, which their run has to remember.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The bits that count of channels of 16 bits, where pictures have such.
+    pub bit_depth: Option<u32>,
+    /// Files that were passed over, because they are cut or damaged: how many, and the first names.
+    pub skipped: Option<String>,
 }
 
 /// Samples that are read at a time where all are gone through.
@@ -188,6 +203,9 @@ impl Samples {
         Ok(Self {
             inputs: Arc::new(inputs),
             targets: Arc::new(targets),
+            held_out: 0,
+            names: None,
+            origin: Origin::default(),
         })
     }
 
@@ -198,9 +216,70 @@ impl Samples {
     pub fn with_targets(&self, targets: Targets) -> Result<Self> {
         check(self.inputs(), &targets)?;
         Ok(Self {
-            inputs: Arc::clone(&self.inputs),
             targets: Arc::new(targets),
+            ..self.clone()
         })
+    }
+
+    /// The same samples with what came of their files.
+    #[must_use]
+    pub fn from_files(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// What came of their files.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The same training samples, of which the last `count` are the validation set: nothing else is
+    /// held out of them then ([`super::Split::new`]).
+    ///
+    /// # Errors
+    /// A number that leaves no sample to train on.
+    pub fn holding_out(mut self, count: usize) -> Result<Self> {
+        if count >= self.len() {
+            return Err(refuse(
+                "samples.held_out",
+                format!("{count} of {} samples", self.len()),
+                "fewer than there are",
+                "leave samples to train on",
+            ));
+        }
+        self.held_out = count;
+        Ok(self)
+    }
+
+    /// How many of the last samples are a validation set of their own; 0 where there is none.
+    #[must_use]
+    pub fn held_out(&self) -> usize {
+        self.held_out
+    }
+
+    /// The same samples with a name for each, such as its file's, by which a person finds it again.
+    ///
+    /// # Errors
+    /// If there are not as many names as samples.
+    pub fn named(mut self, names: Vec<String>) -> Result<Self> {
+        if names.len() != self.len() {
+            return Err(refuse(
+                "samples.names",
+                format!("{} for {} samples", names.len(), self.len()),
+                "one for each",
+                "name every sample",
+            ));
+        }
+        self.names = Some(names.into());
+        Ok(self)
+    }
+
+    /// The name of the sample at `index`, where samples have names.
+    #[must_use]
+    pub fn name(&self, index: u32) -> Option<&str> {
+        let names = self.names.as_ref()?;
+        names.get(index as usize).map(String::as_str)
     }
 
     /// The inputs.
@@ -326,7 +405,7 @@ impl Samples {
 impl PartialEq for Samples {
     /// Whether everything is equal: goes through all samples.
     fn eq(&self, other: &Self) -> bool {
-        let about = |s: &Self| (s.shape().to_vec(), s.storage(), s.len());
+        let about = |s: &Self| (s.shape().to_vec(), s.storage(), s.len(), s.held_out);
         if about(self) != about(other) || self.targets != other.targets {
             return false;
         }

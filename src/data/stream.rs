@@ -153,6 +153,7 @@ impl Samples {
         Extent {
             samples: self.len(),
             stream: stream.map(|tokens| [tokens.len(), self.shape()[0]]),
+            held_out: self.held_out(),
         }
     }
 }

@@ -80,6 +80,7 @@ fn download(address: &str, archive: &Archive<'_>, file: &Path, watcher: Watcher<
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
+    refuse_link(&part)?;
     let resumed = receive(address, archive, &part, watcher)?;
     let mut found = hash(&part).map_err(Error::io(&part, "reading"))?;
     if found != archive.sha256 && resumed {
@@ -105,6 +106,24 @@ fn download(address: &str, archive: &Archive<'_>, file: &Path, watcher: Watcher<
         ));
     }
     keep(&part, file)
+}
+
+/// Refuses a link: behind it lies somebody else's file, which would be written to.
+fn refuse_link(part: &Path) -> Result<()> {
+    match fs::symlink_metadata(part) {
+        // A device is nobody's file.
+        Ok(found) if found.is_symlink() && !is_device(part) => Err(Error::data(
+            part,
+            "is a link; expected nothing, or the file of a download that was broken off",
+            "take it away, or name another folder; nothing is written through a link",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether something lies there that is neither a file nor a folder.
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Receives what the part lacks; whether there was a part before.

@@ -252,6 +252,10 @@ impl Layer for BatchNorm2d {
         format!("batch_norm2d({channels}{what})")
     }
 
+    fn keep_statistics(&mut self) {
+        self.momentum = 0.0;
+    }
+
     fn fit(&self, input: &Shape) -> Result<Fit, Misfit> {
         let [channels, height, width] = keeps_pictures(input)?;
         Ok(Fit {

@@ -237,6 +237,9 @@ pub trait Layer: DynClone + std::fmt::Debug + Send + Sync + 'static {
     /// fitted, where it is a layer of the network itself.
     fn suit(&mut self, _outputs: usize) {}
 
+    /// Has the layer leave its running statistics as they are while it trains, where it has any.
+    fn keep_statistics(&mut self) {}
+
     /// What of the layer, in words, shows steps of a sequence to the steps before them, where anything
     /// does: a net of such layers sees the token that it is to predict.
     fn looks_ahead(&self) -> Option<&'static str> {

@@ -122,6 +122,7 @@ fn augmenting(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) -> C
         .u32("reflect", usize::from(augment.padding == Padding::Reflect))
         .u32("affine", usize::from(augment.is_affine()))
         .f32("flip", augment.horizontal_flip)
+        .f32("vertical_flip", augment.vertical_flip)
         .u32("shift", augment.shift)
         .u32("cutout", augment.cutout)
 }

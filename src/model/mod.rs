@@ -2,7 +2,9 @@
 
 mod build;
 mod description;
+mod elsewhere;
 mod file;
+mod freeze;
 mod gather;
 mod network;
 mod request;

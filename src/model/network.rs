@@ -226,6 +226,29 @@ impl Network {
         self.output().positions()
     }
 
+    /// The parameters, for who changes what they say of themselves.
+    pub(super) fn specs(&mut self) -> &mut [NamedParameter] {
+        &mut self.inventory.parameters
+    }
+
+    /// The layers, for who changes what they do.
+    pub(super) fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
+    }
+
+    /// Floats of the largest value of one sample: the input, or what a layer gives.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        fn of(nodes: &[Node]) -> usize {
+            let each = nodes.iter().map(|node| {
+                let within = node.fit.branches.iter().map(|branch| of(&branch.nodes));
+                within.max().unwrap_or(0).max(node.output().elements())
+            });
+            each.max().unwrap_or(0)
+        }
+        of(self.nodes()).max(self.input().elements())
+    }
+
     /// Length of the flat buffers in floats, padding included: a multiple of 64.
     #[must_use]
     pub fn floats(&self) -> usize {

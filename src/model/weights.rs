@@ -72,17 +72,24 @@ impl Weights {
             .chain(counters)
             .collect::<Result<_, _>>()
             .map_err(|error| wrong(Path::new("model.safetensors"), error.to_string()))?;
-        // One key: the order of a map of several is another in each process.
-        let metadata = self.description.clone();
-        let metadata = metadata.map(|text| HashMap::from([(KEY.to_owned(), text)]));
-        safetensors::serialize(views, metadata)
-            .map_err(|error| wrong(Path::new("model.safetensors"), error.to_string()))
+        // One key at a time: the order of a map of several is another in each process.
+        let format = HashMap::from([(FORMAT.0.to_owned(), FORMAT.1.to_owned())]);
+        let bytes = safetensors::serialize(views, Some(format))
+            .map_err(|error| wrong(Path::new("model.safetensors"), error.to_string()))?;
+        match &self.description {
+            None => Ok(bytes),
+            Some(text) => described(&bytes, text).ok_or_else(|| {
+                let problem = "its header cannot be written".to_owned();
+                wrong(Path::new("model.safetensors"), problem)
+            }),
+        }
     }
 
     /// Reads a safetensors file.
     ///
     /// # Errors
-    /// A file that cannot be read, is no safetensors file, or holds tensors that are not f32.
+    /// A file that cannot be read, is no safetensors file, or holds tensors that are neither f32 nor of
+    /// half precision (f16, bf16), which becomes f32.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes =
             std::fs::read(path).map_err(|error| wrong(path, format!("cannot be read: {error}")))?;
@@ -109,19 +116,16 @@ impl Weights {
                 weights.counters.insert(name, i64::from_le_bytes(*bytes));
                 continue;
             }
-            if view.dtype() != Dtype::F32 {
+            let Some(values) = floats(view.dtype(), view.data()) else {
                 let problem = format!(
-                    "tensor `{name}` has the type {:?}, expected F32",
+                    "tensor `{name}` has the type {:?}, expected F32, F16 or BF16",
                     view.dtype()
                 );
                 return Err(wrong(path, problem));
-            }
-            let values = view.data().chunks_exact(4);
+            };
             let tensor = Tensor {
                 shape: view.shape().to_vec(),
-                values: values
-                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                    .collect(),
+                values,
             };
             weights.tensors.insert(name, tensor);
         }
@@ -286,6 +290,41 @@ impl Network {
             ..Weights::default()
         }
     }
+}
+
+/// The values of a tensor in f32; nothing for other types than floats of 16 or 32 bits.
+fn floats(kind: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    let halves = |of: fn([u8; 2]) -> f32| {
+        let pairs = bytes.chunks_exact(2);
+        pairs.map(|b| of([b[0], b[1]])).collect()
+    };
+    match kind {
+        Dtype::F32 => {
+            let values = bytes.chunks_exact(4);
+            let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            Some(values.collect())
+        }
+        Dtype::F16 => Some(halves(|b| half::f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => Some(halves(|b| half::bf16::from_le_bytes(b).to_f32())),
+        _ => None,
+    }
+}
+
+/// The key and the value by which other programs know that names and layouts are PyTorch's.
+const FORMAT: (&str, &str) = ("format", "pt");
+
+/// A safetensors file with the description in its metadata, too.
+fn described(bytes: &[u8], text: &str) -> Option<Vec<u8>> {
+    let length = usize::try_from(u64::from_le_bytes(*bytes.first_chunk()?)).ok()?;
+    let (header, data) = bytes.get(8..)?.split_at_checked(length)?;
+    let mut header: serde_json::Value = serde_json::from_slice(header).ok()?;
+    let metadata = header.get_mut("__metadata__")?.as_object_mut()?;
+    metadata.insert(KEY.to_owned(), text.into());
+    let mut header = serde_json::to_vec(&header).ok()?;
+    // Tensors begin at a multiple of eight bytes.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    Some([&length[..], &header, data].concat())
 }
 
 /// Refuses a header that the file cannot hold.

@@ -1,11 +1,23 @@
-//! A picture from a PNG or JPEG file, as samples have it: bytes, channel by channel.
+//! A picture from a file, as samples have it: bytes, channel by channel.
 
+use super::jpeg;
+use super::opened::{Opened, TOO_LARGE};
 use crate::error::{Error, Result};
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    RgbImage,
+};
+use std::fs;
+use std::io::{BufRead, Cursor, Seek};
 use std::path::Path;
+
+/// The files that are read.
+pub(crate) const FORMATS: &str = "PNG, JPEG, WebP or BMP";
+
+/// The bits of a channel that has more than 8, where nobody says that they are fewer.
+pub(super) const DEEP: u32 = 16;
 
 /// How pictures come to one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -38,30 +50,60 @@ pub struct Changes {
     pub resized_from: Option<[usize; 2]>,
     /// An alpha channel was dropped; the colours behind it stay as they are in the file.
     pub dropped_alpha: bool,
-    /// 16 bits for each channel became 8.
-    pub reduced_depth: bool,
+    /// The largest value in the file, where its channels had 16 bits, which became 8.
+    pub deepest: Option<u16>,
+    /// It was turned as its EXIF data say.
+    pub turned: bool,
+    /// Cyan, magenta, yellow and black became red, green and blue.
+    pub from_cmyk: bool,
+}
+
+/// What pictures are brought to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// `[height, width]`; `None`: the picture's own.
+    pub size: Option<[usize; 2]>,
+    /// How another size comes to it.
+    pub resize: Resize,
+    /// The bits that count of channels of 16: 2^bits - 1 becomes 255, as does what is above. 8 to 16.
+    pub bits: u32,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            size: None,
+            resize: Resize::None,
+            bits: DEEP,
+        }
+    }
 }
 
 impl Picture {
-    /// Reads the picture at `path` and brings it to `size` (`[height, width]`), if one is given, in
-    /// the way of `resize`. What is inside counts, not the file's name.
+    /// Reads the picture at `path` and brings it to `form`, turned as its EXIF data say. What is
+    /// inside counts, not the file's name.
     ///
     /// # Errors
-    /// A file that cannot be read, that is neither PNG nor JPEG or is broken; with
+    /// A file that cannot be read, that is no picture of a known kind or is cut or damaged; with
     /// [`Resize::None`], a picture of another size.
-    pub fn read(path: &Path, size: Option<[usize; 2]>, resize: Resize) -> Result<Self> {
-        let file = BufReader::new(open(path)?);
-        decode(file, size, resize).map_err(|problem| refused(path, problem))
+    pub fn read(path: &Path, form: Reading) -> Result<Self> {
+        let decoded = read(path).and_then(|bytes| decode(&bytes, form));
+        decoded.map_err(|problem| refused(path, problem))
     }
 
-    /// Height and width of the picture at `path`, from its header.
+    /// Height and width of the picture at `path`, from its header, turned as its EXIF data say.
     ///
     /// # Errors
     /// As [`Picture::read`].
     pub fn size_of(path: &Path) -> Result<[usize; 2]> {
-        let size = reader(BufReader::new(open(path)?)).and_then(|reader| {
-            let [width, height] = reader.into_dimensions().map_err(unreadable)?.into();
-            Ok([height as usize, width as usize])
+        let size = read(path).and_then(|bytes| {
+            let mut decoder = reader(Cursor::new(&bytes))?
+                .into_decoder()
+                .map_err(unreadable)?;
+            let turned = decoder.orientation().is_ok_and(lies);
+            let (width, height) = decoder.dimensions();
+            let size = [height as usize, width as usize];
+            Ok(if turned { [size[1], size[0]] } else { size })
         });
         size.map_err(|problem| refused(path, problem))
     }
@@ -94,15 +136,14 @@ fn luminance(red: u8, green: u8, blue: u8) -> u8 {
     ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16) as u8
 }
 
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| {
-        let help = "check the name, and the permissions of the file and its folder";
-        Error::data(path, format!("cannot be opened: {error}"), help)
-    })
+/// The bytes of a file; what is wrong is a sentence.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
 pub(super) fn refused(path: &Path, problem: String) -> Error {
-    let help = "replace the picture or take it away; a picture is a whole PNG or JPEG file";
+    let help =
+        "replace the picture or take it away; a picture is a whole PNG, JPEG, WebP or BMP file";
     let help = match problem.split_once("; expected ") {
         Some((_, expected)) if expected.contains("pixels") => {
             "set data.size to the size of the pictures, or let data.resize = \"crop\" or \
@@ -113,38 +154,107 @@ pub(super) fn refused(path: &Path, problem: String) -> Error {
     Error::data(path, problem, help)
 }
 
+/// Decodes a file; what is wrong with it is a sentence.
+pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
+    let reader = reader(Cursor::new(bytes))?;
+    let format = reader.format();
+    if format == Some(ImageFormat::Jpeg) {
+        return jpeg::open(bytes);
+    }
+    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(Opened {
+        image: DynamicImage::from_decoder(decoder).map_err(unreadable)?,
+        orientation,
+        // The colour type in a PNG file's header.
+        is_palette: format == Some(ImageFormat::Png) && bytes.get(25) == Some(&3),
+        is_cmyk: false,
+    })
+}
+
+/// Whether a picture lies on its side: its height is the file's width.
+fn lies(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(
+        orientation,
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH
+    )
+}
+
 /// Decodes one picture; what is wrong with it is a sentence.
-fn decode(
-    file: impl BufRead + Seek,
-    size: Option<[usize; 2]>,
-    resize: Resize,
-) -> Result<Picture, String> {
-    let decoder = reader(file)?.into_decoder().map_err(unreadable)?;
-    let (width, height) = decoder.dimensions();
-    let found = [height as usize, width as usize];
-    let wanted = size.unwrap_or(found);
-    if resize == Resize::None && found != wanted {
+fn decode(bytes: &[u8], form: Reading) -> Result<Picture, String> {
+    let Opened {
+        mut image,
+        orientation,
+        is_cmyk,
+        ..
+    } = open(bytes)?;
+    image.apply_orientation(orientation);
+    let found = [image.height() as usize, image.width() as usize];
+    let wanted = form.size.unwrap_or(found);
+    if form.resize == Resize::None && found != wanted {
         return Err(other_size(found, wanted));
     }
-    let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     let colour = image.color();
     let changes = Changes {
         resized_from: (found != wanted).then_some(found),
         dropped_alpha: colour.has_alpha(),
-        reduced_depth: colour.bytes_per_pixel() > colour.channel_count(),
+        deepest: is_deep(colour).then(|| deepest(&image)),
+        turned: orientation != Orientation::NoTransforms,
+        from_cmyk: is_cmyk,
     };
+    let channels = if colour.has_color() { 3 } else { 1 };
     // To 8 bits and without alpha before anything is scaled, so that no colour bleeds in.
-    let (channels, image) = if colour.has_color() {
-        (3, DynamicImage::ImageRgb8(image.into_rgb8()))
-    } else {
-        (1, DynamicImage::ImageLuma8(image.into_luma8()))
-    };
-    let image = scaled(image, found, wanted, resize)?;
+    let image = bytes_of(image, form.bits);
+    let image = scaled(image, found, wanted, form.resize)?;
     Ok(Picture {
         shape: [channels, wanted[0], wanted[1]],
         values: planes(image.as_bytes(), channels),
         changes,
     })
+}
+
+/// Whether channels have more than 8 bits.
+pub(super) fn is_deep(colour: ColorType) -> bool {
+    colour.bytes_per_pixel() > colour.channel_count()
+}
+
+/// The largest value of a colour or of grey, of 16 bits.
+fn deepest(image: &DynamicImage) -> u16 {
+    let largest = match image.color().has_color() {
+        true => image.to_rgb16().into_raw().into_iter().max(),
+        false => image.to_luma16().into_raw().into_iter().max(),
+    };
+    largest.unwrap_or(0)
+}
+
+/// The picture in bytes of grey or of colours, without alpha; of deep channels `bits` bits count.
+pub(super) fn bytes_of(image: DynamicImage, bits: u32) -> DynamicImage {
+    let colour = image.color();
+    match (is_deep(colour), colour.has_color()) {
+        (false, true) => image.into_rgb8().into(),
+        (false, false) => image.into_luma8().into(),
+        (true, is_colour) => {
+            let (width, height) = (image.width(), image.height());
+            let shallow = |values: Vec<u16>| values.into_iter().map(|v| shallow(v, bits)).collect();
+            let made = match is_colour {
+                true => RgbImage::from_raw(width, height, shallow(image.into_rgb16().into_raw()))
+                    .map(DynamicImage::from),
+                false => {
+                    GrayImage::from_raw(width, height, shallow(image.into_luma16().into_raw()))
+                        .map(DynamicImage::from)
+                }
+            };
+            // As many values as before, so there is always a picture.
+            made.unwrap_or_default()
+        }
+    }
+}
+
+/// A value of which `bits` bits count, as a byte.
+pub(super) fn shallow(value: u16, bits: u32) -> u8 {
+    let top = (1_u32 << bits.clamp(8, DEEP)) - 1;
+    ((u32::from(value).min(top) * 255 + top / 2) / top) as u8
 }
 
 /// Says that a picture has another size (`[height, width]`) than expected.
@@ -158,18 +268,22 @@ pub(super) fn reader<F: BufRead + Seek>(file: F) -> Result<ImageReader<F>, Strin
         .with_guessed_format()
         .map_err(|error| format!("cannot be read: {error}"))?;
     match reader.format() {
-        Some(ImageFormat::Png | ImageFormat::Jpeg) => Ok(reader),
+        Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Bmp) => {
+            Ok(reader)
+        }
         Some(other) => Err(format!(
-            "is a {} file; PNG and JPEG are read",
+            "is a {} file; expected {FORMATS}",
             other.extensions_str().first().unwrap_or(&"foreign")
         )),
-        None => Err("is no picture that is known here; PNG and JPEG are read".into()),
+        None => Err(format!(
+            "is no picture that is known here; expected {FORMATS}"
+        )),
     }
 }
 
 pub(super) fn unreadable(error: ImageError) -> String {
     match error {
-        ImageError::Limits(_) => "is too large: decoded it would take more than 512 MiB".into(),
+        ImageError::Limits(_) => TOO_LARGE.into(),
         // One decoder ends its message with a line feed.
         error => format!("cannot be decoded: {}", error.to_string().trim_end()),
     }
@@ -206,7 +320,6 @@ mod tests {
     use super::*;
     use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba};
     use proptest::prelude::*;
-    use std::io::Cursor;
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
@@ -215,7 +328,7 @@ mod tests {
     }
 
     fn decoded(file: &[u8]) -> Picture {
-        decode(Cursor::new(file), None, Resize::None).unwrap()
+        decode(file, Reading::default()).unwrap()
     }
 
     #[test]
@@ -238,7 +351,8 @@ mod tests {
         let deep = ImageBuffer::from_pixel(1, 1, Luma([0xabcd_u16]));
         let deep = decoded(&encoded(deep, ImageFormat::Png));
         assert_eq!(deep.values, [0xab]);
-        assert!(deep.changes.reduced_depth && !deep.changes.dropped_alpha);
+        assert_eq!(deep.changes.deepest, Some(0xabcd));
+        assert!(!deep.changes.dropped_alpha);
         let alpha = ImageBuffer::from_pixel(1, 1, Rgba([1_u8, 2, 3, 0]));
         let alpha = decoded(&encoded(alpha, ImageFormat::Png));
         assert_eq!((alpha.shape, alpha.values), ([3, 1, 1], vec![1, 2, 3]));
@@ -265,7 +379,12 @@ mod tests {
         // Left half 0, right half 200; twice as wide as high.
         let image = GrayImage::from_fn(8, 4, |x, _| Luma([if x < 4 { 0 } else { 200 }]));
         let file = encoded(image, ImageFormat::Png);
-        let to = |resize| decode(Cursor::new(&file), Some([2, 2]), resize);
+        let form = |size, resize| Reading {
+            size: Some(size),
+            resize,
+            ..Reading::default()
+        };
+        let to = |resize| decode(&file, form([2, 2], resize));
         let refused = to(Resize::None).unwrap_err();
         assert!(
             refused.contains("8x4 pixels (width x height); expected 2x2"),
@@ -277,13 +396,69 @@ mod tests {
         // middle columns of (2, 4).
         assert_eq!(stretched.values, [29, 171].repeat(2));
         assert_eq!(to(Resize::Crop).unwrap().values, [25, 175].repeat(2));
-        let narrow = decode(Cursor::new(&file), Some([4, 2]), Resize::Crop).unwrap();
+        let narrow = decode(&file, form([4, 2], Resize::Crop)).unwrap();
         assert_eq!(narrow.values, [0, 200].repeat(4), "the middle two columns");
     }
 
     #[test]
+    fn deep_pictures_keep_their_range() {
+        assert_eq!(
+            [0, 1, 0x8000, 0xffff].map(|v| shallow(v, 16)),
+            [0, 0, 128, 255]
+        );
+        assert_eq!(
+            [0, 2048, 4095, 4096].map(|v| shallow(v, 12)),
+            [0, 128, 255, 255]
+        );
+        let deep = ImageBuffer::from_fn(2, 1, |x, _| Rgb([100, 4095 * x as u16, 7]));
+        let file = encoded(deep, ImageFormat::Png);
+        let twelve = Reading {
+            bits: 12,
+            ..Reading::default()
+        };
+        let picture = decode(&file, twelve).unwrap();
+        assert_eq!(picture.values, [6, 6, 0, 255, 0, 0]);
+        assert_eq!(picture.changes.deepest, Some(4095));
+    }
+
+    #[test]
+    fn webp_and_bmp_are_read() {
+        let image = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, 10 + y as u8, 200]));
+        for format in [ImageFormat::WebP, ImageFormat::Bmp] {
+            let picture = decoded(&encoded(image.clone(), format));
+            let expected = [[0, 1, 2, 0, 1, 2], [10, 10, 10, 11, 11, 11], [200; 6]];
+            assert_eq!(picture.values, expected.concat());
+        }
+    }
+
+    /// Noise, whose files have no bytes to spare.
+    fn noise() -> RgbImage {
+        let mut state = 1_u32;
+        RgbImage::from_fn(40, 40, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Rgb((state >> 8).to_le_bytes()[..3].try_into().unwrap())
+        })
+    }
+
+    #[test]
+    fn files_that_are_cut_or_damaged_are_refused_wherever_it_is() {
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let file = encoded(noise(), format);
+            assert!(decode(&file, Reading::default()).is_ok());
+            for length in (1..file.len() - 12).step_by(97).chain([file.len() - 13]) {
+                let cut = &file[..length];
+                let problem = decode(cut, Reading::default()).unwrap_err();
+                assert!(!problem.contains('\n'), "{problem:?}");
+            }
+        }
+        // Trailing bytes do no harm.
+        let more = [&encoded(noise(), ImageFormat::Jpeg)[..], b"more"].concat();
+        assert!(decode(&more, Reading::default()).is_ok());
+    }
+
+    #[test]
     fn foreign_files_are_named() {
-        let problem = |file: &[u8]| decode(Cursor::new(file), None, Resize::None).unwrap_err();
+        let problem = |file: &[u8]| decode(file, Reading::default()).unwrap_err();
         assert!(problem(b"GIF89a....").contains("is a gif file"));
         assert!(problem(b"hello").contains("no picture that is known"));
         assert!(problem(b"").contains("no picture that is known"));
@@ -326,7 +501,8 @@ mod tests {
             }
             for resize in [Resize::None, Resize::Crop, Resize::Stretch] {
                 let size = (resize != Resize::None).then_some([5, 3]);
-                if let Ok(picture) = decode(Cursor::new(&file), size, resize) {
+                let form = Reading { size, resize, bits: 12 };
+                if let Ok(picture) = decode(&file, form) {
                     prop_assert_eq!(picture.shape.iter().product::<usize>(), picture.values.len());
                 }
             }

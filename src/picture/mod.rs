@@ -3,9 +3,11 @@
 
 mod decode;
 mod folder;
+mod jpeg;
+mod opened;
 mod photo;
 
-pub(crate) use decode::other_size;
-pub use decode::{Changes, Picture, Resize};
-pub(crate) use folder::{entries, is_picture};
+pub use decode::{Changes, Picture, Reading, Resize};
+pub(crate) use decode::{FORMATS, other_size};
+pub(crate) use folder::{entries, is_picture, printable};
 pub use photo::{Photo, Wish, pictures_in};

@@ -1,11 +1,13 @@
 //! A picture of any size and mode as a trained network takes it, and what was done to it.
 
-use super::decode::{Changes, Picture, Resize, planes, reader, refused, scaled, unreadable};
+use super::decode::{
+    Changes, FORMATS, Picture, Resize, bytes_of, is_deep, open, planes, read, refused, scaled,
+};
 use super::folder::{entries, is_picture};
+use super::opened::Opened;
 use crate::error::{Error, Result};
+use image::DynamicImage;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat};
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// What is wanted of a picture.
@@ -16,9 +18,10 @@ pub struct Wish {
     /// How another size comes to this one; [`Resize::None`] crops.
     pub resize: Resize,
     /// Whether the picture is read as `image_folder` reads those of a training: an alpha channel is
-    /// dropped and no orientation applied. Otherwise it is turned as its EXIF data say, and laid
-    /// over white where it is transparent.
+    /// dropped. Otherwise it is laid over white where it is transparent.
     pub as_in_training: bool,
+    /// The bits that count of channels of 16, as in the training.
+    pub bits: u32,
     /// Whether each value v becomes 255 - v.
     pub invert: bool,
 }
@@ -42,10 +45,9 @@ impl Photo {
     /// Reads the file at `path`. What is inside counts, not the file's name.
     ///
     /// # Errors
-    /// A file that cannot be read, that is neither PNG nor JPEG or is broken.
+    /// A file that cannot be read, that is no picture of a known kind, or is cut or damaged.
     pub fn read(path: &Path, wish: &Wish) -> Result<Self> {
-        let bytes = std::fs::read(path)
-            .map_err(|error| refused(path, format!("cannot be read: {error}")))?;
+        let bytes = read(path).map_err(|problem| refused(path, problem))?;
         Self::decode(&bytes, path, wish)
     }
 
@@ -69,22 +71,29 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
         false => Ok(found),
         true => Err(Error::data(
             folder,
-            "holds no picture; expected PNG or JPEG files",
+            format!("holds no picture; expected {FORMATS} files"),
             "name the pictures, or the folder in which they lie",
         )),
     }
 }
 
 fn decode(bytes: &[u8], wish: &Wish) -> Result<Photo, String> {
-    let reader = reader(Cursor::new(bytes))?;
-    let is_png = reader.format() == Some(ImageFormat::Png);
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let (width, height) = decoder.dimensions();
-    let image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    let mode = mode(&image, is_png.then(|| bytes.get(25).copied()).flatten());
+    let Opened {
+        image,
+        orientation,
+        is_palette,
+        is_cmyk,
+    } = open(bytes)?;
+    let (width, height) = (image.width(), image.height());
+    let mode = match is_cmyk {
+        true => "CMYK".to_owned(),
+        false => mode(&image, is_palette),
+    };
     let mut changes = Vec::new();
-    let image = turned(image, orientation, wish, &mut changes);
+    if is_cmyk {
+        changes.push("CMYK made RGB".into());
+    }
+    let image = turned(image, orientation, &mut changes);
     let image = opaque(image, wish, &mut changes);
     let is_grey = !image.color().has_color();
     let picture = fitted(image, is_grey, wish, &mut changes)?;
@@ -113,15 +122,10 @@ fn decode(bytes: &[u8], wish: &Wish) -> Result<Photo, String> {
     })
 }
 
-/// The colours of a file; `png_colour` is the colour type in a PNG file's header, where 3 is a
-/// palette.
-fn mode(image: &DynamicImage, png_colour: Option<u8>) -> String {
+/// The colours of a file.
+fn mode(image: &DynamicImage, is_palette: bool) -> String {
     let colour = image.color();
-    let name = match (
-        png_colour == Some(3),
-        colour.has_color(),
-        colour.has_alpha(),
-    ) {
+    let name = match (is_palette, colour.has_color(), colour.has_alpha()) {
         (true, _, false) => "palette",
         (true, _, true) => "palette with alpha",
         (false, true, false) => "RGB",
@@ -139,15 +143,9 @@ fn mode(image: &DynamicImage, png_colour: Option<u8>) -> String {
 fn turned(
     mut image: DynamicImage,
     orientation: Orientation,
-    wish: &Wish,
     changes: &mut Vec<String>,
 ) -> DynamicImage {
-    if orientation == Orientation::NoTransforms {
-        return image;
-    }
-    if wish.as_in_training {
-        changes.push("not turned as its EXIF data say, as in the training".into());
-    } else {
+    if orientation != Orientation::NoTransforms {
         image.apply_orientation(orientation);
         changes.push("turned as its EXIF data say".into());
     }
@@ -157,23 +155,25 @@ fn turned(
 /// Eight bits for each channel, grey or colour, without alpha.
 fn opaque(image: DynamicImage, wish: &Wish, changes: &mut Vec<String>) -> DynamicImage {
     let colour = image.color();
-    if colour.bytes_per_pixel() > colour.channel_count() {
-        changes.push("reduced to 8 bits".into());
+    if is_deep(colour) {
+        changes.push(match wish.bits {
+            16 => "reduced to 8 bits".into(),
+            bits => format!("reduced from {bits} to 8 bits"),
+        });
     }
     if !colour.has_alpha() {
-        return match colour.has_color() {
-            true => DynamicImage::ImageRgb8(image.into_rgb8()),
-            false => DynamicImage::ImageLuma8(image.into_luma8()),
-        };
+        return bytes_of(image, wish.bits);
+    }
+    if wish.as_in_training {
+        changes.push("alpha dropped, as in the training".into());
+        return bytes_of(image, wish.bits);
     }
     let over_white = |value: u8, alpha: u8| {
         let [value, alpha] = [value, alpha].map(u32::from);
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
     let mut pixels = image.into_rgba8();
-    if wish.as_in_training {
-        changes.push("alpha dropped, as in the training".into());
-    } else if pixels.pixels().any(|pixel| pixel.0[3] < 255) {
+    if pixels.pixels().any(|pixel| pixel.0[3] < 255) {
         changes.push("laid over white".into());
         for pixel in pixels.pixels_mut() {
             let [red, green, blue, alpha] = pixel.0;
@@ -232,7 +232,8 @@ fn has_light_border(values: &[u8], [channels, height, width]: [usize; 3]) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+    use std::io::Cursor;
 
     fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
@@ -245,6 +246,7 @@ mod tests {
             shape,
             resize: Resize::None,
             as_in_training: false,
+            bits: 16,
             invert: false,
         }
     }
@@ -347,9 +349,7 @@ mod tests {
             as_in_training: true,
             ..wish([1, 16, 16])
         };
-        let photo = decode(&file, &as_trained).unwrap();
-        assert!(photo.values[0] < 50 && photo.values[15] < 50);
-        assert_eq!(photo.changes.len(), 1);
+        assert_eq!(decode(&file, &as_trained).unwrap(), photo);
     }
 
     #[test]

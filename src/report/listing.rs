@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::folder::{RUN, SUMMARY};
+use super::folder::{RANGE, RUN, SUMMARY};
 use super::summary::StoredSummary;
 use crate::draw::chart::count;
 use crate::draw::words::{digits, percent, things};
@@ -52,32 +52,76 @@ pub struct Listed {
     pub when: Option<String>,
 }
 
-/// The runs right within `folder`, by the time at which they began; what is no run is passed over.
+/// The runs in a folder, and what is none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Listing {
+    /// The runs, by the time at which they began.
+    pub runs: Vec<Listed>,
+    /// Folders that are not shown, or not in full, by name, and why.
+    pub left_out: Vec<(PathBuf, String)>,
+}
+
+/// The runs right within `folder`; files beside them and hidden folders are nobody's loss.
 ///
 /// # Errors
 /// [`Error::Output`] if the folder cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<Listed>> {
+pub fn list(folder: &Path) -> Result<Listing> {
     let unreadable = |error: std::io::Error| Error::Output {
         path: folder.to_owned(),
         problem: format!("cannot be read ({error})"),
         help: "name a folder of runs; `wavetrain train` makes them under runs/".into(),
     };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
-    let entries = entries.filter_map(|entry| read(&entry.ok()?.path()));
-    let mut runs: Vec<Listed> = entries.collect();
+    let mut listing = Listing::default();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(b".") || !path.is_dir() {
+            continue;
+        }
+        match read(&path) {
+            Ok((run, problem)) => {
+                listing.runs.push(run);
+                listing
+                    .left_out
+                    .extend(problem.map(|problem| (path, problem)));
+            }
+            Err(problem) => listing.left_out.push((path, problem)),
+        }
+    }
+    let runs = &mut listing.runs;
     runs.sort_by(|a, b| (a.began, &a.run).cmp(&(b.began, &b.run)));
-    Ok(runs)
+    listing.left_out.sort();
+    Ok(listing)
 }
 
-/// The run in a folder; `None` where there is none that can be read.
-fn read(folder: &Path) -> Option<Listed> {
+/// The file as JSON; what is wrong with it is a sentence.
+fn json<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
+    let bytes = fs::read(folder.join(name))
+        .map_err(|error| format!("its {name} cannot be read: {error}"))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("its {name} is broken: {error}"))
+}
+
+/// The run in a folder, and what of it cannot be shown; or why there is none.
+fn read(folder: &Path) -> Result<(Listed, Option<String>), String> {
     let file = folder.join(RUN);
-    let info: RunInfo = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+    if !file.exists() {
+        return Err(match folder.join(RANGE).exists() {
+            true => "is a range test, whose page is its report.html".to_owned(),
+            false => format!("is no run: it holds no {RUN}"),
+        });
+    }
+    let info: RunInfo = json(folder, RUN)?;
     let began = fs::metadata(&file).and_then(|about| about.modified()).ok();
     let began = began.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let summary = fs::read(folder.join(SUMMARY)).ok();
-    let summary: Option<StoredSummary> =
-        summary.and_then(|text| serde_json::from_slice(&text).ok());
+    let summary = folder
+        .join(SUMMARY)
+        .exists()
+        .then(|| json::<StoredSummary>(folder, SUMMARY));
+    let (summary, problem) = match summary.transpose() {
+        Ok(summary) => (summary, None),
+        Err(problem) => (None, Some(problem)),
+    };
     let last = |split: Split| {
         let evaluations = &summary.as_ref()?.evaluations;
         evaluations.iter().rfind(|e| e.split == split)
@@ -86,7 +130,7 @@ fn read(folder: &Path) -> Option<Listed> {
     let rmse = |split: Split| Some(last(split)?.errors?.rmse);
     let began = began.map(|time| time.as_secs());
     let layers: Vec<&str> = info.layers.iter().map(|row| row.layer.as_str()).collect();
-    Some(Listed {
+    let run = Listed {
         run: folder.to_owned(),
         data: info.data,
         model: layers.join(", "),
@@ -110,7 +154,8 @@ fn read(folder: &Path) -> Option<Listed> {
         seconds: summary.as_ref().map(|summary| summary.seconds),
         began,
         when: began.and_then(time).map(|time| time.to_string()),
-    })
+    };
+    Ok((run, problem))
 }
 
 /// A time in seconds since 1970; `None` for one beyond the calendar.

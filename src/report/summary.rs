@@ -26,6 +26,9 @@ pub struct StoredSummary {
     pub evaluations: Vec<Evaluation>,
     /// Which classes were taken for which, over the test set.
     pub confusion: Confusion,
+    /// The share of the test set whose class is among the five likeliest, of ten classes or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
     /// The worst mistakes on the test set, by falling loss.
     pub mistakes: Vec<StoredMistake>,
     /// The symbols that were predicted worst on the test set, by falling loss.
@@ -61,6 +64,12 @@ pub struct StoredMistake {
     pub predicted: usize,
     /// The sample's loss; nothing where it is not finite.
     pub loss: Option<f64>,
+    /// The probability of the class that it chose, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// What the sample is called, such as its file's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The picture as PNG in base64, for samples that are pictures.
     pub png: Option<String>,
 }
@@ -74,6 +83,8 @@ impl StoredSummary {
             label: mistake.label,
             predicted: mistake.predicted,
             loss: Some(mistake.loss).filter(|loss| loss.is_finite()),
+            probability: mistake.probability.filter(|p| p.is_finite()),
+            name: mistake.name.clone(),
             png: picture(sample_shape, &mistake.pixels).map(|png| STANDARD.encode(png)),
         };
         let augmented = |sample: &Augmented| StoredAugmented {
@@ -91,6 +102,7 @@ impl StoredSummary {
             steps_per_second: finite(summary.steps_per_second),
             evaluations: summary.evaluations.clone(),
             confusion: summary.confusion.clone(),
+            top5: summary.top5,
             mistakes: summary.mistakes.iter().map(mistake).collect(),
             symbols: summary.symbols.clone(),
             numbers: summary.numbers.clone(),

@@ -123,6 +123,11 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn length(&self) -> Option<u64> {
         None
     }
+    /// The step at which each member begins, for a policy whose members follow each other; nothing for a
+    /// member behind one that never ends.
+    fn member_starts(&self) -> Vec<Option<u64>> {
+        Vec::new()
+    }
     /// How deep policies are nested in this one: 0 for a policy alone.
     fn depth(&self) -> usize {
         0

@@ -111,6 +111,18 @@ impl Sequence {
 }
 
 impl Policy for Sequence {
+    fn member_starts(&self) -> Vec<Option<u64>> {
+        let mut start = Some(0_u64);
+        let each = self.policies.iter().map(|(policy, steps)| {
+            let length = steps.or_else(|| policy.length());
+            let end = start
+                .zip(length)
+                .and_then(|(start, length)| start.checked_add(length));
+            std::mem::replace(&mut start, end)
+        });
+        each.collect()
+    }
+
     fn name(&self) -> &'static str {
         ENTRY.name
     }

@@ -1,7 +1,7 @@
 //! A warm-up before any policy.
 
 use super::anneal::{Anneal, share};
-use super::length::{check_steps, table, written};
+use super::length::{table, written};
 use super::python::float;
 use super::{Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use serde::Deserialize;
 /// by `SequentialLR` for it, which sets the second one's momentum when it is made.
 #[derive(Debug, Clone)]
 pub struct Warmup {
-    /// Steps of the warm-up, at least 1.
+    /// Steps of the warm-up; with 0 there is none.
     pub warmup_steps: u64,
     /// The factor that the warm-up starts from, from 0 to 1.
     pub start_factor: f64,
@@ -75,7 +75,6 @@ impl Policy for Warmup {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        check_steps("warmup_steps", self.warmup_steps)?;
         check_rate("start_factor", self.start_factor)?;
         if self.start_factor > 1.0 {
             return Err(Invalid {
@@ -174,5 +173,23 @@ impl Policy for Warmup {
             ("anneal_strategy", self.anneal_strategy.name().into()),
             ("then", member::write(&*self.then).into()),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Constant;
+
+    #[test]
+    fn without_steps_there_is_no_warm_up() {
+        let warmup = Warmup {
+            warmup_steps: 0,
+            start_factor: 0.0,
+            anneal_strategy: Anneal::Linear,
+            then: Box::new(Constant { lr: 0.5 }),
+        };
+        assert_eq!(warmup.validate(), Ok(()));
+        assert_eq!([0, 1, 9].map(|step| warmup.at(step).lr), [0.5; 3]);
     }
 }

@@ -27,7 +27,7 @@ pub use cifar10::Cifar10;
 pub use csv::{Csv, Csvs, TableTask};
 pub use glyphs::Glyphs;
 pub use idx::folder::Set;
-pub use image_folder::ImageFolder;
+pub use image_folder::{ImageFolder, OnBadFile};
 pub use numbers::Numbers;
 pub use numpy::Numpy;
 pub use paths::{folder, path};

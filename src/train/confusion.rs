@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::evaluate::RowResult;
+
 /// How often samples of each class were taken for which class: the pairs that occur, so that it grows with
 /// the samples and not with the square of the classes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +56,15 @@ impl Confusion {
         }
     }
 
+    /// Of samples whose classes are `labels` and what came out for each.
+    pub(super) fn of(labels: &[u32], outcomes: &[RowResult], classes: usize) -> Self {
+        let cells = labels.iter().zip(outcomes).map(|(label, outcome)| {
+            let chosen = outcome.chosen.min(classes.saturating_sub(1));
+            (*label as usize, chosen, 1)
+        });
+        Self::new(classes, cells)
+    }
+
     /// From a matrix; rows: true class, columns: chosen class.
     #[must_use]
     pub fn from_rows(rows: &[Vec<u64>]) -> Self {
@@ -94,6 +105,16 @@ impl Confusion {
         totals
     }
 
+    /// Samples that were taken for each class.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<u64> {
+        let mut chosen = vec![0_u64; self.classes];
+        for (_, class, count) in &self.cells {
+            chosen[*class] = chosen[*class].saturating_add(*count);
+        }
+        chosen
+    }
+
     /// The mistakes that occur (number of samples, true class, chosen class), the most frequent first.
     #[must_use]
     pub fn mistakes(&self) -> Vec<(u64, usize, usize)> {
@@ -123,6 +144,7 @@ mod tests {
             }
         }
         assert_eq!(confusion.totals(), [4, 2, 7]);
+        assert_eq!(confusion.chosen(), [5, 0, 8]);
         assert_eq!(confusion.mistakes(), [(2, 1, 2), (2, 2, 0), (1, 0, 2)]);
         let cells = [
             (0, 2, 1),

@@ -34,6 +34,10 @@ impl Described {
         for path in PATHS {
             data.remove(path);
         }
+        // What was found in the files, so that other pictures are read alike.
+        if let Some(bits) = dataset.train.origin().bit_depth {
+            data.insert("bit_depth".into(), i64::from(bits).into());
+        }
         // A library user's own samples come from no source.
         data.insert("source".into(), dataset.name.clone().into());
         let layers = setup::layers(config, dataset);

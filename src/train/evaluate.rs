@@ -20,11 +20,16 @@ pub(super) const EVALUATION_SLOTS: usize = 16;
 /// Rows of the output of one batch of an evaluation, at least.
 const EVALUATION_ROWS: usize = 256;
 
-/// Samples of a batch of the engine's own evaluations where `data.batch` is `batch` and a sample has
-/// `positions` rows of the network's output.
+/// Floats of the largest value of a batch of an evaluation, unless `data.batch` has more: 128 MiB, the
+/// binding that any adapter has.
+const EVALUATION_FLOATS: usize = 1 << 25;
+
+/// Samples of a batch of the engine's own evaluations of `network` where `data.batch` is `batch`.
 #[must_use]
-pub fn evaluation_batch(batch: usize, positions: usize) -> usize {
-    batch.max(EVALUATION_ROWS.div_ceil(positions.max(1)))
+pub fn evaluation_batch(batch: usize, network: &Network) -> usize {
+    let rows = EVALUATION_ROWS.div_ceil(network.positions().max(1));
+    let fitting = EVALUATION_FLOATS / network.largest().max(1);
+    batch.max(rows.min(fitting)).max(1)
 }
 
 /// What an evaluation knows of one sample, or of one position of it.
@@ -259,8 +264,13 @@ pub(super) fn symbols(
     all
 }
 
-/// The samples that the network gets most wrong, by falling loss.
-pub(super) fn mistakes(outcomes: &[RowResult], samples: &Samples) -> Result<Vec<Mistake>> {
+/// The samples that the network gets most wrong, by falling loss; `probability` gives that of a class of a
+/// sample, where it is known.
+pub(super) fn mistakes(
+    outcomes: &[RowResult],
+    samples: &Samples,
+    probability: &dyn Fn(usize, usize) -> Option<f64>,
+) -> Result<Vec<Mistake>> {
     let labels = samples.labels();
     let mut wrong: Vec<usize> = (0..outcomes.len().min(labels.len()))
         .filter(|i| outcomes[*i].chosen != labels[*i] as usize)
@@ -274,6 +284,8 @@ pub(super) fn mistakes(outcomes: &[RowResult], samples: &Samples) -> Result<Vec<
             label: labels[i] as usize,
             predicted: outcomes[i].chosen,
             loss: outcomes[i].loss,
+            probability: probability(i, outcomes[i].chosen),
+            name: samples.name(i as u32).map(str::to_owned),
             pixels: match is_picture {
                 true => samples.read(&[i as u32])?,
                 false => Vec::new(),
@@ -281,4 +293,21 @@ pub(super) fn mistakes(outcomes: &[RowResult], samples: &Samples) -> Result<Vec<
         })
     };
     wrong.into_iter().map(mistake).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{GlobalAvgPool, Layer, Relu};
+
+    #[test]
+    fn batches_of_large_pictures_fit_into_a_binding() {
+        let layers: [Box<dyn Layer>; 2] = [Box::new(GlobalAvgPool {}), Box::new(Relu {})];
+        let of = |side| {
+            let network = Network::new(&layers, &[3, side, side]).unwrap();
+            [1, 300].map(|batch| evaluation_batch(batch, &network))
+        };
+        assert_eq!(of(32), [256, 300]);
+        assert_eq!(of(1673), [3, 300]);
+    }
 }

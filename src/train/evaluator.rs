@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::confusion::Confusion;
 use super::ensemble::Ensemble;
 use super::errors::{Errors, Predicted};
 use super::evaluate::{Pass, RowResult, Streams, counted, evaluation_batch, whole_sequences};
 use super::feed::Residence;
 use super::record::Split;
+use super::scores::{ClassScore, class_scores, top5};
 use super::setup::carrying;
 use crate::config;
 use crate::data::{self, Augment, Dataset, Samples, Task, Units};
@@ -58,7 +60,7 @@ pub struct Outputs {
 }
 
 /// How right a network is on a part of the data.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// The part.
     pub split: Split,
@@ -82,6 +84,12 @@ pub struct Measured {
     /// The loss in bits per token, where it is a mean over tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits: Option<f64>,
+    /// Share of the samples whose class is among the five likeliest, of ten classes or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+    /// How well each class is told from the others, where samples have classes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassScore>,
 }
 
 /// How right several networks are together on a part of the data.
@@ -149,7 +157,7 @@ impl Evaluator {
             ),
             None => {
                 let network = model.network()?;
-                let batch = evaluation_batch(data.batch, network.positions());
+                let batch = evaluation_batch(data.batch, &network);
                 (network, batch)
             }
         };
@@ -260,6 +268,10 @@ impl Evaluator {
             .into_iter()
             .map(|(split, samples, part)| {
                 let outputs = self.run(samples, &part)?;
+                let labels = match dataset.task {
+                    Task::Classes(_) => samples.targets_of(&part, 0),
+                    _ => Vec::new(),
+                };
                 Ok(Measured {
                     split,
                     samples: part.len(),
@@ -269,6 +281,12 @@ impl Evaluator {
                     sequences: outputs.sequences,
                     perplexity: tokens.then(|| outputs.loss.exp()),
                     bits: tokens.then(|| outputs.loss / std::f64::consts::LN_2),
+                    top5: top5(&outputs.rows, self.network.classes(), &labels),
+                    classes: class_scores(&Confusion::of(
+                        &labels,
+                        &outputs.outcomes,
+                        dataset.classes().len(),
+                    )),
                 })
             });
         measured.collect()

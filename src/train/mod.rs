@@ -28,6 +28,7 @@ mod record;
 pub mod ring;
 mod run;
 mod run_state;
+mod scores;
 mod setup;
 mod state;
 mod texts;
@@ -49,5 +50,6 @@ pub use record::{
 };
 pub use ring::StepUniform;
 pub use run_state::RunState;
+pub use scores::{ClassScore, class_scores};
 pub use state::State;
 pub use trainer::Trainer;

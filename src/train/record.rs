@@ -128,6 +128,9 @@ pub struct RunInfo {
     /// What tells these weights apart from others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_fingerprint: Option<String>,
+    /// Whether layers whose shapes were others there started anew.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub new_head: bool,
     /// What tells the samples apart from others.
     #[serde(default)]
     pub fingerprint: String,
@@ -328,6 +331,12 @@ pub struct Mistake {
     /// The sample's loss: the larger, the surer the model was of its error.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
+    /// The probability of the class that it chose, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// What the sample is called, such as its file's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The picture, `[channels, height, width]` bytes, for sources made of pictures.
     pub pixels: Vec<u8>,
 }
@@ -391,6 +400,9 @@ pub struct Summary {
     pub evaluations: Vec<Evaluation>,
     /// Which classes were taken for which, over the test set.
     pub confusion: Confusion,
+    /// The share of the test set whose class is among the five likeliest, of ten classes or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
     /// The worst mistakes on the test set, by falling loss (at most 24).
     pub mistakes: Vec<Mistake>,
     /// The symbols that were predicted worst on the test set, by falling loss (at most 24).

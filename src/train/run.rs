@@ -8,11 +8,10 @@ use super::checkpoint::Checkpoint;
 use super::chunk::InFlight;
 use super::confusion::Confusion;
 use super::divergence::Divergence;
-use super::evaluate::RowResult;
 use super::event::{Event, Flow, Observer};
-use super::record::{Ended, Split, StepRecord, Summary};
+use super::record::{Ended, Evaluation, Split, StepRecord, Summary};
 use super::run_state::RunState;
-use super::trainer::{IN_FLIGHT, Trainer};
+use super::trainer::{IN_FLIGHT, Tested, Trainer};
 use crate::config::{Chunk, Every};
 use crate::error::Result;
 
@@ -35,7 +34,7 @@ struct Run<'a, 'b> {
     finite_at: Option<u64>,
     diverged: Option<Divergence>,
     /// What came out for the test set when it was last evaluated, and the steps done then.
-    outcomes: Option<(u64, Vec<RowResult>)>,
+    tested: Option<(u64, Tested)>,
     steps_per_chunk: usize,
     /// Batches in one submission, at most: a step of many is submitted in pieces.
     batches_per_submission: usize,
@@ -100,7 +99,7 @@ impl<'a, 'b> Run<'a, 'b> {
             last: None,
             finite_at: None,
             diverged: None,
-            outcomes: None,
+            tested: None,
             steps_per_chunk,
             batches_per_submission,
             cadence: Cadence::new(every, trainer.steps_per_epoch()),
@@ -145,9 +144,9 @@ impl<'a, 'b> Run<'a, 'b> {
         if self.ended.is_complete() && self.state.members.cycles == 0 && trained {
             self.low_point()?;
         }
-        let outcomes = self.test_outcomes()?;
+        let tested = self.tested()?;
         self.check_losses()?;
-        let summary = self.summary(&outcomes)?;
+        let summary = self.summary(&tested)?;
         if self.diverged.is_none() {
             let weights = self.trainer.weights()?;
             self.emit(&Event::Trained(&weights))?;
@@ -215,6 +214,13 @@ impl<'a, 'b> Run<'a, 'b> {
         let every = self.trainer.pace().eval_every.max(1);
         let next = (self.trainer.done() / every).saturating_add(1);
         let next = next.saturating_mul(every).min(self.end);
+        let next = match self.trainer.pace().test_every {
+            0 => next,
+            every => (self.trainer.done() / every)
+                .saturating_add(1)
+                .saturating_mul(every)
+                .min(next),
+        };
         let (done, schedule) = (self.trainer.done(), self.trainer.schedule());
         let next = self.cadence.next(done, next, schedule).unwrap_or(next);
         if !self.trainer.pace().cycle_end.is_on() {
@@ -263,8 +269,12 @@ impl<'a, 'b> Run<'a, 'b> {
     /// What happens besides training when `stop` steps are done.
     fn at_stop(&mut self, stop: u64) -> Result<()> {
         let regular = stop.is_multiple_of(self.trainer.pace().eval_every.max(1));
+        let pace = self.trainer.pace();
+        let tests = pace.test_every > 0 && stop.is_multiple_of(pace.test_every);
         if regular || stop >= self.end {
             self.evaluate()?;
+        } else if tests && self.trainer.validates() {
+            self.evaluate_part(Split::Test)?;
         }
         // An evaluation only because the run ends would not be there in a longer run.
         let judge = self.judge();
@@ -395,19 +405,35 @@ impl<'a, 'b> Run<'a, 'b> {
         Ok(())
     }
 
-    fn evaluate(&mut self) -> Result<()> {
+    /// Evaluates a part of the data; nothing where there is no such part.
+    fn evaluate_part(&mut self, split: Split) -> Result<()> {
+        let evaluation = match split {
+            Split::Validation if !self.trainer.validates() => return Ok(()),
+            Split::Validation => self.trainer.evaluate(split)?.0,
+            Split::Test => {
+                let (evaluation, tested) = self.trainer.evaluate_test()?;
+                self.tested = Some((evaluation.step, tested));
+                evaluation
+            }
+        };
         let judge = (self.judge(), self.trainer.judge());
-        for (evaluation, outcomes) in self.trainer.evaluate_parts()? {
-            if evaluation.split == Split::Test {
-                self.outcomes = Some((evaluation.step, outcomes));
-            }
-            let better = self.state.take(evaluation, judge);
-            self.emit(&Event::Evaluated(&evaluation))?;
-            if better {
-                let weights = self.trainer.weights()?;
-                self.emit(&Event::Best(&evaluation, &weights))?;
-                self.state.best_weights = self.cadence.is_on().then_some(weights);
-            }
+        let better = self.state.take(evaluation, judge);
+        self.emit(&Event::Evaluated(&evaluation))?;
+        if better {
+            let weights = self.trainer.weights()?;
+            self.emit(&Event::Best(&evaluation, &weights))?;
+            self.state.best_weights = self.cadence.is_on().then_some(weights);
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<()> {
+        self.evaluate_part(Split::Validation)?;
+        // Where there is a validation set, the test set is read at the end, and where that is asked for.
+        let (done, every) = (self.trainer.done(), self.trainer.pace().test_every);
+        let asked = done.is_multiple_of(every.max(1)) && (every > 0 || !self.trainer.validates());
+        if asked || done >= self.end {
+            self.evaluate_part(Split::Test)?;
         }
         if self.observers.iter().any(|observer| observer.shows_texts())
             && let Some([prompt, text]) = &self.trainer.text()?
@@ -438,34 +464,48 @@ impl<'a, 'b> Run<'a, 'b> {
         Ok(())
     }
 
-    /// What came out for each sample of the test set with the weights as they are; nothing where the run
-    /// is not complete.
-    fn test_outcomes(&mut self) -> Result<Vec<RowResult>> {
+    /// What came out for the test set with the weights as they are; nothing where the run is not complete.
+    fn tested(&mut self) -> Result<Tested> {
         if !self.ended.is_complete() {
-            return Ok(Vec::new());
+            return Ok(Tested::default());
         }
         let done = self.trainer.done();
-        if !self.state.evaluations.iter().any(|e| e.step == done) {
-            self.evaluate()?;
+        let at_end = |e: &Evaluation| e.step == done;
+        if !self.state.evaluations.iter().any(at_end) {
+            self.evaluate_part(Split::Validation)?;
         }
-        match self.outcomes.take() {
-            Some((step, outcomes)) if step == done => Ok(outcomes),
-            _ => Ok(self.trainer.evaluate(Split::Test)?.1),
+        match self.tested.take() {
+            Some((step, tested)) if step == done => Ok(tested),
+            // The run was killed after its last evaluation.
+            _ if self
+                .state
+                .evaluations
+                .iter()
+                .any(|e| at_end(e) && e.split == Split::Test) =>
+            {
+                Ok(self.trainer.evaluate_test()?.1)
+            }
+            _ => {
+                self.evaluate_part(Split::Test)?;
+                Ok(self
+                    .tested
+                    .take()
+                    .map(|(_, tested)| tested)
+                    .unwrap_or_default())
+            }
         }
     }
 
-    fn summary(&mut self, outcomes: &[RowResult]) -> Result<Summary> {
-        let numbers = match outcomes.is_empty() {
-            true => None,
-            false => self.trainer.numbers()?,
-        };
+    fn summary(&mut self, tested: &Tested) -> Result<Summary> {
+        let Tested { outcomes, outputs } = tested;
+        let numbers = self.trainer.numbers(outputs);
         let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
             (Confusion::default(), Vec::new())
         } else {
             (
                 self.trainer.confusion(outcomes),
-                self.trainer.mistakes(outcomes)?,
+                self.trainer.mistakes(outcomes, outputs)?,
             )
         };
         Ok(Summary {
@@ -475,6 +515,7 @@ impl<'a, 'b> Run<'a, 'b> {
             steps_per_second: steps as f64 / self.state.stepping.as_secs_f64().max(1e-9),
             evaluations: self.state.evaluations.clone(),
             confusion,
+            top5: self.trainer.top5(outputs),
             mistakes,
             symbols: self.trainer.symbols(outcomes),
             numbers,

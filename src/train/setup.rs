@@ -22,6 +22,8 @@ pub(super) struct Pace {
     pub(super) total_steps: u64,
     /// Steps between evaluations.
     pub(super) eval_every: u64,
+    /// Steps between evaluations of the test set where there is a validation set; 0: once, at the end.
+    pub(super) test_every: u64,
     /// Evaluations without a better loss that end a run; 0: none.
     pub(super) early_stop: u64,
     pub(super) chunk: Chunk,
@@ -42,7 +44,8 @@ impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
         config.augment.check(dataset.train.shape())?;
-        let network = network(config, dataset)?;
+        let mut network = network(config, dataset)?;
+        network.freeze(&config.freeze)?;
         network.check_output(&dataset.task)?;
         config.loss.takes(&network.output(), &dataset.task)?;
         let data = &config.data;
@@ -60,7 +63,7 @@ impl Layout {
         let slots = most.min(MOST_SLOTS).max(accumulate) / accumulate * accumulate;
         let evaluation_batch = match data.streams() {
             Some(streams) => streams,
-            None => evaluation_batch(data.batch, network.positions()),
+            None => evaluation_batch(data.batch, &network),
         };
         let listed = (slots * data.batch).max(EVALUATION_SLOTS * evaluation_batch);
         let train = PlanRequest {
@@ -162,6 +165,7 @@ impl Pace {
         Self {
             total_steps: settled.total_steps,
             eval_every: settled.eval_every,
+            test_every: settled.test_every,
             early_stop: config.train.early_stop,
             chunk: config.train.chunk,
             cycle_end: config.cycle_end,
@@ -184,7 +188,9 @@ pub(super) fn about(gpu: &Gpu, dataset: &Dataset) -> Result<toml::Table> {
         ("kernels", adapter.class),
         (FINGERPRINT, dataset.fingerprint()?),
     ];
-    let about = about.into_iter();
+    let skipped = dataset.train.origin().skipped.clone();
+    let skipped = skipped.map(|skipped| ("skipped", skipped));
+    let about = about.into_iter().chain(skipped);
     Ok(about
         .map(|(key, value)| (key.to_owned(), value.into()))
         .collect())
@@ -230,6 +236,7 @@ pub(super) fn run_info(
         asked: config.to_toml(),
         init: None,
         init_fingerprint: None,
+        new_head: false,
         fingerprint: about[FINGERPRINT].as_str().unwrap_or_default().into(),
         changes: Vec::new(),
     }

@@ -20,11 +20,12 @@ fn everything_is_off_unless_it_is_asked_for() {
 
 #[test]
 fn every_key_is_read_and_written_back() {
-    let all = "horizontal_flip = 0.5\nshift = 4\npadding = \"zero\"\nrotation = 10\n\
+    let all = "horizontal_flip = 0.5\nvertical_flip = 0.25\nshift = 4\npadding = \"zero\"\nrotation = 10\n\
                scale = [0.9, 1.1]\nshear = 5.5\ncutout = 8";
     let config = read(all).unwrap();
     let expected = Augment {
         horizontal_flip: 0.5,
+        vertical_flip: 0.25,
         shift: 4,
         padding: Padding::Zero,
         rotation: 10.0,
@@ -39,7 +40,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(again.to_toml(), written);
     assert_eq!(
         config.augment.describe(),
-        "rotation 10°, scale 0.9 to 1.1, shear 5.5°, shift 4 (zero), horizontal flip 0.5, cutout 8"
+        "rotation 10°, scale 0.9 to 1.1, shear 5.5°, shift 4 (zero), horizontal flip 0.5, vertical flip 0.25, cutout 8"
     );
 }
 

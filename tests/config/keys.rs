@@ -67,6 +67,7 @@ fn preset_text(name: &str) -> &'static str {
 const KEYS: &[(&str, &str, &str)] = &[
     ("seed", "7", "seed = 7"),
     ("data.seed", "3", "seed = 3"),
+    ("data.subset", "0.25", "subset = 0.25"),
     ("data.validation", "0.25", "validation = 0.25"),
     ("data.source", "fashion_mnist", "source = \"fashion_mnist\""),
     ("data.source", "\"mnist\"", "source = \"mnist\""),

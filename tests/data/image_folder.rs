@@ -1,12 +1,14 @@
 //! Folders of pictures: whole ones, ones to be split, and all that can be wrong with them.
 
 use super::{bytes, load_noted, real, refused, says};
-use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, Luma, LumaA, Rgb, RgbImage};
+use image::{
+    DynamicImage, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage,
+};
 use std::fs;
 use std::path::Path;
 use wavetrain::data::Dataset;
 use wavetrain::picture::Resize;
-use wavetrain::source::{ImageFolder, Request};
+use wavetrain::source::{ImageFolder, OnBadFile, Request};
 
 fn grey(side: u32, value: u8) -> DynamicImage {
     GrayImage::from_pixel(side, side, Luma([value])).into()
@@ -82,20 +84,21 @@ fn channels_are_those_of_the_pictures() {
         root.path(),
         &[
             ("train/a/1.png", grey(3, 7)),
+            ("train/b/1.png", grey(3, 7)),
             ("test/a/1.png", colour(3, 9)),
         ],
     );
     let (set, notes) = load(root.path());
     assert_eq!(set.train.shape(), [3, 3, 3]);
-    assert_eq!(bytes(&set.train), [7; 27]);
+    assert_eq!(bytes(&set.train), [7; 2 * 27]);
     assert_eq!(bytes(&set.test), [[9; 9], [100; 9], [200; 9]].concat());
-    says(&notes.concat(), &["1 of 2 pictures are grey"]);
+    says(&notes.concat(), &["2 of 3 pictures are grey"]);
 
     let alpha = GrayAlphaImage::from_pixel(3, 3, LumaA([5, 0]));
     write(
         root.path(),
         &[
-            ("train/a/2.png", alpha.into()),
+            ("train/b/1.png", alpha.into()),
             ("test/a/1.png", grey(3, 9)),
         ],
     );
@@ -154,7 +157,7 @@ fn sizes_must_agree_or_be_brought_together() {
     let root = tempfile::tempdir().unwrap();
     let pictures = [
         ("train/a/1.png", grey(4, 10)),
-        ("train/a/2.png", grey(6, 20)),
+        ("train/b/2.png", grey(6, 20)),
         ("test/a/1.png", grey(4, 30)),
     ];
     write(root.path(), &pictures);
@@ -197,7 +200,14 @@ fn unreadable_pictures_are_named_the_first_one_first() {
             &[(&format!("train/a/{number:03}.png"), good.clone())],
         );
     }
-    write(root.path(), &[("test/a/1.png", good)]);
+    write(
+        root.path(),
+        &[
+            ("train/b/1.png", good.clone()),
+            ("test/b/1.png", good.clone()),
+            ("test/a/1.png", good),
+        ],
+    );
     let whole = fs::read(root.path().join("train/a/000.png")).unwrap();
     let cases: [(&[u8], &str); 4] = [
         (&whole[..whole.len() - 20], "cannot be decoded"),
@@ -211,14 +221,120 @@ fn unreadable_pictures_are_named_the_first_one_first() {
             fs::write(file, contents).unwrap();
         }
         let message = refused(&ImageFolder::default(), &request(root.path()));
-        says(&message, &["train/a/077.png: ", what, "help: replace"]);
+        says(
+            &message,
+            &[
+                "3 of 203 pictures cannot be read",
+                "train/a/077.png: ",
+                "199.png",
+                what,
+            ],
+        );
+        says(&message, &["help: replace", "data.on_bad_file"]);
+        let skipping = ImageFolder {
+            on_bad_file: OnBadFile::Skip,
+            ..ImageFolder::default()
+        };
+        let (set, notes) = load_noted(&skipping, &request(root.path())).unwrap();
+        assert_eq!((set.train.len(), set.test.len()), (198, 2));
+        assert_eq!(set.train.name(77), Some("train/a/078.png"));
+        let said = "3 of 203 pictures that cannot be read: train/a/077.png, train/a/150.png, \
+                    train/a/199.png";
+        assert_eq!(notes, [format!("skipped {said}")]);
+        assert_eq!(set.train.origin().skipped.as_deref(), Some(said));
     }
+    for number in 0..200 {
+        fs::write(
+            root.path().join(format!("train/a/{number:03}.png")),
+            b"GIF89a",
+        )
+        .unwrap();
+    }
+    let message = refused(&ImageFolder::default(), &request(root.path()));
+    says(
+        &message,
+        &["200 of 203", "train/a/000.png", "009.png", "and 190 more"],
+    );
+    assert!(!message.contains("010.png"), "{message}");
+    let skipping = ImageFolder {
+        on_bad_file: OnBadFile::Skip,
+        ..ImageFolder::default()
+    };
+    let message = refused(&skipping, &request(root.path()));
+    says(&message, &["no picture of the class a can be read"]);
+}
+
+#[test]
+fn pictures_of_sixteen_bits_keep_the_range_of_the_set() {
+    let root = tempfile::tempdir().unwrap();
+    let deep = |value: u16| ImageBuffer::from_pixel(2, 2, Luma([value]));
+    let pictures = [
+        ("train/a/1.png", deep(1000).into()),
+        ("train/b/1.png", deep(4095).into()),
+        ("train/b/2.png", grey(2, 77)),
+        ("test/a/1.png", deep(0).into()),
+    ];
+    write(root.path(), &pictures);
+    let (set, notes) = load(root.path());
+    assert_eq!(bytes(&set.train), [[62; 4], [255; 4], [77; 4]].concat());
+    assert_eq!(set.train.origin().bit_depth, Some(12));
+    says(
+        &notes.concat(),
+        &["3 of 4 pictures have 16 bits", "12 are used", "0 to 4095"],
+    );
+    let whole = ImageFolder {
+        bit_depth: Some(16),
+        ..ImageFolder::default()
+    };
+    let (set, _) = load_noted(&whole, &request(root.path())).unwrap();
+    assert_eq!(bytes(&set.train)[..4], [4; 4]);
+}
+
+/// A JPEG of 16 x 16, dark above, that is to be turned clockwise: dark goes to the right.
+fn on_its_side() -> Vec<u8> {
+    let picture = GrayImage::from_fn(16, 8, |_, y| Luma([if y < 4 { 0 } else { 250 }]));
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    let jpeg = jpeg.into_inner();
+    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend([6, 0, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn pictures_are_turned_as_their_exif_data_say() {
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["test"]);
+    for class in ["cat", "dog"] {
+        fs::create_dir_all(root.path().join("train").join(class)).unwrap();
+        fs::write(
+            root.path().join(format!("train/{class}/1.jpg")),
+            on_its_side(),
+        )
+        .unwrap();
+    }
+    for class in ["cat", "dog"] {
+        let upright = GrayImage::from_pixel(8, 16, Luma([9]));
+        write(
+            root.path(),
+            &[(&format!("test/{class}/1.png"), upright.into())],
+        );
+    }
+    let (set, notes) = load(root.path());
+    assert_eq!(set.train.shape(), [1, 16, 8]);
+    let row = &bytes(&set.train)[..8];
+    assert!(row[0] > 200 && row[7] < 50, "{row:?}");
+    says(&notes.concat(), &["2 of 4 pictures were turned"]);
 }
 
 #[test]
 fn a_jpeg_called_png_is_a_jpeg() {
     let root = tempfile::tempdir().unwrap();
-    write(root.path(), &[("test/a/1.png", grey(8, 1))]);
+    write(
+        root.path(),
+        &[("test/a/1.png", grey(8, 1)), ("train/b/1.png", grey(8, 1))],
+    );
     fs::create_dir_all(root.path().join("train/a")).unwrap();
     let file = root.path().join("train/a/1.png");
     grey(8, 90)
@@ -233,32 +349,43 @@ fn folders_that_do_not_fit_are_named() {
     let message = || refused(&ImageFolder::default(), &request(root.path()));
     says(&message(), &["holds no class", "a folder with pictures"]);
     fs::create_dir_all(root.path().join("train/cat")).unwrap();
-    says(&message(), &["holds train, but no test"]);
+    says(
+        &message(),
+        &["holds train, but no test (found train)", "data.test_share"],
+    );
     fs::create_dir_all(root.path().join("test")).unwrap();
+    fs::create_dir_all(root.path().join("train/dog")).unwrap();
     fs::write(root.path().join("train/cat/notes.txt"), "x").unwrap();
-    says(&message(), &["train/cat: holds no picture", "PNG or JPEG"]);
+    says(
+        &message(),
+        &["train/cat: holds no picture", "expected PNG, JPEG"],
+    );
     write(root.path(), &[("train/cat/1.png", grey(1, 1))]);
+    says(&message(), &["train/dog: holds no picture"]);
+    write(root.path(), &[("train/dog/1.png", grey(1, 1))]);
     says(&message(), &["test: holds no class"]);
     write(
         root.path(),
         &[
             ("test/cat/1.png", grey(1, 1)),
-            ("test/dog/1.png", grey(1, 1)),
+            ("test/horse/1.png", grey(1, 1)),
         ],
     );
-    let both = message();
     says(
-        &both,
+        &message(),
         &[
-            "train: has no folder dog, but ",
-            "test has; expected the same classes",
+            "train: has no folder horse, but ",
+            "test has; expected every",
         ],
     );
-    write(root.path(), &[("train/dog/1.png", grey(1, 1))]);
+    fs::remove_dir_all(root.path().join("test/horse")).unwrap();
     let (_, notes) = load(root.path());
     says(
         &notes.concat(),
-        &["left out 1 entries that are no PNG or JPEG", "notes.txt"],
+        &[
+            "left out 1 entries that are no picture in the folder",
+            "notes.txt",
+        ],
     );
 
     says(
@@ -279,11 +406,11 @@ fn links_to_folders_are_not_followed_within_a_class() {
     let root = tempfile::tempdir().unwrap();
     let pictures = [
         ("elsewhere/1.png", grey(1, 5)),
+        ("data/train/b/1.png", grey(1, 8)),
         ("data/test/a/1.png", grey(1, 6)),
     ];
     write(root.path(), &pictures);
     let data = root.path().join("data");
-    fs::create_dir(data.join("train")).unwrap();
     // A class may be a link; a loop within it is left out.
     symlink(root.path().join("elsewhere"), data.join("train/a")).unwrap();
     symlink(&data, root.path().join("elsewhere/loop")).unwrap();
@@ -293,11 +420,171 @@ fn links_to_folders_are_not_followed_within_a_class() {
     )
     .unwrap();
     let (set, notes) = load(&data);
-    assert_eq!((bytes(&set.train), bytes(&set.test)), (vec![5], vec![6, 5]));
+    assert_eq!(
+        (bytes(&set.train), bytes(&set.test)),
+        (vec![5, 8], vec![6, 5])
+    );
     says(
         &notes.concat(),
         &["1 entries that are links to folders", "loop"],
     );
+}
+
+/// Two classes of one picture in each of these parts.
+fn parts(root: &Path, names: &[&str]) {
+    for (value, part) in (1..).zip(names) {
+        for class in ["cat", "dog"] {
+            write(root, &[(&format!("{part}/{class}/1.png"), grey(1, value))]);
+        }
+    }
+}
+
+#[test]
+fn parts_have_any_usual_name() {
+    for train in ["train", "Training", "TRAIN_SET", "training-set"] {
+        for (test, validation) in [
+            ("test", "val"),
+            ("Testing", "VALID"),
+            ("test_set", "validation"),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            parts(root.path(), &[train, test, validation]);
+            let (set, notes) = load(root.path());
+            assert_eq!(bytes(&set.train), [1, 1, 3, 3], "{train}");
+            assert_eq!((set.train.held_out(), bytes(&set.test)), (2, vec![2, 2]));
+            assert_eq!((set.train.labels(), notes), (&[0, 1, 0, 1][..], vec![]));
+            let name = format!("{validation}/cat/1.png");
+            assert_eq!(set.train.name(2), Some(name.as_str()));
+        }
+    }
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["train", "Valid", "extra"]);
+    let (set, notes) = load(root.path());
+    assert_eq!((set.train.held_out(), bytes(&set.test)), (0, vec![2, 2]));
+    says(
+        &notes.concat(),
+        &["Valid is the test set", "left out beside train: extra"],
+    );
+    parts(root.path(), &["validation"]);
+    let message = refused(&ImageFolder::default(), &request(root.path()));
+    says(
+        &message,
+        &["holds Valid and validation, which say the same"],
+    );
+}
+
+#[test]
+fn folders_a_level_too_deep_or_too_shallow_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["pets/train", "pets/test"]);
+    let message =
+        |below: &str| refused(&ImageFolder::default(), &request(&root.path().join(below)));
+    let shallow = message("");
+    says(
+        &shallow,
+        &[
+            "holds pets, and in it lie test, train",
+            "expected train/CLASS",
+        ],
+    );
+    says(&shallow, &["help: set data.dir to ", "pets"]);
+    says(
+        &message("pets/train"),
+        &["is one part of a data set, beside test", "data.dir to"],
+    );
+    says(
+        &message("pets/train/cat"),
+        &["holds pictures, but no class", "set data.dir to"],
+    );
+    // The parts in the classes.
+    let root = tempfile::tempdir().unwrap();
+    parts(
+        root.path(),
+        &["rose/train", "rose/test", "tulip/train", "tulip/test"],
+    );
+    let message = || refused(&ImageFolder::default(), &request(root.path()));
+    says(
+        &message(),
+        &[
+            "holds rose, tulip",
+            "train/CLASS",
+            "not the parts into the classes",
+        ],
+    );
+    // Parts taken for classes.
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["train/train", "train/test", "test"]);
+    let message = || refused(&ImageFolder::default(), &request(root.path()));
+    says(
+        &message(),
+        &["train: holds test, which is the name of a part and no class"],
+    );
+    // A single class, with the classes in it and without.
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["animals"]);
+    let message = || refused(&ImageFolder::default(), &request(root.path()));
+    says(
+        &message(),
+        &["a single class, animals, in which lie cat, dog"],
+    );
+    write(
+        root.path(),
+        &[
+            ("train/cat/1.png", grey(1, 1)),
+            ("test/cat/1.png", grey(1, 1)),
+        ],
+    );
+    says(
+        &message(),
+        &["train: holds a single class, cat", "two classes or more"],
+    );
+}
+
+#[test]
+fn a_class_that_the_test_lacks_shifts_no_label() {
+    let root = tempfile::tempdir().unwrap();
+    parts(root.path(), &["train"]);
+    write(
+        root.path(),
+        &[
+            ("train/ape/1.png", grey(1, 9)),
+            ("test/dog/1.png", grey(1, 4)),
+        ],
+    );
+    fs::create_dir(root.path().join("test/cat")).unwrap();
+    let (set, notes) = load(root.path());
+    assert_eq!(set.classes(), ["ape", "cat", "dog"]);
+    assert_eq!(set.test.labels(), [2]);
+    says(
+        &notes.concat(),
+        &["test has no picture of these classes: ape, cat"],
+    );
+    fs::remove_file(root.path().join("test/dog/1.png")).unwrap();
+    let message = refused(&ImageFolder::default(), &request(root.path()));
+    says(&message, &["test: holds no picture of any class"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_stay_apart() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let root = tempfile::tempdir().unwrap();
+    let picture = |part: &str, class: &[u8]| {
+        let folder = root.path().join(part).join(OsStr::from_bytes(class));
+        fs::create_dir_all(&folder).unwrap();
+        grey(1, 1).save(folder.join("1.png")).unwrap();
+    };
+    picture("train", b"a\xff");
+    picture("train", b"b\x1b[2J");
+    picture("test", b"a\xfe");
+    let message = refused(&ImageFolder::default(), &request(root.path()));
+    says(&message, &["has no folder a\\xfe"]);
+    picture("train", b"a\xfe");
+    let (set, notes) = load(root.path());
+    assert_eq!(set.classes(), ["a\\xfe", "a\\xff", "b\\u{1b}[2J"]);
+    assert_eq!(set.test.labels(), [0]);
+    assert!(!notes.concat().contains('\u{1b}'));
 }
 
 /// CIFAR-10 as JPEG files, where it is at hand.

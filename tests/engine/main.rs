@@ -10,6 +10,7 @@ mod ending;
 mod engine;
 mod evaluation;
 mod fixture;
+mod freeze;
 mod low_points;
 mod numbers;
 mod plateau;

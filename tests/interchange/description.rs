@@ -27,7 +27,7 @@ fn a_network_from_its_file_evaluates_to_the_same_bits() {
             let folder = tempfile::tempdir().unwrap();
             let model = Model::open(&save(&trainer, folder.path())).unwrap();
             assert_eq!(model.weights, trainer.weights().unwrap());
-            let batch = evaluation_batch(16, 1);
+            let batch = evaluation_batch(16, &model.network().unwrap());
             let mut evaluator = Evaluator::new(gpu.clone(), &model, batch).unwrap();
             let settings = config(LAYERS, &data, "").data;
             let found = evaluator.evaluate(&dataset(&SHAPE), &settings).unwrap();
@@ -100,7 +100,7 @@ fn the_same_weights_give_the_same_file() {
     );
     let header = String::from_utf8_lossy(&first[8..4000]).into_owned();
     assert!(
-        header.starts_with("{\"__metadata__\":{\"wavetrain\":\"{"),
+        header.starts_with("{\"__metadata__\":{\"format\":\"pt\",\"wavetrain\":\"{"),
         "{header}"
     );
     for absent in ["chunk", "epochs", "seconds", "\\\"dir\\\""] {
@@ -243,7 +243,7 @@ fn what_trains_is_evaluated_where_bindings_are_small() {
     let expected = trainer.evaluate_all().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let model = Model::open(&save(&trainer, folder.path())).unwrap();
-    let batch = evaluation_batch(16, 1);
+    let batch = evaluation_batch(16, &model.network().unwrap());
     let mut evaluator = Evaluator::new(gpu, &model, batch).unwrap();
     let data = config(layers, "", "").data;
     let found = evaluator.evaluate(&dataset(&SHAPE), &data).unwrap();

@@ -310,3 +310,156 @@ fn predict_names_the_picture_that_it_cannot_read() {
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn predict_reads_a_list_of_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    fs::create_dir(folder.join("photos")).unwrap();
+    for name in ["a.png", "photos/b.png", "photos/c.png"] {
+        GrayImage::from_pixel(9, 9, Luma([9]))
+            .save(folder.join(name))
+            .unwrap();
+    }
+    fs::write(folder.join("list.txt"), "photos\n\na.png\n").unwrap();
+    let arguments = ["predict", "run", "--list", "list.txt", "--json"];
+    let found = json(&program(folder, &arguments));
+    let names: Vec<&str> = found["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["image"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["photos/b.png", "photos/c.png", "a.png"]);
+    // Standard input has none here.
+    let output = program(folder, &["predict", "run", "--list", "-"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("- names no file"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_run_begins_with_another_ones_weights_and_a_new_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder, &[]);
+    let begin = |out: &str, more: &[&str]| {
+        let fixed = [
+            "train",
+            "glyphs",
+            "--out",
+            out,
+            "--init",
+            "run",
+            "--set",
+            "train.steps=1",
+        ];
+        program(folder, &[&fixed[..], more].concat())
+    };
+    let output = begin("same", &["--set", "data.normalize=standard"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("another normalisation (unit there, standard here"));
+    let wider = "model.layers=[\"flatten\", { linear = 128 }, \"relu\", { linear = 11 }]";
+    let wider = ["--set", wider, "--set", "loss.kind=mse"];
+    let refused = begin("refused", &wider);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let fifty = "model.layers=[\"flatten\", { linear = 50 }, \"relu\", { linear = 10 }]";
+    let refused = begin("refused", &["--set", fifty]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("tensor `1.weight`"),
+        "{}",
+        stderr(&refused)
+    );
+    let output = begin("new", &["--set", fifty, "--new-head"]);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    for name in ["1.bias", "1.weight", "3.weight"] {
+        let line = format!("model.safetensors: starts anew: `{name}` has the shape [");
+        assert!(said.contains(&line), "{said}");
+    }
+    let config = fs::read_to_string(folder.join("new/config.toml")).unwrap();
+    assert!(config.contains("new_head = true"), "{config}");
+    // The same again, from what the run says of itself.
+    let replay = program(folder, &["replay", "new"]);
+    assert!(replay.status.success(), "{}", stderr(&replay));
+}
+
+/// A run on two folders of pictures, which is measured from another folder.
+#[test]
+fn a_run_finds_its_data_from_any_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (class, value) in [("dark", 20), ("light", 230)] {
+        fs::create_dir_all(folder.join("photos").join(class)).unwrap();
+        for number in 0..10 {
+            let picture = GrayImage::from_pixel(8, 8, Luma([value + number]));
+            picture
+                .save(folder.join(format!("photos/{class}/{number}.png")))
+                .unwrap();
+        }
+    }
+    fs::write(folder.join("photos/dark/broken.jpg"), b"\xff\xd8\xff").unwrap();
+    let output = program(
+        folder,
+        &[
+            "train",
+            "glyphs",
+            "--out",
+            "run",
+            "--data",
+            "photos",
+            "--set",
+            "data.source=image_folder",
+            "--set",
+            "data.on_bad_file=skip",
+            "--set",
+            "data.batch=4",
+            "--set",
+            "train.steps=5",
+            "--set",
+            "model.layers=[\"flatten\", { linear = 2 }]",
+            "--set",
+            "schedule.base_lr=0.01",
+            "--set",
+            "schedule.max_lr=0.1",
+        ],
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let skipped = "1 of 21 pictures that cannot be read: dark/broken.jpg";
+    assert!(
+        stderr(&output).contains(&format!("note: skipped {skipped}")),
+        "{}",
+        stderr(&output)
+    );
+    let config = fs::read_to_string(folder.join("run/config.toml")).unwrap();
+    assert!(
+        config.contains(&format!("skipped = \"{skipped}\"")),
+        "{config}"
+    );
+    let elsewhere = folder.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let found = json(&program(&elsewhere, &["eval", "../run", "--json"]));
+    let classes = &found["models"][0]["evaluations"][0]["classes"];
+    assert_eq!(classes.as_array().unwrap().len(), 2, "{found}");
+    let samples = |class: usize| classes[class]["samples"].as_u64().unwrap();
+    // Of the 11 files and the 10, the broken one wherever it is.
+    assert!(classes[0]["f1"].is_number() && (1..=2).contains(&samples(0)) && samples(1) == 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn drivers_do_not_complain_about_a_missing_display() {
+    for folder in [None, Some("")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+        command.arg("devices").env_remove("XDG_RUNTIME_DIR");
+        command.envs(folder.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(stderr(&output), "");
+    }
+}

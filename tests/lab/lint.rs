@@ -110,6 +110,53 @@ fn steps_are_updates_of_several_batches() {
     assert_eq!(noted(4), None);
 }
 
+/// PyTorch's numbers, which count epochs there, and what is said of them in steps.
+#[test]
+fn decays_that_are_meant_per_epoch_are_seen() {
+    let mend = |schedule: &str, rule: &str| {
+        let found = findings(schedule, 1000);
+        let own = found.into_iter().find(|finding| finding.rule == rule);
+        own.map(|finding| (finding.message, finding.mend))
+    };
+    let rule = "decay_in_epoch";
+    let (message, help) = mend("policy = \"exponential\"\nlr = 0.1\ngamma = 0.9", rule).unwrap();
+    assert!(message.contains("from 0.1 to 2.656e-6"), "{message}");
+    assert!(help.contains("schedule.gamma = 0.998947"), "{help}");
+    let (_, help) = mend("policy = \"step\"\nlr = 0.1\nstep_size = 30", rule).unwrap();
+    assert!(help.contains("\"30 epochs\""), "{help}");
+    let stairs = "policy = \"multi_step\"\nlr = 0.1\nmilestones = [30, 60]";
+    let (message, help) = mend(stairs, rule).unwrap();
+    assert!(
+        message.contains("the last milestone is passed"),
+        "{message}"
+    );
+    assert!(help.contains("[\"30 epochs\", \"60 epochs\"]"), "{help}");
+    for right in [
+        "policy = \"exponential\"\nlr = 0.1\ngamma = 0.999",
+        "policy = \"step\"\nlr = 0.1\nstep_size = \"2 epochs\"",
+        "policy = \"multi_step\"\nlr = 0.1\nmilestones = [30, 600]",
+    ] {
+        assert_eq!(mend(right, rule), None, "{right}");
+    }
+    let members = |first: u64| {
+        format!(
+            "policy = \"sequence\"\npolicies = [{{ policy = \"constant\", lr = 0.1, steps = {first} }}, \
+             {{ policy = \"constant\", lr = 0.2, steps = 9 }}, {{ policy = \"constant\", lr = 0.1 }}]"
+        )
+    };
+    let rule = "unreached_members";
+    let (message, _) = mend(&members(1200), rule).unwrap();
+    assert!(
+        message.contains("policies[1] and 1 behind it are never reached: it begins at step 1200")
+    );
+    let (message, _) = mend(&members(991), rule).unwrap();
+    assert!(
+        message.contains("policies[2] is never reached: it begins at step 1000"),
+        "{message}"
+    );
+    assert_eq!(mend(&members(990), rule), None);
+}
+
 #[test]
 fn who_is_to_predict_a_token_does_not_see_it() {
     let of = |source: &str, layers: &str| {

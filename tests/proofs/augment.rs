@@ -23,6 +23,7 @@ fn changes(side: usize) -> Vec<Augment> {
     let none = Augment::default();
     let all = Augment {
         horizontal_flip: 0.5,
+        vertical_flip: 0.5,
         shift: (side - 1).min(4),
         padding: Padding::Reflect,
         rotation: 25.0,
@@ -33,6 +34,10 @@ fn changes(side: usize) -> Vec<Augment> {
     let alone = [
         Augment {
             horizontal_flip: all.horizontal_flip,
+            ..none
+        },
+        Augment {
+            vertical_flip: all.vertical_flip,
             ..none
         },
         Augment {
@@ -50,6 +55,11 @@ fn changes(side: usize) -> Vec<Augment> {
         },
         Augment {
             scale: [0.01, 3.0],
+            ..none
+        },
+        Augment {
+            scale: [0.01, 3.0],
+            padding: Padding::Zero,
             ..none
         },
         Augment {
@@ -249,13 +259,14 @@ fn the_augmented_batch_is_the_definitions() {
 #[test]
 fn the_definition_is_pytorchs() {
     let cases = golden::read("augment.json").get("cases").list();
-    assert_eq!(cases.len(), 9);
+    assert_eq!(cases.len(), 11);
     for (at, case) in cases.iter().enumerate() {
         let drawn = case.get("drawn");
         let number = |key: &str| drawn.get(key).number();
         let pair = |key: &str| [0, 1].map(|i| drawn.get(key).numbers()[i]);
         let draw = Draw {
             flip: drawn.get("flip").flag(),
+            vertical_flip: drawn.get("vertical_flip").flag(),
             shift: pair("shift").map(|v| v as i32),
             cutout: pair("cutout").map(|v| v as usize),
             rotation: number("rotation"),

@@ -6,8 +6,8 @@ use super::stage::Defect;
 pub(crate) static DATA: &[Defect] = &[
     Defect::new(
         "data/augment",
-        "threefry_uniform(word) < dims.flip",
-        "threefry_uniform(word) > dims.flip",
+        "threefry_uniform(words.x) < dims.flip",
+        "threefry_uniform(words.x) > dims.flip",
     ),
     Defect::new(
         "data/augment",
@@ -36,7 +36,18 @@ pub(crate) static DATA: &[Defect] = &[
         "corner + vec2<i32>(0, 1)), share.y",
         "corner + vec2<i32>(0, 1)), share.x",
     ),
-    Defect::new("data/augment", "abs(last - abs(at))", "abs(last - at)"),
+    Defect::new("data/augment", "abs(last - abs(at)", "abs(last - at"),
+    Defect::new("data/augment", " % max(2 * last, vec2<i32>(1))", ""),
+    Defect::new(
+        "data/augment",
+        "threefry_uniform(words.y) <",
+        "threefry_uniform(words.x) <",
+    ),
+    Defect::new(
+        "data/augment",
+        "dims.height - 1u - h, drawn.vertical_flip",
+        "dims.height - h, drawn.vertical_flip",
+    ),
     Defect::new(
         "data/augment",
         "dims.width - 1u - w, drawn.flip",

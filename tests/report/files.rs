@@ -408,8 +408,13 @@ fn runs_are_listed_with_how_they_ended() {
     }
     fs::create_dir(dir.path().join("other")).unwrap();
     fs::remove_file(dir.path().join("glyphs-0002/summary.json")).unwrap();
-    let runs = listing::list(dir.path()).unwrap();
+    let listing::Listing { runs, left_out } = listing::list(dir.path()).unwrap();
     assert_eq!(runs.len(), 2);
+    let other = (
+        dir.path().join("other"),
+        "is no run: it holds no run.json".to_owned(),
+    );
+    assert_eq!(left_out, [other]);
     let of = |name: &str| runs.iter().find(|run| run.run.ends_with(name)).unwrap();
     assert_eq!(
         (of("glyphs-0001").ended.as_str(), of("glyphs-0001").steps),
@@ -435,6 +440,19 @@ fn runs_are_listed_with_how_they_ended() {
     assert!(
         text.contains("unfinished") && text.contains("triangular from"),
         "{text}"
+    );
+    // What is broken is named, and shown as far as it can be.
+    fs::write(dir.path().join("glyphs-0001/summary.json"), "{").unwrap();
+    fs::write(dir.path().join("glyphs-0002/run.json"), "{").unwrap();
+    let listing::Listing { runs, left_out } = listing::list(dir.path()).unwrap();
+    assert_eq!((runs.len(), runs[0].ended.as_str()), (1, "unfinished"));
+    assert!(
+        left_out[0].1.starts_with("its summary.json is broken: "),
+        "{left_out:?}"
+    );
+    assert!(
+        left_out[1].1.starts_with("its run.json is broken: "),
+        "{left_out:?}"
     );
     let error = listing::list(&dir.path().join("nothing")).unwrap_err();
     assert!(error.is_users_mistake() && error.to_string().contains("cannot be read"));

@@ -83,6 +83,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
         asked: String::new(),
         init: None,
         init_fingerprint: None,
+        new_head: false,
         fingerprint: String::new(),
         changes: Vec::new(),
     }
@@ -199,6 +200,8 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
                 label,
                 predicted,
                 loss: 9.3 - 0.29 * f64::from(i),
+                probability: Some(0.99 - 0.01 * f64::from(i)),
+                name: (i % 2 == 0).then(|| format!("test/class {label}/<{i}>.png")),
                 pixels: digit(label, noise),
             }
         })
@@ -210,6 +213,7 @@ fn summary(classes: usize, steps: u64, last: Option<Evaluation>, noise: &mut Noi
         steps_per_second: 163.42,
         evaluations: last.into_iter().collect(),
         confusion,
+        top5: Some(0.9876),
         mistakes,
         symbols: Vec::new(),
         numbers: None,

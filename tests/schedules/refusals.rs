@@ -236,11 +236,6 @@ const NO_SCHEDULE: &[(&str, &str, &[&str])] = &[
     ),
     (
         "warmup",
-        "warmup_steps = 0\nthen = { policy = \"constant\", lr = 1 }",
-        &["warmup_steps", "is 0"],
-    ),
-    (
-        "warmup",
         "warmup_steps = 5\nthen = { policy = \"constant\", lr = -1 }",
         &["then.lr is -1"],
     ),

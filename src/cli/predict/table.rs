@@ -30,9 +30,14 @@ pub(super) fn run(
     globals: &Globals,
     output: &mut Output,
 ) -> Result<()> {
-    let mut evaluator = Evaluator::new(globals.open()?, model, evaluation_batch(0, 1))?;
+    let mut evaluator = Evaluator::new(
+        globals.open()?,
+        model,
+        evaluation_batch(0, &model.network()?),
+    )?;
     let mut told = Vec::new();
-    for path in &arguments.images {
+    let files = arguments.files()?;
+    for path in &files {
         told.push((path, tell(&mut evaluator, (model, table), path)?));
     }
     if arguments.json {

@@ -34,7 +34,7 @@ pub(super) fn run(
     let gpu = globals.open()?;
     let mut generator = Generator::new(std::sync::Arc::clone(&gpu), model, 1)?;
     let mut texts = Vec::new();
-    for path in &arguments.images {
+    for path in &arguments.files()? {
         let tokens = generator.prompt(&loading::text(path)?)?;
         let name = path.display().to_string();
         texts.push(Text { name, tokens });
@@ -45,8 +45,8 @@ pub(super) fn run(
         texts.push(Text { name, tokens });
     }
     let sizes = [generator.context(), model.description.symbols];
-    let positions = model.network()?.positions();
-    let mut evaluator = Evaluator::new(gpu, model, evaluation_batch(1, positions))?;
+    let batch = evaluation_batch(1, &model.network()?);
+    let mut evaluator = Evaluator::new(gpu, model, batch)?;
     let symbols = &model.description.classes;
     let (mut shown, mut told) = (String::new(), Vec::new());
     for text in &texts {

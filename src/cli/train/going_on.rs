@@ -9,7 +9,7 @@ use crate::config::{Config, Length};
 use crate::error::{Error, Result};
 use crate::model::Weights;
 use crate::report::checkpoints::{self, Newest};
-use crate::report::folder::{self, RUN, RunFolder, TENSORBOARD};
+use crate::report::folder::{self, RUN, RunFolder, TENSORBOARD, model_file};
 use crate::report::summary::StoredSummary;
 use crate::schedule::{Policy, halved};
 use crate::train::event::{Change, RunInfo};
@@ -131,7 +131,7 @@ fn check(differences: &[ConfigDifference], run: &Path, allowed: bool) -> Result<
 
 /// Refuses other first weights than the run began with.
 fn check_init(init: Option<&Path>, info: &RunInfo, run: &Path) -> Result<()> {
-    let given = init.map(|file| Weights::read(file)?.fingerprint());
+    let given = init.map(|path| Weights::read(&model_file(path)?)?.fingerprint());
     let given = given.transpose()?;
     // Runs of before have no fingerprint.
     let unknown = info.init.is_some() && info.init_fingerprint.is_none() && given.is_some();

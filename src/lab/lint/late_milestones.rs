@@ -11,19 +11,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
-    let arguments = plan.schedule.arguments();
-    let late: Vec<u64> = match arguments.get("milestones").and_then(toml::Value::as_array) {
-        Some(milestones) => {
-            let steps = milestones.iter().filter_map(toml::Value::as_integer);
-            let steps = steps.filter_map(|step| u64::try_from(step).ok());
-            steps.filter(|step| *step >= plan.steps).collect()
-        }
-        None => plan
-            .steps_of("step_size")
-            .filter(|s| *s >= plan.steps)
-            .into_iter()
-            .collect(),
-    };
+    let mut steps = plan.milestones();
+    steps.extend(plan.steps_of("step_size"));
+    let late: Vec<u64> = steps.into_iter().filter(|s| *s >= plan.steps).collect();
     let first = late.first()?;
     warning(
         format!(

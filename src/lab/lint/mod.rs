@@ -6,6 +6,7 @@
 
 mod answer_seen;
 mod bounds_ratio;
+mod decay_in_epoch;
 mod epochs_for_steps;
 mod few_cycles;
 mod first_rate;
@@ -18,6 +19,7 @@ mod momentum_range;
 mod normalized_rate;
 mod peak_unreached;
 mod swing_gone;
+mod unreached_members;
 
 use serde::Serialize;
 
@@ -94,6 +96,15 @@ impl<'a> RunPlan<'a> {
         let arguments = self.schedule.arguments();
         let value = arguments.get(key)?.as_integer()?;
         u64::try_from(value).ok()
+    }
+
+    /// The schedule's milestones, in steps.
+    fn milestones(&self) -> Vec<u64> {
+        let arguments = self.schedule.arguments();
+        let milestones = arguments.get("milestones").and_then(toml::Value::as_array);
+        let steps = milestones.into_iter().flatten();
+        let steps = steps.filter_map(toml::Value::as_integer);
+        steps.filter_map(|step| u64::try_from(step).ok()).collect()
     }
 
     /// The schedule's argument `key` as a number.
@@ -196,6 +207,8 @@ pub static RULES: &[Rule] = &[
     normalized_rate::RULE,
     long_warmup::RULE,
     late_milestones::RULE,
+    decay_in_epoch::RULE,
+    unreached_members::RULE,
     first_rate::RULE,
     answer_seen::RULE,
 ];

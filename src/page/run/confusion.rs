@@ -16,7 +16,7 @@ const SMALL: usize = 20;
 const ROOMY: usize = 12;
 
 /// Up to this many classes there is a matrix; for more, lists of what is worst.
-const MATRIX: usize = 100;
+pub(super) const MATRIX: usize = 100;
 /// Pairs and classes in these lists, at most.
 const LISTED: usize = 50;
 

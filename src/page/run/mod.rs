@@ -4,6 +4,7 @@
 //! static SVG; the script inside the page replaces them by ones that can be read off and zoomed.
 
 mod augmented;
+mod classes;
 mod confusion;
 mod contents;
 mod data;
@@ -109,7 +110,7 @@ fn render(run: &Run) -> String {
         "answers_title" if run.is_text() => "What the network wrote".into(),
         "answers_title" => "Confusion matrix".into(),
         "answers" if run.is_text() => texts::texts(run),
-        "answers" => confusion::confusion(run),
+        "answers" => confusion::confusion(run) + &classes::scores(run),
         "mistakes_short" if run.is_text() => "Symbols".into(),
         "mistakes_short" => "Mistakes".into(),
         "mistakes_title" if run.is_text() => "Symbols predicted worst".into(),

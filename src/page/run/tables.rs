@@ -34,20 +34,21 @@ fn gallery(run: &Run, mistakes: &[StoredMistake]) -> String {
     let mut html = String::from("<ul class=\"gallery\">\n");
     for mistake in mistakes {
         let [truth, chosen] = [mistake.label, mistake.predicted].map(|c| escape(&run.class(c)));
-        let index = count(mistake.index as u64);
+        let name = name_of(mistake);
         html.push_str("<li>");
         if let Some(png) = &mistake.png {
             let _ = write!(
                 html,
                 "<img src=\"data:image/png;base64,{}\" width=\"84\" height=\"84\" \
-                 alt=\"test sample {index}: {truth}, taken for {chosen}\">",
+                 alt=\"test {name}: {truth}, taken for {chosen}\">",
                 escape(png)
             );
         }
         let _ = writeln!(
             html,
             "<span class=\"pair\"><b>{truth}</b> taken for <b class=\"wrong\">{chosen}</b></span> \
-             <span class=\"soft\">loss {} <br>sample {index}</span></li>",
+             <span class=\"soft\">{}loss {} <br>{name}</span></li>",
+            sure(mistake).map_or(String::new(), |sure| format!("{sure} sure, ")),
             loss_of(mistake)
         );
     }
@@ -59,19 +60,34 @@ fn list(run: &Run, mistakes: &[StoredMistake]) -> String {
     let mut html = String::from(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Worst mistakes\"><table>\
          <thead><tr><th scope=\"col\">Test sample</th><th scope=\"col\">True</th>\
-         <th scope=\"col\">Predicted</th><th scope=\"col\">Loss</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">Predicted</th><th scope=\"col\">Probability</th>\
+         <th scope=\"col\">Loss</th></tr></thead>\n<tbody>\n",
     );
     for mistake in mistakes {
         let [truth, chosen] = [mistake.label, mistake.predicted].map(|c| escape(&run.class(c)));
         let _ = writeln!(
             html,
-            "<tr><td>{}</td><td>{truth}</td><td>{chosen}</td><td>{}</td></tr>",
-            count(mistake.index as u64),
+            "<tr><td>{}</td><td>{truth}</td><td>{chosen}</td><td>{}</td><td>{}</td></tr>",
+            name_of(mistake),
+            sure(mistake).unwrap_or_default(),
             loss_of(mistake)
         );
     }
     html.push_str("</tbody></table></div>");
     html
+}
+
+/// What a person finds the sample by: its name, or its position in the test set.
+fn name_of(mistake: &StoredMistake) -> String {
+    match &mistake.name {
+        Some(name) => escape(name),
+        None => format!("sample {}", count(mistake.index as u64)),
+    }
+}
+
+/// The probability that the model gave to the class that it chose.
+fn sure(mistake: &StoredMistake) -> Option<String> {
+    mistake.probability.map(percent)
 }
 
 fn loss_of(mistake: &StoredMistake) -> String {

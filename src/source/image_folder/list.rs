@@ -1,9 +1,11 @@
 //! Which pictures there are, of which class, for training and for the test.
 
+use super::parts::{EXPECTED, Layout, SHOWN, folders, found, has_pictures, layout, name, some};
 use crate::data::{Loading, Watcher};
 use crate::error::{Error, Result};
-use crate::picture::{entries, is_picture};
+use crate::picture::{FORMATS, entries, is_picture, printable};
 use crate::rng::{Key, Stream};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A file and its class.
@@ -13,49 +15,55 @@ pub(super) struct Labelled {
     pub(super) file: PathBuf,
 }
 
+impl Labelled {
+    /// The path of the file below `dir`, in print.
+    pub(super) fn name(&self, dir: &Path) -> String {
+        printable(
+            self.file
+                .strip_prefix(dir)
+                .unwrap_or(&self.file)
+                .as_os_str(),
+        )
+    }
+}
+
 /// All pictures, class by class, each class by name.
 #[derive(Debug)]
 pub(super) struct Listing {
+    /// As they can be printed.
     pub(super) classes: Vec<String>,
+    /// Those that are trained on, and behind them the validation set of the files.
     pub(super) train: Vec<Labelled>,
+    /// How many of them are the validation set.
+    pub(super) held_out: usize,
     pub(super) test: Vec<Labelled>,
 }
 
-/// Lists the pictures below `dir`: in `train` and `test`, or split by (test share, seed).
+/// Lists the pictures below `dir`: in its parts, or split by (test share, seed).
 pub(super) fn list(dir: &Path, by: (f64, u64), watcher: Watcher<'_>) -> Result<Listing> {
-    let halves = ["train", "test"].map(|half| dir.join(half));
     let mut left_out = LeftOut::default();
-    let listing = match [halves[0].is_dir(), halves[1].is_dir()] {
-        [true, true] => {
-            let [train, test] = halves;
+    let listing = match layout(dir, watcher)? {
+        Layout::Parts {
+            train,
+            test,
+            validation,
+        } => {
             let classes = Classes::find(&train, &mut left_out)?;
-            let other = Classes::find(&test, &mut left_out)?;
-            same_classes(&train, &classes, &test, &other)?;
+            let test = classes.of_part(&test, (&train, watcher), &mut left_out)?;
+            let validation = match validation {
+                Some(part) => classes.of_part(&part, (&train, watcher), &mut left_out)?,
+                None => Vec::new(),
+            };
             Listing {
-                train: classes.pictures.concat(),
-                test: other.pictures.concat(),
-                classes: classes.names,
+                classes: classes.printable(),
+                held_out: validation.len(),
+                train: [classes.pictures.concat(), validation].concat(),
+                test,
             }
         }
-        [false, false] => {
+        Layout::Classes => {
             let classes = Classes::find(dir, &mut left_out)?;
             split(dir, classes, by)?
-        }
-        [has_train, _] => {
-            let (there, not) = if has_train {
-                ("train", "test")
-            } else {
-                ("test", "train")
-            };
-            return Err(Error::data(
-                dir,
-                format!("holds {there}, but no {not}; expected both folders or neither"),
-                format!(
-                    "add {not} with a folder for each class, or put the folders of the classes \
-                     into {} itself, and data.test_share of the pictures become the test set",
-                    dir.display()
-                ),
-            ));
         }
     };
     for note in left_out.notes() {
@@ -67,28 +75,15 @@ pub(super) fn list(dir: &Path, by: (f64, u64), watcher: Watcher<'_>) -> Result<L
 /// The folders of the classes in one folder.
 #[derive(Debug)]
 struct Classes {
-    names: Vec<String>,
+    names: Vec<OsString>,
     pictures: Vec<Vec<Labelled>>,
 }
 
 impl Classes {
     fn find(root: &Path, left_out: &mut LeftOut) -> Result<Self> {
-        let mut folders = Vec::new();
-        for entry in entries(root)? {
-            let path = entry.path();
-            // Here a link to a folder counts: a class may lie elsewhere.
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                left_out.file(&path);
-            }
-        }
-        if folders.is_empty() {
-            return Err(Error::data(
-                root,
-                "holds no class; expected a folder with pictures for each class",
-                "put the pictures of each class into a folder with the name of the class",
-            ));
+        let folders = class_folders(root, left_out)?;
+        if let [only] = &folders[..] {
+            return Err(single(root, only));
         }
         let mut classes = Self {
             names: Vec::new(),
@@ -99,41 +94,129 @@ impl Classes {
             if files.is_empty() {
                 return Err(Error::data(
                     &folder,
-                    "holds no picture; expected PNG or JPEG files of this class",
+                    format!("holds no picture; expected {FORMATS} files of this class"),
                     "add pictures, or take the folder away",
                 ));
             }
             let name = folder.file_name().unwrap_or_default();
-            classes.names.push(name.to_string_lossy().into_owned());
+            classes.names.push(name.to_owned());
             let labelled = files.into_iter().map(|file| Labelled { label, file });
             classes.pictures.push(labelled.collect());
         }
         Ok(classes)
     }
-}
 
-fn same_classes(train: &Path, in_train: &Classes, test: &Path, in_test: &Classes) -> Result<()> {
-    let sides = [
-        (train, in_train, test, in_test),
-        (test, in_test, train, in_train),
-    ];
-    for (has, classes, lacks, others) in sides {
-        let alone = classes
-            .names
-            .iter()
-            .find(|name| !others.names.contains(name));
-        if let Some(name) = alone {
+    /// The classes' names in print.
+    fn printable(&self) -> Vec<String> {
+        self.names.iter().map(|name| printable(name)).collect()
+    }
+
+    /// The pictures of another part, whose classes are among these; some may be missing.
+    fn of_part(
+        &self,
+        part: &Path,
+        (train, watcher): (&Path, Watcher<'_>),
+        left_out: &mut LeftOut,
+    ) -> Result<Vec<Labelled>> {
+        let folders = class_folders(part, left_out)?;
+        let known = |folder: &PathBuf| {
+            let name = folder.file_name().unwrap_or_default();
+            self.names.iter().position(|known| known == name)
+        };
+        if let Some(other) = folders.iter().find(|folder| known(folder).is_none()) {
             return Err(Error::data(
-                lacks,
+                train,
                 format!(
-                    "has no folder {name}, but {} has; expected the same classes in both",
-                    has.display()
+                    "has no folder {}, but {} has; expected every class in the training part",
+                    name(other),
+                    part.display()
                 ),
-                "give both folders pictures of every class",
+                "give the training part pictures of every class",
             ));
         }
+        let mut found = vec![Vec::new(); self.names.len()];
+        for folder in folders {
+            if let Some(label) = known(&folder) {
+                let files = pictures(&folder, left_out)?.into_iter();
+                let label_of = |file| Labelled {
+                    label: label as u32,
+                    file,
+                };
+                found[label] = files.map(label_of).collect();
+            }
+        }
+        let missing = self.names.iter().zip(&found).filter(|(_, f)| f.is_empty());
+        let missing: Vec<String> = missing.map(|(name, _)| printable(name)).collect();
+        if missing.len() == self.names.len() {
+            return Err(Error::data(
+                part,
+                format!("holds no picture of any class; expected {FORMATS} files"),
+                "add pictures, or take the folder away",
+            ));
+        }
+        if !missing.is_empty() {
+            let (part, missing) = (name(part), some(&missing, SHOWN));
+            let note = format!("{part} has no picture of these classes: {missing}");
+            watcher(Loading::Note(&note));
+        }
+        Ok(found.concat())
     }
-    Ok(())
+}
+
+/// The folders of classes in `root`, at least one.
+fn class_folders(root: &Path, left_out: &mut LeftOut) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in entries(root)? {
+        let path = entry.path();
+        // Here a link to a folder counts: a class may lie elsewhere.
+        if path.is_dir() {
+            folders.push(path);
+        } else {
+            left_out.file(&path);
+        }
+    }
+    if !folders.is_empty() {
+        return Ok(folders);
+    }
+    let what = match has_pictures(root) {
+        true => "holds pictures, but no class",
+        false => "holds no class",
+    };
+    Err(Error::data(
+        root,
+        format!("{what}; expected a folder with pictures for each class"),
+        match (has_pictures(root), root.parent()) {
+            (true, Some(parent)) if parent.file_name().is_some() => format!(
+                "put the pictures of each class into a folder with the name of the class; or, if \
+                 this is a class, set data.dir to {}",
+                parent.display()
+            ),
+            _ => "put the pictures of each class into a folder with the name of the class".into(),
+        },
+    ))
+}
+
+/// Refuses one class: there is nothing to tell apart.
+fn single(root: &Path, only: &Path) -> Error {
+    let within = folders(only).unwrap_or_default();
+    let (inside, help) = match within.is_empty() {
+        true => (
+            String::new(),
+            "add a folder with pictures of another class".to_owned(),
+        ),
+        false => (
+            format!(", in which lie {}", found(&within)),
+            format!(
+                "if these are the classes, move them into {}",
+                root.display()
+            ),
+        ),
+    };
+    let problem = format!(
+        "holds a single class, {}{inside}; expected {EXPECTED}, of two classes or more",
+        name(only)
+    );
+    Error::data(root, problem, help)
 }
 
 /// The pictures of a class, also in folders within its folder; links to folders are not followed,
@@ -171,7 +254,8 @@ fn split(dir: &Path, classes: Classes, (share, seed): (f64, u64)) -> Result<List
         });
     }
     let mut listing = Listing {
-        classes: classes.names,
+        classes: classes.printable(),
+        held_out: 0,
         train: Vec::new(),
         test: Vec::new(),
     };
@@ -225,12 +309,12 @@ impl LeftOut {
 
     fn notes(&self) -> Vec<String> {
         let kinds = [
-            (&self.files, "no PNG or JPEG in the folder of a class"),
+            (&self.files, "no picture in the folder of a class"),
             (&self.links, "links to folders, which are not followed"),
         ];
         let notes = kinds.into_iter().filter_map(|(count, what)| {
             let example = count.first.as_ref()?;
-            let (total, example) = (count.total, example.display());
+            let (total, example) = (count.total, name(example));
             Some(format!(
                 "left out {total} entries that are {what}, such as {example}"
             ))

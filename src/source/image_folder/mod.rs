@@ -1,33 +1,34 @@
-//! `image_folder`: a folder with PNG and JPEG files for each class, in the manner of torchvision's
-//! `ImageFolder`: `train/CLASS/*` and `test/CLASS/*`, or `CLASS/*` alone, of which
-//! `data.test_share` becomes the test set, by `data.seed`.
+//! `image_folder`: a folder with pictures for each class, in the manner of torchvision's
+//! `ImageFolder`: `train/CLASS/*` and `test/CLASS/*` (and `val/CLASS/*`, the validation set), under
+//! any usual name of the parts, or `CLASS/*` alone, of which `data.test_share` becomes the test set,
+//! by `data.seed`.
 //!
 //! The classes are numbered in the order of their names, the pictures stand class by class, each
 //! class in the order of its files. Files are decoded on all cores; the samples do not depend on
 //! how many there are.
 
+mod decode;
 mod list;
+mod parts;
 mod size;
 
 use super::values::{TEST_SHARE, test_share};
-use super::{Entry, Invalid, Request, Source, portions};
-use crate::args::choice;
-use crate::data::{Dataset, Loading, Samples, Task, Watcher};
+use super::{Entry, Invalid, Request, Source};
+use crate::args::{choice, some_whole};
+use crate::data::{Dataset, Loading, Origin, Samples, Task, Watcher};
 use crate::error::{Error, Result};
-use crate::picture::{Changes, Picture, Resize, other_size};
+use crate::picture::{Picture, Resize};
+use decode::{CHANNELS, Decoded, Job};
 use list::Labelled;
 use serde::{Deserialize, Serialize};
 use size::size;
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 /// The table's line.
 pub(super) const ENTRY: Entry<dyn Source> = Entry {
     name: "image_folder",
-    summary: "own PNG and JPEG files, a folder for each class, in train and test or to be split",
-    arguments: &["size", "resize", "test_share"],
+    summary: "own PNG, JPEG, WebP and BMP files, a folder for each class, in train and test or to be split",
+    arguments: &["size", "resize", "test_share", "on_bad_file", "bit_depth"],
     short: None,
     example: "size = 32\nresize = \"crop\"",
     parse: |args| Ok(Box::new(args.read::<ImageFolder>()?)),
@@ -47,6 +48,27 @@ pub struct ImageFolder {
     /// above 0, below 1.
     #[serde(deserialize_with = "test_share")]
     pub test_share: f64,
+    /// What becomes of files that are cut or damaged.
+    #[serde(deserialize_with = "choice")]
+    pub on_bad_file: OnBadFile,
+    /// The bits that count of channels of 16 bits, 8 to 16; without it as many as the largest value of
+    /// all pictures needs.
+    #[serde(
+        deserialize_with = "some_whole::<_, _, 8, 16>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bit_depth: Option<u32>,
+}
+
+/// What becomes of files that are cut or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename = "way with bad files")]
+pub enum OnBadFile {
+    /// All are named, and nothing is trained.
+    #[default]
+    Error,
+    /// They are passed over, with a note.
+    Skip,
 }
 
 impl Default for ImageFolder {
@@ -55,6 +77,8 @@ impl Default for ImageFolder {
             size: None,
             resize: Resize::None,
             test_share: TEST_SHARE,
+            on_bad_file: OnBadFile::Error,
+            bit_depth: None,
         }
     }
 }
@@ -86,9 +110,6 @@ impl Source for ImageFolder {
     }
 }
 
-/// Channels while it is not known yet whether all pictures are grey.
-const CHANNELS: usize = 3;
-
 fn load(source: &ImageFolder, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     let expected = "the folder with train/CLASS and test/CLASS, or with a folder for each class";
     let dir = request.folder(ENTRY.name, expected, "")?;
@@ -105,194 +126,69 @@ fn load(source: &ImageFolder, request: &Request, watcher: Watcher<'_>) -> Result
             help: "data.size = 32 means 32x32".into(),
         });
     }
-    let job = Job {
-        source,
-        size,
-        watcher,
-        total: listing.train.len() + listing.test.len(),
-        tally: Mutex::new(Tally::default()),
-    };
+    let job = Job::new(source, size, watcher, [&listing.train, &listing.test]);
     let mut train = job.decode(dir, &listing.train)?;
     let mut test = job.decode(dir, &listing.test)?;
-    let tally = job
-        .tally
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    for note in tally.notes(size) {
+    let bad = job.bad(dir)?;
+    let bit_depth = job.deepen([(&listing.train, &mut train), (&listing.test, &mut test)])?;
+    let tally = job.tally();
+    for note in tally.notes(size, bit_depth) {
         watcher(Loading::Note(&note));
     }
-    let channels = if tally.grey == tally.done {
-        first_channels(&mut train, size);
-        first_channels(&mut test, size);
-        1
-    } else {
-        CHANNELS
+    if let Some(skipped) = &bad {
+        watcher(Loading::Note(&format!("skipped {skipped}")));
+    }
+    let channels = match tally.all_grey() {
+        true => 1,
+        false => CHANNELS,
     };
-    let samples = |values, pictures: &[Labelled]| {
-        let labels = pictures.iter().map(|picture| picture.label).collect();
-        Samples::from_bytes(&[channels, size[0], size[1]], values, labels)
+    let shape = [channels, size[0], size[1]];
+    let origin = Origin {
+        bit_depth,
+        skipped: bad,
     };
-    let (train, test) = (
-        samples(train, &listing.train)?,
-        samples(test, &listing.test)?,
-    );
+    let samples = |decoded: Decoded, pictures: &[Labelled]| {
+        let kept: Vec<&Labelled> = decoded.kept(pictures).collect();
+        let labels = kept.iter().map(|picture| picture.label).collect();
+        let names = kept.iter().map(|picture| picture.name(dir)).collect();
+        let samples = Samples::from_bytes(&shape, decoded.values(shape), labels)?.named(names)?;
+        Ok::<_, Error>(samples.from_files(origin.clone()))
+    };
+    let trained = listing.train.len() - listing.held_out;
+    let held_out = train.kept_from(trained);
+    check_classes(dir, &listing.classes, train.kept(&listing.train[..trained]))?;
+    let train = samples(train, &listing.train)?.holding_out(held_out)?;
+    let test = samples(test, &listing.test)?;
     Dataset::of(ENTRY.name, train, test, Task::Classes(listing.classes))
 }
 
-/// The size of the first picture: without `data.size` all must have it.
-fn size_of_all(pictures: &[Labelled]) -> Result<[usize; 2]> {
-    match pictures.first() {
-        Some(first) => Picture::size_of(&first.file),
-        // A class has a picture, and training keeps at least one of each.
-        None => Ok([1, 1]),
-    }
-}
-
-/// Everything that the threads share.
-struct Job<'a> {
-    source: &'a ImageFolder,
-    size: [usize; 2],
-    watcher: Watcher<'a>,
-    total: usize,
-    tally: Mutex<Tally>,
-}
-
-/// Pictures by what was special about them.
-#[derive(Debug, Default)]
-struct Tally {
-    done: usize,
-    grey: usize,
-    alpha: usize,
-    deep: usize,
-    resized: usize,
-}
-
-impl Tally {
-    fn add(&mut self, channels: usize, changes: Changes) {
-        self.done += 1;
-        self.grey += usize::from(channels == 1);
-        self.alpha += usize::from(changes.dropped_alpha);
-        self.deep += usize::from(changes.reduced_depth);
-        self.resized += usize::from(changes.resized_from.is_some());
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.done += other.done;
-        self.grey += other.grey;
-        self.alpha += other.alpha;
-        self.deep += other.deep;
-        self.resized += other.resized;
-    }
-
-    fn notes(&self, [height, width]: [usize; 2]) -> Vec<String> {
-        let grey = if self.grey == self.done { 0 } else { self.grey };
-        let kinds = [
-            (
-                grey,
-                "are grey; each value stands in all three channels".to_owned(),
-            ),
-            (
-                self.alpha,
-                "have an alpha channel, which was dropped".to_owned(),
-            ),
-            (
-                self.deep,
-                "have 16 bits for each channel, which became 8".to_owned(),
-            ),
-            (
-                self.resized,
-                format!("have another size and were brought to {width}x{height}"),
-            ),
-        ];
-        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
-        kinds
-            .map(|(count, what)| format!("{count} of {} pictures {what}", self.done))
-            .collect()
-    }
-}
-
-impl Job<'_> {
-    /// The pictures one after the other, each with three channels.
-    fn decode(&self, dir: &Path, pictures: &[Labelled]) -> Result<Vec<u8>> {
-        /// Pictures that a thread takes at a time.
-        const PORTION: usize = 32;
-        let elements = CHANNELS * self.size[0] * self.size[1];
-        let mut values = reserved(dir, pictures.len(), elements)?;
-        let each = pictures.chunks(PORTION);
-        let each = each.zip(values.chunks_mut(PORTION * elements));
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        portions::each(threads, each, |(pictures, values)| {
-            self.portion(pictures, values)
-        })?;
-        Ok(values)
-    }
-
-    fn portion(&self, pictures: &[Labelled], values: &mut [u8]) -> Result<()> {
-        let elements = CHANNELS * self.size[0] * self.size[1];
-        let mut tally = Tally::default();
-        for (picture, values) in pictures.iter().zip(values.chunks_mut(elements)) {
-            let decoded = self.picture(&picture.file)?;
-            tally.add(decoded.shape[0], decoded.changes);
-            values.copy_from_slice(&decoded.with_channels(CHANNELS).values);
-        }
-        let mut all = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        all.merge(&tally);
-        (self.watcher)(Loading::Progress {
-            doing: "decoding pictures",
-            done: all.done,
-            total: self.total,
-        });
-        Ok(())
-    }
-
-    fn picture(&self, file: &Path) -> Result<Picture> {
-        let source = self.source;
-        if source.size.is_some() {
-            return Picture::read(file, source.size, source.resize);
-        }
-        let picture = Picture::read(file, None, source.resize)?;
-        let [_, height, width] = picture.shape;
-        if [height, width] == self.size {
-            return Ok(picture);
-        }
-        Err(Error::data(
-            file,
-            format!(
-                "{}, the size of the first picture",
-                other_size([height, width], self.size)
-            ),
-            "set data.size and data.resize = \"crop\" or \"stretch\" to bring all pictures to one \
-             size",
-        ))
-    }
-}
-
-/// Room for `count` pictures, or an error that says how much it would be.
-fn reserved(dir: &Path, count: usize, elements: usize) -> Result<Vec<u8>> {
-    let mut values = Vec::new();
-    let bytes = count.checked_mul(elements);
-    let reserved = bytes.is_some_and(|bytes| values.try_reserve_exact(bytes).is_ok());
-    match bytes {
-        Some(bytes) if reserved => {
-            values.resize(bytes, 0);
-            Ok(values)
-        }
-        _ => Err(Error::data(
+/// Refuses a class of which nothing is left to train on.
+fn check_classes<'a>(
+    dir: &Path,
+    classes: &[String],
+    pictures: impl Iterator<Item = &'a Labelled>,
+) -> Result<()> {
+    let mut counts = vec![0; classes.len()];
+    pictures.for_each(|picture| counts[picture.label as usize] += 1);
+    match classes.iter().zip(counts).find(|(_, count)| *count == 0) {
+        None => Ok(()),
+        Some((class, _)) => Err(Error::data(
             dir,
-            format!("{count} pictures of {elements} bytes are more than memory holds"),
-            "set a smaller data.size and data.resize = \"crop\", or take fewer pictures",
+            format!("no picture of the class {class} can be read; expected one at least"),
+            "replace the pictures of this class, or take its folder away",
         )),
     }
 }
 
-/// Keeps the first channel of each picture.
-fn first_channels(values: &mut Vec<u8>, [height, width]: [usize; 2]) {
-    let plane = height * width;
-    let count = values.len() / (CHANNELS * plane);
-    for picture in 1..count {
-        let start = picture * CHANNELS * plane;
-        values.copy_within(start..start + plane, picture * plane);
+/// The size of the first picture that can be read: without `data.size` all must have it.
+fn size_of_all(pictures: &[Labelled]) -> Result<[usize; 2]> {
+    let mut first = None;
+    for picture in pictures {
+        match Picture::size_of(&picture.file) {
+            Ok(size) => return Ok(size),
+            Err(error) => first = first.or(Some(error)),
+        }
     }
-    values.truncate(count * plane);
-    values.shrink_to_fit();
+    // A class has a picture, and training keeps at least one of each.
+    first.map_or(Ok([1, 1]), Err)
 }

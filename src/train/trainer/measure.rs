@@ -16,6 +16,7 @@ use crate::train::members::Members;
 use crate::train::record::{
     Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, Split, SymbolRecord,
 };
+use crate::train::scores::top5;
 use crate::train::texts;
 
 /// Samples whose predictions a summary shows.
@@ -23,20 +24,28 @@ const SHOWN: usize = 1000;
 /// Samples that are predicted worst, of which a summary tells.
 const WORST: usize = 24;
 
+/// What came out for the samples of the test set.
+#[derive(Debug, Default)]
+pub(in crate::train) struct Tested {
+    /// For each row.
+    pub(in crate::train) outcomes: Vec<RowResult>,
+    /// The outputs of all rows, where they are few enough.
+    pub(in crate::train) outputs: Vec<f32>,
+}
+
 impl Trainer {
     /// Evaluates all parts that are evaluated: validation (where there is one) and test.
     ///
     /// # Errors
     /// A device that fails.
     pub fn evaluate_all(&mut self) -> Result<Vec<Evaluation>> {
-        let parts = self.evaluate_parts()?.into_iter();
-        Ok(parts.map(|(evaluation, _)| evaluation).collect())
+        let splits = self.feed.splits().into_iter();
+        splits.map(|split| Ok(self.evaluate(split)?.0)).collect()
     }
 
-    /// The same, with what came out for each sample.
-    pub(in crate::train) fn evaluate_parts(&mut self) -> Result<Vec<(Evaluation, Vec<RowResult>)>> {
-        let splits = self.feed.splits().into_iter();
-        splits.map(|split| self.evaluate(split)).collect()
+    /// Whether there is a validation set.
+    pub(in crate::train) fn validates(&self) -> bool {
+        self.feed.splits().contains(&Split::Validation)
     }
 
     /// Mean loss and accuracy over a part of the data with the weights as they are, and what came
@@ -173,13 +182,7 @@ impl Trainer {
         let Task::Classes(names) = self.feed.task() else {
             return Confusion::default();
         };
-        let labels = self.feed.test().labels();
-        let pairs = labels.iter().zip(outcomes);
-        let cells = pairs.map(|(label, outcome)| {
-            let chosen = outcome.chosen.min(names.len().saturating_sub(1));
-            (*label as usize, chosen, 1)
-        });
-        Confusion::new(names.len(), cells)
+        Confusion::of(self.feed.test().labels(), outcomes, names.len())
     }
 
     /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
@@ -192,15 +195,13 @@ impl Trainer {
     }
 
     /// How the numbers of the test set are predicted; nothing where classes are told apart.
-    pub(in crate::train) fn numbers(&mut self) -> Result<Option<NumbersRecord>> {
-        let width = self.feed.units().width();
-        if width == 0 {
-            return Ok(None);
-        }
-        let mut outputs = Vec::new();
-        self.evaluate_with(Split::Test, Some(&mut outputs))?;
+    pub(in crate::train) fn numbers(&self, outputs: &[f32]) -> Option<NumbersRecord> {
         let units = self.feed.units();
-        let predicted = Predicted::new(units, &outputs, self.feed.targets(Split::Test));
+        let width = units.width();
+        if width == 0 || outputs.is_empty() {
+            return None;
+        }
+        let predicted = Predicted::new(units, outputs, self.feed.targets(Split::Test));
         let record = |at: usize| NumberRecord {
             index: at / width,
             number: at % width,
@@ -218,11 +219,11 @@ impl Trainer {
         let mut worst: Vec<NumberRecord> = (0..predicted.wanted.len()).map(record).collect();
         worst.sort_by(|a, b| off(b).total_cmp(&off(a)));
         worst.truncate(WORST);
-        Ok(Some(NumbersRecord {
+        Some(NumbersRecord {
             each: predicted.each(),
             shown: shown.map(record).collect(),
             worst,
-        }))
+        })
     }
 
     /// How the network, as it is, goes on with a text: the prompt and what follows. Nothing where it
@@ -256,9 +257,36 @@ impl Trainer {
         Ok(Some([start, text]))
     }
 
+    /// Evaluates the test set; gives also the outputs for all samples, where each is of a class, or of
+    /// numbers.
+    pub(in crate::train) fn evaluate_test(&mut self) -> Result<(Evaluation, Tested)> {
+        /// Most outputs that are kept: 128 MiB.
+        const MOST: usize = 1 << 25;
+        let mut outputs = Vec::new();
+        let all = self.network().classes() * self.feed.test().len();
+        let wanted = !matches!(self.feed.task(), Task::Tokens(_)) && all <= MOST;
+        let (evaluation, outcomes) =
+            self.evaluate_with(Split::Test, wanted.then_some(&mut outputs))?;
+        Ok((evaluation, Tested { outcomes, outputs }))
+    }
+
+    /// The share of the test samples whose class is among the five likeliest, by their outputs.
+    pub(in crate::train) fn top5(&self, outputs: &[f32]) -> Option<f64> {
+        top5(outputs, self.network().classes(), self.feed.test().labels())
+    }
+
     /// The test samples that the network gets most wrong, by falling loss.
-    pub(in crate::train) fn mistakes(&self, outcomes: &[RowResult]) -> Result<Vec<Mistake>> {
-        mistakes(outcomes, self.feed.test())
+    pub(in crate::train) fn mistakes(
+        &self,
+        outcomes: &[RowResult],
+        outputs: &[f32],
+    ) -> Result<Vec<Mistake>> {
+        let classes = self.network().classes();
+        let probability = |sample: usize, class: usize| {
+            let row = outputs.get(sample * classes..(sample + 1) * classes)?;
+            self.loss().probabilities(row).get(class).copied()
+        };
+        mistakes(outcomes, self.feed.test(), &probability)
     }
 
     /// Whether `[cycle_end]` asks for something and no cycle of the schedule ends within the run, so

@@ -19,7 +19,7 @@ use super::low_point::Statistics;
 use super::record::{Augmented, RunInfo, StepRecord};
 use super::setup::{self, Layout, Pace};
 use crate::config::{Config, Settled};
-use crate::data::{Dataset, Extent, Normalization, Units};
+use crate::data::{Dataset, Extent, Normalization, Task, Units};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Plan;
@@ -31,6 +31,8 @@ use crate::optim::Optimizer;
 use crate::schedule::Policy;
 
 /// Submissions in flight: one runs while the next is prepared.
+pub(in crate::train) use measure::Tested;
+
 pub(super) const IN_FLIGHT: usize = 2;
 
 /// A network, its data and a device: what trains.
@@ -106,7 +108,9 @@ impl Trainer {
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
         let mut workshop = Workshop::new(Arc::clone(&gpu), slots);
         let steps = Steps::new(&mut workshop, &training, layout.train)?;
-        let outputs = pace.cycle_end.snapshot || units.width() > 0;
+        // Members of an ensemble need them, and what is told of numbers, of single classes and samples.
+        let told = units.width() > 0 || matches!(dataset.task, Task::Classes(_));
+        let outputs = pace.cycle_end.snapshot || told;
         let evaluation = Pass::new(&mut workshop, (network, loss), layout.evaluation, outputs)?;
         let strip = Strip::new(&mut workshop, network, &layout.train)?;
         let statistics = match pace.cycle_end.average {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Trainer;
 use crate::config::Bounds;
 use crate::error::{Error, Result};
-use crate::model::Weights;
+use crate::model::{Description, Weights};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::record::{Change, RunInfo};
 use crate::train::run_state::RunState;
@@ -80,17 +80,61 @@ impl Trainer {
         Ok(checkpoint)
     }
 
-    /// Begins with the weights in a file, and lets the run's description name it.
+    /// Begins with the weights in a file, and lets the run's description name it; gives what a person
+    /// should know of it: names of wrappers that were taken off, other classes or another normalisation,
+    /// and with `new_head` the layers that start anew because their shapes differ.
     ///
     /// # Errors
     /// As [`Trainer::set_weights`].
-    pub fn start_from(&mut self, weights: &Weights, file: &Path) -> Result<()> {
-        self.set_weights(weights, file)?;
+    pub fn start_from(
+        &mut self,
+        weights: &Weights,
+        file: &Path,
+        new_head: bool,
+    ) -> Result<Vec<String>> {
+        let mut own = weights.clone();
+        let mut notes = own.unwrap_names();
+        if new_head {
+            notes.extend(own.renew_misshapen(&self.training.network, self.seed));
+        }
+        self.set_weights(&own, file)?;
+        notes.extend(self.differences(weights, file)?);
         self.info.init = Some(file.to_owned());
         self.info.init_fingerprint = Some(weights.fingerprint()?);
+        self.info.new_head = new_head;
         let name = file.to_string_lossy().into_owned();
         self.set_about("init", name.into());
-        Ok(())
+        if new_head {
+            self.set_about("new_head", true.into());
+        }
+        let said = |note: String| format!("{}: {note}", file.display());
+        Ok(notes.into_iter().map(said).collect())
+    }
+
+    /// Where a file that says what its weights were trained for says something else than this run.
+    fn differences(&self, weights: &Weights, file: &Path) -> Result<Vec<String>> {
+        let Some(text) = &weights.description else {
+            return Ok(Vec::new());
+        };
+        let theirs = Description::read(text, weights.beside.as_deref(), file)?;
+        let ours = self.described.model(&self.weights()?)?.description;
+        let mut notes = Vec::new();
+        if theirs.classes != ours.classes {
+            notes.push(format!(
+                "was trained for other classes: {} there, {} here",
+                some(&theirs.classes),
+                some(&ours.classes)
+            ));
+        }
+        if theirs.normalization != ours.normalization {
+            let [there, here] =
+                [&theirs, &ours].map(|d| format!("{:?}", d.normalize).to_lowercase());
+            notes.push(format!(
+                "was trained under another normalisation ({there} there, {here} here, with other \
+                 numbers): the first steps see other inputs than it knows"
+            ));
+        }
+        Ok(notes)
     }
 
     /// Lets the run's description say what it was asked for in the beginning, and what has changed
@@ -109,5 +153,15 @@ impl Trainer {
     fn set_about(&mut self, key: &str, value: toml::Value) {
         self.about.insert(key.to_owned(), value);
         self.info.config = setup::config_text(&self.settled, &self.about);
+    }
+}
+
+/// Names of classes in words, the first ones of many.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }

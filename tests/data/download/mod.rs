@@ -298,6 +298,28 @@ fn what_is_in_the_way_is_left_alone() {
     assert!(users);
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let bytes = made_up(1000);
+    let server = Server::new(&bytes, Manner::Well);
+    let root = tempfile::tempdir().unwrap();
+    let mine = root.path().join("mine");
+    for is_there in [false, true] {
+        if is_there {
+            fs::write(&mine, "mine").unwrap();
+        }
+        let folder = root.path().join(is_there.to_string());
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&mine, part(&folder)).unwrap();
+        let (message, users) = get(&bytes, &[&server.home()], &folder).mistake();
+        says(&message, &[".part: is a link", "another folder"]);
+        assert!(users);
+        assert_eq!(mine.exists(), is_there);
+    }
+    assert_eq!(fs::read(&mine).unwrap(), b"mine");
+}
+
 /// Linux has a file that is always full.
 #[cfg(target_os = "linux")]
 #[test]
