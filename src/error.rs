@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, by what has to be fixed.
-#[derive(Debug, thiserror::Error)]
+/// Shown by `{:?}` it is the same text as by `{}`: `fn main() -> wavetrain::Result<()>` prints a message.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A configuration (file, preset or `--set`) is wrong; `rendered` shows the place with a caret.
@@ -176,6 +177,12 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

@@ -63,6 +63,7 @@
 
 pub mod args;
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod data;

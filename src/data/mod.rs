@@ -9,6 +9,7 @@
 mod augment;
 mod chosen;
 mod extent;
+mod halves;
 mod loading;
 mod memory;
 mod normalize;
@@ -22,6 +23,7 @@ mod vocabulary;
 
 pub use augment::{Augment, Draw, Padding};
 pub use extent::Extent;
+pub use halves::{bfloat16, binary16};
 pub use loading::{Loading, Watcher};
 pub use memory::checksum;
 pub use normalize::{Normalization, Normalize};

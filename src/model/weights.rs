@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
-use crate::data::checksum;
+use crate::data::{bfloat16, binary16, checksum};
 use crate::error::{Error, Result};
 
 /// A tensor in logical order.
@@ -304,8 +304,8 @@ fn floats(kind: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
             let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
             Some(values.collect())
         }
-        Dtype::F16 => Some(halves(|b| half::f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => Some(halves(|b| half::bf16::from_le_bytes(b).to_f32())),
+        Dtype::F16 => Some(halves(|b| binary16(u16::from_le_bytes(b)))),
+        Dtype::BF16 => Some(halves(|b| bfloat16(u16::from_le_bytes(b)))),
         _ => None,
     }
 }

@@ -7,9 +7,11 @@
 
 pub mod checkpoints;
 pub mod folder;
+#[cfg(feature = "cli")]
 pub mod listing;
 pub mod metrics;
 pub mod record;
 pub mod summary;
 pub mod tensorboard;
+#[cfg(feature = "cli")]
 pub mod terminal;

@@ -13,6 +13,7 @@ mod idx;
 mod image_folder;
 mod mnist;
 mod numbers;
+#[cfg(feature = "numpy")]
 mod numpy;
 mod paths;
 mod portions;
@@ -29,6 +30,7 @@ pub use glyphs::Glyphs;
 pub use idx::folder::Set;
 pub use image_folder::{ImageFolder, OnBadFile};
 pub use numbers::Numbers;
+#[cfg(feature = "numpy")]
 pub use numpy::Numpy;
 pub use paths::{folder, path};
 pub use request::Request;
@@ -118,6 +120,7 @@ pub static SOURCES: &[Entry<dyn Source>] = &[
     cifar10::ENTRY,
     image_folder::ENTRY,
     safetensors::ENTRY,
+    #[cfg(feature = "numpy")]
     numpy::ENTRY,
     csv::ENTRY,
     text::ENTRY,

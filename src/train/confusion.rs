@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::RowResult;
-
 /// How often samples of each class were taken for which class: the pairs that occur, so that it grows with
 /// the samples and not with the square of the classes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -56,12 +54,12 @@ impl Confusion {
         }
     }
 
-    /// Of samples whose classes are `labels` and what came out for each.
-    pub(super) fn of(labels: &[u32], outcomes: &[RowResult], classes: usize) -> Self {
-        let cells = labels.iter().zip(outcomes).map(|(label, outcome)| {
-            let chosen = outcome.chosen.min(classes.saturating_sub(1));
-            (*label as usize, chosen, 1)
-        });
+    /// Of samples whose classes are `labels` and the class that was chosen for each.
+    pub(super) fn of(labels: &[u32], chosen: impl Iterator<Item = usize>, classes: usize) -> Self {
+        let cells = labels
+            .iter()
+            .zip(chosen)
+            .map(|(label, chosen)| (*label as usize, chosen.min(classes.saturating_sub(1)), 1));
         Self::new(classes, cells)
     }
 

@@ -284,7 +284,7 @@ impl Evaluator {
                     top5: top5(&outputs.rows, self.network.classes(), &labels),
                     classes: class_scores(&Confusion::of(
                         &labels,
-                        &outputs.outcomes,
+                        outputs.outcomes.iter().map(|outcome| outcome.chosen),
                         dataset.classes().len(),
                     )),
                 })

@@ -429,10 +429,14 @@ impl<'a, 'b> Run<'a, 'b> {
 
     fn evaluate(&mut self) -> Result<()> {
         self.evaluate_part(Split::Validation)?;
-        // Where there is a validation set, the test set is read at the end, and where that is asked for.
+        // Where there is a validation set, the test set is read where that is asked for, and when the run is
+        // over: behind its last checkpoint, so that a longer run is as if it had been so from the start.
         let (done, every) = (self.trainer.done(), self.trainer.pace().test_every);
-        let asked = done.is_multiple_of(every.max(1)) && (every > 0 || !self.trainer.validates());
-        if asked || done >= self.end {
+        let asked = match self.trainer.validates() {
+            true => every > 0 && done.is_multiple_of(every),
+            false => true,
+        };
+        if asked {
             self.evaluate_part(Split::Test)?;
         }
         if self.observers.iter().any(|observer| observer.shows_texts())

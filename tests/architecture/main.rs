@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod circles;
+mod crates;
 mod golden;
 mod imports;
 mod names;

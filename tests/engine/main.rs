@@ -20,4 +20,5 @@ mod residence;
 #[allow(dead_code, reason = "the proofs of the layers use the rest")]
 mod rounded;
 mod state;
+mod test_set;
 mod text;

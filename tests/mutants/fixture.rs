@@ -210,6 +210,11 @@ pub(crate) fn write_samples(folder: &Path) {
         policy = \"sequence\"\npolicies = [{ policy = \"triangular\", base_lr = 0.001, max_lr = 0.01, \
         step_size_up = 5, steps = 10 }, { policy = \"constant\", lr = 0.001 }]\n[train]\nsteps = 20\n\
         eval_every = 5\n[checkpoint]\nevery = 10\n";
+    // Where the samples of the good folder are, wherever copies of it lie.
+    let text = text.replace(
+        "dir = \".\"",
+        &format!("dir = {:?}", folder.display().to_string()),
+    );
     fs::write(folder.join("own.toml"), text).unwrap();
 }
 

@@ -1,5 +1,7 @@
 //! An array of numbers as files hold it: its type, its shape, its bytes.
 
+use crate::data::{bfloat16, binary16};
+
 /// Types of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::source) enum Type {
@@ -39,6 +41,7 @@ impl Type {
     }
 
     /// Bytes of one number.
+    #[cfg(feature = "numpy")]
     pub(in crate::source) fn size(self) -> usize {
         match self {
             Self::Bool | Self::U8 | Self::I8 => 1,
@@ -85,25 +88,11 @@ impl Array {
             Type::I32 => each(data, |word| f64::from(i32::from_le_bytes(word))),
             Type::U64 => each(data, |word| u64::from_le_bytes(word) as f64),
             Type::I64 => each(data, |word| i64::from_le_bytes(word) as f64),
-            Type::F16 => each(data, |word| half(u16::from_le_bytes(word))),
-            Type::BF16 => each(data, |word| {
-                f64::from(f32::from_bits(u32::from(u16::from_le_bytes(word)) << 16))
-            }),
+            Type::F16 => each(data, |word| f64::from(binary16(u16::from_le_bytes(word)))),
+            Type::BF16 => each(data, |word| f64::from(bfloat16(u16::from_le_bytes(word)))),
             Type::F32 => each(data, |word| f64::from(f32::from_le_bytes(word))),
             Type::F64 => each(data, f64::from_le_bytes),
         }
-    }
-}
-
-/// A number of 16 bits (IEEE 754 binary16).
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    sign * match (exponent, fraction == 0.0) {
-        (31, true) => f64::INFINITY,
-        (31, false) => f64::NAN,
-        (0, _) => fraction * 2_f64.powi(-24),
-        (exponent, _) => (1.0 + fraction / 1024.0) * 2_f64.powi(exponent - 15),
     }
 }
 

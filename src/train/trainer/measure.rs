@@ -182,7 +182,8 @@ impl Trainer {
         let Task::Classes(names) = self.feed.task() else {
             return Confusion::default();
         };
-        Confusion::of(self.feed.test().labels(), outcomes, names.len())
+        let chosen = outcomes.iter().map(|outcome| outcome.chosen);
+        Confusion::of(self.feed.test().labels(), chosen, names.len())
     }
 
     /// The symbols that are predicted worst over the test set, by falling loss; none where the task is

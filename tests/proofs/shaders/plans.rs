@@ -75,16 +75,19 @@ impl Preset {
             let config = Config::parse(preset.name, preset.text).unwrap();
             let known = config.data.source.known();
             // Sources of tokens do not state their symbols.
+            let is_table = config.data.source.name() == "csv";
             let (classes, storage) = match config.data.source.name() {
                 "text" => (65, Storage::Tokens),
                 "numbers" => (30, Storage::Tokens),
                 "sums" => (12, Storage::Tokens),
+                "csv" => (3, Storage::Floats),
                 _ => (known.classes.len(), Storage::Bytes),
             };
             Self {
                 name: preset.name.to_owned(),
                 text: preset.text.to_owned(),
-                shape: known.shape,
+                // A table has columns and classes as its file has.
+                shape: if is_table { vec![11] } else { known.shape },
                 classes,
                 storage,
             }
@@ -121,8 +124,12 @@ impl Preset {
 
     /// The plans of training and of evaluation.
     pub(crate) fn plans(&self, gpu: &Gpu) -> Vec<Plan> {
-        let config = Config::parse(&self.name, &self.text)
+        let mut config = Config::parse(&self.name, &self.text)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        config
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.suit(self.classes));
         let batch = config.data.batch;
         let names = (0..self.classes).map(|class| class.to_string()).collect();
         let (network, task) = match (self.storage, &self.shape[..]) {
