@@ -52,6 +52,25 @@ def case(x: torch.Tensor, labels: torch.Tensor, arguments: str, function) -> dic
     }
 
 
+def weighted(x, labels, weight, smoothing: float) -> dict:
+    """The mean is over the weights of the labels; `per_sample` are their shares of the sum."""
+    x = x.clone().requires_grad_()
+    loss = F.cross_entropy(x, labels, weight=weight, label_smoothing=smoothing)
+    loss.backward()
+    per_sample = F.cross_entropy(
+        x, labels, weight=weight, label_smoothing=smoothing, reduction="none"
+    )
+    return {
+        "arguments": "",
+        "x": tensor(x),
+        "labels": labels.tolist(),
+        "loss": loss.item(),
+        "per_sample": per_sample.tolist(),
+        "dx": tensor(x.grad),
+        "correct": int((x.argmax(dim=1) == labels).sum()),
+    }
+
+
 def inputs(generator: torch.Generator):
     for batch, classes in [(1, 2), (1, 10), (3, 17), (17, 5), (19, 10), (2, 100)]:
         labels = torch.randint(classes, (batch,), generator=generator)
@@ -77,6 +96,14 @@ def cross_entropy() -> None:
             )
             mean = F.cross_entropy(x, labels, label_smoothing=smoothing)
             assert abs(mean.item() - made["loss"]) <= 1e-12 * abs(made["loss"])
+            cases.append(made)
+    for smoothing in [0.0, 0.1]:
+        for x, labels in inputs(generator):
+            classes = x.shape[1]
+            weight = 0.25 + 0.5 * (torch.arange(classes) % 7).double()
+            table = ", ".join(f'"{i}" = {w}' for i, w in enumerate(weight.tolist()))
+            made = weighted(x, labels, weight, smoothing)
+            made["arguments"] = f"label_smoothing = {smoothing}\nclass_weights = {{ {table} }}"
             cases.append(made)
     write("losses/cross_entropy.json", loss="cross_entropy", cases=cases)
 

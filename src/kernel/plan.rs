@@ -91,6 +91,8 @@ pub enum Key {
     Mean,
     /// What each element is multiplied with then.
     Scale,
+    /// The weight of each class in the loss.
+    ClassWeights,
     /// Multipliers of rate and decay for each block of 64 parameters.
     Multipliers,
     /// All parameters, flat.
@@ -122,7 +124,9 @@ impl Key {
                 Role::Data
             }
             Self::Rows(_) | Self::Results(_) => Role::Results,
-            Self::Mean | Self::Scale | Self::Multipliers | Self::Nothing => Role::Table,
+            Self::Mean | Self::Scale | Self::ClassWeights | Self::Multipliers | Self::Nothing => {
+                Role::Table
+            }
             Self::Parameters => Role::Parameters,
             Self::Gradients | Self::GradientSum(_) => Role::Gradients,
             Self::Optimizer(_) | Self::State(_) | Self::Carried(..) => Role::State,
@@ -142,6 +146,7 @@ impl Key {
             | Self::Results(_)
             | Self::Mean
             | Self::Scale
+            | Self::ClassWeights
             | Self::Multipliers
             | Self::Parameters
             | Self::Gradients
@@ -174,6 +179,7 @@ impl fmt::Display for Key {
             Self::Results(user) => write!(f, "{user} results"),
             Self::Mean => f.write_str("mean"),
             Self::Scale => f.write_str("scale"),
+            Self::ClassWeights => f.write_str("class weights"),
             Self::Multipliers => f.write_str("multipliers"),
             Self::Parameters => f.write_str("parameters"),
             Self::Gradients => f.write_str("gradients"),

@@ -88,6 +88,7 @@ shaders! {
     "layer/directions": "two directions side by side, and back", [INDEX];
     "layer/dropout": "zeros by chance, the rest scaled, and the gradient", [STEP, INDEX, THREEFRY];
     "loss/cross_entropy": "softmax cross entropy: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
+    "loss/cross_entropy_weighted": "softmax cross entropy with a weight for each class", [STEP, NUMERIC] on ROWS;
     "loss/mse": "mean squared error against one-hot rows: loss, right answers and gradient", [STEP, NUMERIC] on ROWS;
     "loss/mse_numbers": "mean squared error of numbers: loss and gradient", [STEP, NUMERIC] on NUMBERS;
     "loss/l1": "mean absolute error: loss and gradient", [STEP, NUMERIC] on NUMBERS;

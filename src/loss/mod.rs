@@ -36,6 +36,8 @@ pub struct LossSite {
     pub targets: Bound,
     /// Whether targets are numbers, one for each output, and no classes.
     pub numbers: bool,
+    /// The weight of each class, where the loss has weights ([`Loss::class_weights`]).
+    pub class_weights: Option<Bound>,
     /// The chunk's list of sample indices.
     pub indices: Bound,
     /// Loss and chosen class of each row.
@@ -105,6 +107,21 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Error::Argument`] with what it takes.
     fn takes(&self, output: &Shape, task: &Task) -> Result<()>;
+
+    /// Takes from the data what was left to them: what it is about, and how many training samples each
+    /// class has; none where that is not known any more.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for classes that the data do not have.
+    fn suit(&mut self, _task: &Task, _counts: &[u64]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The weight of each class, for a loss that was suited to the data and has weights: the mean over
+    /// samples is then that over the weights of their classes.
+    fn class_weights(&self) -> &[f32] {
+        &[]
+    }
 
     /// Appends the loss kernel; gives the gradient by the network's output.
     ///

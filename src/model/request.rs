@@ -23,6 +23,8 @@ pub struct PlanRequest {
     pub positions: usize,
     /// Numbers that are to be predicted for each sample; 0 where targets are classes.
     pub numbers: usize,
+    /// Classes that have weights in the loss; 0 where it has none.
+    pub class_weights: usize,
     /// How samples lie on the device.
     pub storage: Storage,
     /// Number of samples that lie on the device at a time.
@@ -83,6 +85,7 @@ impl PlanRequest {
 pub(super) struct Shared {
     pub(super) samples: Bound,
     targets: Bound,
+    class_weights: Option<Bound>,
     pub(super) indices: Bound,
     pub(super) mean: Bound,
     pub(super) scale: Bound,
@@ -105,6 +108,10 @@ impl Shared {
                 Key::Targets,
                 4 * (request.samples * request.target_words()) as u64,
             ),
+            class_weights: (request.class_weights > 0).then(|| {
+                let quads = request.class_weights.div_ceil(4);
+                b.shared(Key::ClassWeights, 16 * quads as u64)
+            }),
             indices: b.shared(Key::Indices(request.user()), 4 * listed as u64),
             mean: b.shared(Key::Mean, table),
             scale: b.shared(Key::Scale, table),
@@ -121,6 +128,7 @@ impl Shared {
             x,
             targets: self.targets,
             numbers: request.numbers > 0,
+            class_weights: self.class_weights,
             indices: self.indices,
             rows: self.rows,
             results: self.results,

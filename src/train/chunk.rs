@@ -1,7 +1,7 @@
 //! A chunk of steps: one submission.
 
 use super::augment::send_places;
-use super::feed::{Feed, Submission};
+use super::feed::{Feed, Submission, positive};
 use super::record::StepRecord;
 use super::ring::StepUniform;
 use crate::error::Result;
@@ -65,6 +65,8 @@ struct Slots {
     batches: usize,
     /// Targets of all its batches that count.
     targets: usize,
+    /// What its loss is the mean over.
+    weight: f64,
 }
 
 /// A chunk whose results are not read yet.
@@ -158,6 +160,7 @@ impl Steps {
                 epoch: update.epoch,
                 batches: submission.slots.len() - before,
                 targets: update.targets(),
+                weight: update.weight(),
             });
         }
         send_places(workshop, &self.request, &self.shape, &submission.slots)?;
@@ -221,7 +224,7 @@ impl Steps {
                 epoch: step.epoch,
                 lr: f64::from(last[0][0]),
                 momentum: f64::from(last[0][1]),
-                loss: total.loss / targets,
+                loss: total.loss / positive(step.weight),
                 accuracy: match self.request.numbers {
                     0 => total.right / targets,
                     _ => f64::NAN,

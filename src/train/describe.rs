@@ -29,6 +29,7 @@ impl Described {
         dataset: &Dataset,
         normalization: &Normalization,
         units: &Units,
+        loss: &Box<dyn Loss>,
     ) -> Result<Self> {
         let mut data = config.data_table();
         for path in PATHS {
@@ -43,6 +44,7 @@ impl Described {
         let layers = setup::layers(config, dataset);
         let suited = Config {
             layers: layers.clone(),
+            loss: loss.clone(),
             ..config.clone()
         };
         let description = Description {
@@ -52,7 +54,7 @@ impl Described {
             normalize: config.data.normalize,
             normalization: normalization.clone(),
             layers: suited.layers_value(),
-            loss: config.loss_table(),
+            loss: suited.loss_table(),
             classes: dataset.task.names().to_vec(),
             positions: matches!(dataset.task, Task::Tokens(_)),
             units: units.clone(),
@@ -64,7 +66,7 @@ impl Described {
             text,
             beside: beside.map(Arc::from),
             layers,
-            loss: config.loss.clone(),
+            loss: suited.loss,
         })
     }
 

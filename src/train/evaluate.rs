@@ -1,7 +1,7 @@
 //! Evaluation: the forward pass over any samples.
 
 use super::chunk::{Sums, sums};
-use super::feed::{Batch, Residence, Submission};
+use super::feed::{Batch, Residence, Submission, positive};
 use super::record::{Mistake, SymbolRecord};
 use crate::data::{IGNORED, Samples, Storage};
 use crate::error::Result;
@@ -212,6 +212,17 @@ fn fitting(
         }
         request.batch = request.batch.div_ceil(2);
     }
+}
+
+/// What the mean loss over targets is over: their number, or the sum of the weights of their classes.
+pub(super) fn weight(targets: &[u32], class_weights: &[f32]) -> f64 {
+    if class_weights.is_empty() {
+        return counted(targets) as f64;
+    }
+    let counting = targets.iter().filter(|target| **target != IGNORED);
+    let weights =
+        counting.map(|target| class_weights.get(*target as usize).copied().unwrap_or(0.0));
+    positive(weights.map(f64::from).sum())
 }
 
 /// Number of targets that count.

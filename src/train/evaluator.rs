@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::confusion::Confusion;
 use super::ensemble::Ensemble;
 use super::errors::{Errors, Predicted};
-use super::evaluate::{Pass, RowResult, Streams, counted, evaluation_batch, whole_sequences};
-use super::feed::Residence;
+use super::evaluate::{
+    Pass, RowResult, Streams, counted, evaluation_batch, weight, whole_sequences,
+};
+use super::feed::{Residence, write_class_weights};
 use super::record::Split;
 use super::scores::{ClassScore, class_scores, top5};
 use super::setup::carrying;
@@ -165,7 +167,8 @@ impl Evaluator {
     }
 
     fn of(gpu: Arc<Gpu>, model: &Model, network: Network, batch: usize) -> Result<Self> {
-        let loss = model.loss.clone();
+        let mut loss = model.loss.clone();
+        loss.suit(&model.description.task(), &[])?;
         let batch = batch.max(1);
         let request = PlanRequest {
             mode: Mode::Evaluate,
@@ -174,6 +177,7 @@ impl Evaluator {
             slots: 1,
             positions: network.positions(),
             numbers: model.description.units.width(),
+            class_weights: loss.class_weights().len(),
             storage: model.description.values,
             samples: batch,
             augment: Augment::default(),
@@ -184,6 +188,7 @@ impl Evaluator {
         let normalization = &model.description.normalization;
         workshop.write(&Key::Mean, bytemuck::cast_slice(&normalization.mean))?;
         workshop.write(&Key::Scale, bytemuck::cast_slice(&normalization.scale))?;
+        write_class_weights(&workshop, &*loss)?;
         let mut evaluator = Self {
             workshop,
             network,
@@ -251,7 +256,7 @@ impl Evaluator {
             return Ok(outputs);
         }
         let count = counted(&targets) as f64;
-        outputs.loss = total.loss / count;
+        outputs.loss = total.loss / weight(&targets, self.loss.class_weights());
         outputs.accuracy = total.right / count;
         outputs.sequences = whole_sequences(&outputs.outcomes, &targets, samples.sequences());
         Ok(outputs)

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
 use crate::kernel::program::Workshop;
+use crate::loss::Loss;
 use crate::model::PlanRequest;
 
 /// The samples that are worked on together.
@@ -24,8 +25,9 @@ pub(super) struct Batch<'a> {
     pub(super) goes_on: bool,
     /// The place of the first of them among all samples of the step.
     pub(super) first: usize,
-    /// Number of all targets of the step that count: what its loss is the mean over.
-    pub(super) whole: usize,
+    /// Number of all targets of the step that count, or the sum of the weights of their classes: what its
+    /// loss is the mean over.
+    pub(super) whole: f64,
 }
 
 impl<'a> Batch<'a> {
@@ -37,7 +39,7 @@ impl<'a> Batch<'a> {
             phase: 0,
             goes_on: false,
             first: 0,
-            whole: samples.len(),
+            whole: samples.len() as f64,
         }
     }
 }
@@ -55,9 +57,15 @@ pub(super) struct Update<'a> {
     /// Whether its first batch goes on where the one before it ends, and whether the others do.
     goes_on: [bool; 2],
     targets: usize,
+    weight: f64,
 }
 
 impl<'a> Update<'a> {
+    /// What its loss is the mean over: its targets that count, or the weights of their classes.
+    pub(super) fn weight(self) -> f64 {
+        self.weight
+    }
+
     /// Number of its targets that count.
     pub(super) fn targets(self) -> usize {
         self.targets
@@ -72,7 +80,7 @@ impl<'a> Update<'a> {
             phase: self.phase,
             goes_on: self.goes_on[usize::from(at > 0)],
             first: at * self.batch,
-            whole: self.targets,
+            whole: self.weight,
         })
     }
 }
@@ -83,6 +91,7 @@ pub(super) struct Order {
     epochs: Epochs,
     /// Targets of the training samples that count.
     counts: Counts,
+    weights: Weighing,
     batch: usize,
     /// Batches of a step, at most.
     accumulate: usize,
@@ -124,11 +133,51 @@ impl Counts {
     }
 }
 
+/// A number to divide by; 1 where nothing counts.
+pub(super) fn positive(sum: f64) -> f64 {
+    if sum > 0.0 { sum } else { 1.0 }
+}
+
+/// How much samples count in the mean loss.
+#[derive(Debug)]
+enum Weighing {
+    /// Each target as 1.
+    Alike,
+    /// By the weight of each class, and the class of each sample.
+    Classes(Vec<f32>, Vec<u32>),
+}
+
+impl Weighing {
+    fn new(weights: Vec<f32>, labels: &[u32]) -> Self {
+        match weights.is_empty() {
+            true => Self::Alike,
+            false => Self::Classes(weights, labels.to_vec()),
+        }
+    }
+
+    /// The sum over some samples, of which `targets` targets count.
+    fn of(&self, samples: &[u32], targets: usize) -> f64 {
+        match self {
+            Self::Alike => targets as f64,
+            Self::Classes(weights, labels) => {
+                let labels = samples.iter().map(|at| labels[*at as usize]);
+                labels.map(|label| f64::from(weights[label as usize])).sum()
+            }
+        }
+    }
+}
+
 impl Order {
-    fn new(samples: Vec<u32>, train: &Samples, data: &config::Data, accumulate: usize) -> Self {
+    fn new(
+        samples: Vec<u32>,
+        (train, weights): (&Samples, Vec<f32>),
+        data: &config::Data,
+        accumulate: usize,
+    ) -> Self {
         Self {
             epochs: data.epochs(samples, train.extent()),
             counts: Counts::new(train),
+            weights: Weighing::new(weights, train.labels()),
             batch: data.batch,
             accumulate,
             drop_last: data.drop_last,
@@ -187,6 +236,7 @@ impl Order {
             phase: self.order.phase,
             goes_on: [start > 0, true].map(|on| on && self.epochs.go_on()),
             targets: self.counts.of(samples),
+            weight: self.weights.of(samples, self.counts.of(samples)),
         }
     }
 }
@@ -218,7 +268,7 @@ impl Submission {
         self.indices.resize(start + self.batch, 0);
         let count = batch.samples.len();
         self.slots.push(StepUniform {
-            inv_count: (1.0 / batch.whole.max(1) as f64) as f32,
+            inv_count: (1.0 / positive(batch.whole)) as f32,
             phase: batch.phase,
             carry: u32::from(batch.goes_on),
             count: count as u32,
@@ -346,7 +396,7 @@ impl Feed {
     pub(super) fn new(
         workshop: &Workshop,
         (dataset, units): (Dataset, Units),
-        split: data::Split,
+        (split, weights): (data::Split, Vec<f32>),
         (data, accumulate): (&config::Data, usize),
     ) -> Result<Self> {
         let resident = is_resident(workshop.gpu(), &dataset);
@@ -355,7 +405,7 @@ impl Feed {
         }
         Ok(Self {
             parts: parts_to_evaluate(&split, &dataset, data.streams()),
-            order: Order::new(split.train, &dataset.train, data, accumulate),
+            order: Order::new(split.train, (&dataset.train, weights), data, accumulate),
             labels: dataset.train.labels().to_vec(),
             train: (!resident).then_some(dataset.train),
             test: dataset.test,
@@ -413,6 +463,16 @@ impl Feed {
     pub(super) fn label(&self, at: u32) -> u32 {
         self.labels.get(at as usize).copied().unwrap_or(0)
     }
+}
+
+/// Puts the weights of classes on the device, where the loss has any.
+pub(super) fn write_class_weights(workshop: &Workshop, loss: &dyn Loss) -> Result<()> {
+    let mut weights = loss.class_weights().to_vec();
+    if weights.is_empty() {
+        return Ok(());
+    }
+    weights.resize(weights.len().next_multiple_of(4), 0.0);
+    workshop.write(&Key::ClassWeights, bytemuck::cast_slice(&weights))
 }
 
 /// Puts sets on the device, one behind the other, block after block.

@@ -54,6 +54,8 @@ impl Layout {
         let per_epoch = data.samples_per_epoch(extent)?;
         check_streams(&split, dataset, data)?;
         check_last_batch(&network, per_epoch, data)?;
+        let mut loss = config.loss.clone();
+        loss.suit(&dataset.task, &samples_of_classes(dataset, &split.train))?;
         let accumulate = config.train.accumulate;
         let most = match config.train.chunk {
             Chunk::Auto => AUTO_SLOTS,
@@ -73,6 +75,7 @@ impl Layout {
             slots,
             positions: network.positions(),
             numbers: dataset.train.targets().width(),
+            class_weights: loss.class_weights().len(),
             storage: dataset.train.storage(),
             samples: match is_resident(gpu, dataset) {
                 true => dataset.train.places() + dataset.test.places(),
@@ -85,7 +88,7 @@ impl Layout {
         Ok(Self {
             training: Training {
                 network,
-                loss: config.loss.clone(),
+                loss,
                 optimizer: config.optimizer.clone(),
             },
             split,
@@ -124,6 +127,16 @@ fn check_streams(split: &data::Split, dataset: &Dataset, data: &config::Data) ->
             help: "lower data.batch or data.context, or give that part more of the text".to_owned(),
         }),
     }
+}
+
+/// How many of the samples that are trained on each class has.
+fn samples_of_classes(dataset: &Dataset, train: &[u32]) -> Vec<u64> {
+    let mut counts = vec![0; dataset.classes().len()];
+    let labels = dataset.train.labels();
+    for label in train.iter().filter_map(|at| labels.get(*at as usize)) {
+        counts[*label as usize] += 1;
+    }
+    counts
 }
 
 /// The layers of a configuration, which take from the data what was left to them.

@@ -6,6 +6,7 @@ mod accumulate;
 mod adapter;
 mod augment;
 mod chunks;
+mod class_weights;
 mod ending;
 mod engine;
 mod evaluation;

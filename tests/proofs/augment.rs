@@ -177,6 +177,7 @@ impl Batch<'_> {
             slots: 2,
             positions: 1,
             numbers: 0,
+            class_weights: 0,
             storage: self.storage,
             samples: SAMPLES,
             augment: *self.augment,

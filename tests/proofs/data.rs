@@ -50,6 +50,7 @@ fn gather_plan(stage: &Stage, shape: &[usize], rows: usize, form: Form) -> Plan 
         slots: 2,
         positions: network.positions(),
         numbers: 0,
+        class_weights: 0,
         storage: form.storage,
         samples: SAMPLES + usize::from(form.storage == Storage::Tokens),
         augment: Augment::default(),

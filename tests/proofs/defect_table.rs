@@ -286,6 +286,32 @@ pub(crate) static DEFECTS: &[Defect] = &[
         "dims.first_row / 64u + block]",
         "dims.first_row / 64u]",
     ),
+    Defect::new(
+        "loss/cross_entropy_weighted",
+        "(1.0 - dims.smoothing) * own",
+        "(1.0 - dims.smoothing)",
+    ),
+    Defect::new(
+        "loss/cross_entropy_weighted",
+        "numeric_mask(class_weights[quad], quad, dims.cols)",
+        "class_weights[quad]",
+    ),
+    Defect::new(
+        "loss/cross_entropy_weighted",
+        "dims.uniform_share * class_weights[quad]",
+        "dims.uniform_share",
+    ),
+    Defect::new("loss/cross_entropy_weighted", "all * p - t", "p - t"),
+    Defect::new(
+        "loss/cross_entropy_weighted",
+        "all * log(total)",
+        "log(total)",
+    ),
+    Defect::new(
+        "loss/cross_entropy_weighted",
+        "quad, dims.cols) * w;",
+        "quad, dims.cols);",
+    ),
     Defect::new("loss/l1", "sign(d)", "d"),
     Defect::new("loss/l1", "abs(d)", "d"),
     Defect::new("loss/mse_numbers", "2.0 * d", "d"),

@@ -1,12 +1,14 @@
 //! The second proof for losses: loss and chosen class of each row, the sums of each block of rows,
 //! and the gradient; partial batches, large logits, and logits that are no numbers.
 
+use wavetrain::args::Args;
 use wavetrain::data::IGNORED;
+use wavetrain::data::Task;
 use wavetrain::kernel::Mode;
 use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key, Use};
 use wavetrain::kernel::program::Phases;
-use wavetrain::loss::{BLOCK, Loss, LossSite, RowTargets};
+use wavetrain::loss::{BLOCK, LOSSES, Loss, LossSite, RowTargets};
 use wavetrain::shape::Shape;
 use wavetrain::train::StepUniform;
 
@@ -40,6 +42,8 @@ pub(crate) struct Case {
     x: Vec<f32>,
     /// The label of each row.
     labels: Vec<u32>,
+    /// The weight of each class, where the loss has any.
+    weights: Vec<f32>,
     /// Whether the grid is folded into two dimensions.
     fold: bool,
 }
@@ -56,6 +60,7 @@ impl Case {
             classes,
             x: values(1, rows * classes, -4.0, 4.0),
             labels: (0..rows).map(label).collect(),
+            weights: Vec::new(),
             fold: false,
         }
     }
@@ -85,10 +90,22 @@ impl Case {
         }
     }
 
-    /// Targets of the batch that count.
-    fn counting(&self) -> usize {
+    /// With the weights of a loss.
+    pub(crate) fn weighted(mut self, loss: &dyn Loss) -> Self {
+        self.weights = loss.class_weights().to_vec();
+        self
+    }
+
+    /// Targets of the batch that count, or the sum of the weights of their classes.
+    fn counting(&self) -> f64 {
         let labels = self.labels[..self.count].iter();
-        labels.filter(|label| **label != IGNORED).count().max(1)
+        let counting = labels.filter(|label| **label != IGNORED);
+        let weight = |label: &u32| match self.weights.is_empty() {
+            true => 1.0,
+            false => f64::from(self.weights[*label as usize]),
+        };
+        let sum: f64 = counting.map(weight).sum();
+        if sum > 0.0 { sum } else { 1.0 }
     }
 
     /// Where the step's batch starts in the chunk's list of samples.
@@ -146,6 +163,10 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     let site = LossSite {
         x,
         numbers: false,
+        class_weights: (!case.weights.is_empty()).then(|| {
+            let quads = case.classes.div_ceil(4);
+            b.shared(Key::ClassWeights, 16 * quads as u64)
+        }),
         targets: b.shared(Key::Targets, 4 * ((SAMPLES + 1) * case.positions) as u64),
         indices: b.shared(Key::Indices(Use::Training), 4 * listed as u64),
         rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),
@@ -164,6 +185,12 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     stage.write(&Key::Kept("x"), &x.matrix.store(&case.x));
     stage.write(&Key::Kept("dx"), &poisoned(dx.matrix));
     stage.write(&Key::Targets, &case.data_labels());
+    if !case.weights.is_empty() {
+        // What lies behind the last class is not looked at.
+        let mut weights = case.weights.clone();
+        weights.resize(case.classes.next_multiple_of(4), 3.0);
+        stage.write(&Key::ClassWeights, &weights);
+    }
     stage.write(&Key::Indices(Use::Training), &case.indices());
     stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; rows]);
     stage.write(&Key::Results(Use::Training), &vec![[POISON; 2]; results]);
@@ -172,7 +199,7 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
         start: case.start() as u32,
         slot: SLOT as u32,
         phase: case.phase as u32,
-        inv_count: (1.0 / case.counting() as f64) as f32,
+        inv_count: (1.0 / case.counting()) as f32,
         ..step(case.count / case.positions)
     };
     stage.run(&program, Phases::Forward, &[uniform]);
@@ -195,7 +222,12 @@ struct RowError {
 
 /// Cross entropy as its shader computes it: loss = log(total) - (1 - s) x_label - s/n sum x, with
 /// the largest logit subtracted from all.
-fn cross_entropy_error(x: &[f64], label: usize, s: f64, count: usize) -> RowError {
+fn cross_entropy_error(
+    x: &[f64],
+    label: usize,
+    (s, weights): (f64, &[f32]),
+    count: f64,
+) -> RowError {
     let n = x.len();
     let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shifted: Vec<Num> = x
@@ -211,14 +243,21 @@ fn cross_entropy_error(x: &[f64], label: usize, s: f64, count: usize) -> RowErro
         }
     };
     let total = sum(&powers);
-    let keep = Num::exact(1.0) - Num::constant(s);
+    let weight = |j: usize| Num::exact(weights.get(j).map_or(1.0, |w| f64::from(*w)));
+    let keep = (Num::exact(1.0) - Num::constant(s)) * weight(label);
     let share = Num::constant(s / n as f64);
-    let loss = total.ln() - keep * shifted[label] - share * sum(&shifted);
-    let inv_count = Num::constant(1.0 / count as f64);
+    let each: Vec<Num> = (0..n).map(|j| weight(j) * shifted[j]).collect();
+    let all_weights: Vec<Num> = (0..n).map(weight).collect();
+    let all = match weights.is_empty() {
+        true => Num::exact(1.0),
+        false => keep + share * sum(&all_weights),
+    };
+    let loss = all * total.ln() - keep * shifted[label] - share * sum(&each);
+    let inv_count = Num::constant(1.0 / count);
     let dx = powers.iter().enumerate().map(|(j, power)| {
         let one_hot = Num::exact(if j == label { 1.0 } else { 0.0 });
-        let t = keep * one_hot + share;
-        ((*power / total - t) * inv_count).error
+        let t = keep * one_hot + share * weight(j);
+        ((all * (*power / total) - t) * inv_count).error
     });
     RowError {
         loss: loss.error,
@@ -227,10 +266,10 @@ fn cross_entropy_error(x: &[f64], label: usize, s: f64, count: usize) -> RowErro
 }
 
 /// Mean squared error as its shader computes it.
-fn mse_error(x: &[f64], label: usize, count: usize) -> RowError {
+fn mse_error(x: &[f64], label: usize, count: f64) -> RowError {
     let n = x.len();
     let inv_cols = Num::constant(1.0 / n as f64);
-    let inv_count = Num::constant(1.0 / count as f64);
+    let inv_count = Num::constant(1.0 / count);
     let mut total = Num::exact(0.0);
     let mut dx = Vec::with_capacity(n);
     for (j, x) in x.iter().enumerate() {
@@ -247,7 +286,7 @@ fn mse_error(x: &[f64], label: usize, count: usize) -> RowError {
     }
 }
 
-fn row_error(loss: &dyn Loss, x: &[f64], label: u32, count: usize) -> RowError {
+fn row_error(loss: &dyn Loss, x: &[f64], label: u32, count: f64) -> RowError {
     if label == IGNORED {
         return RowError {
             loss: 0.0,
@@ -258,7 +297,7 @@ fn row_error(loss: &dyn Loss, x: &[f64], label: u32, count: usize) -> RowError {
     match loss.name() {
         "cross_entropy" => {
             let s = loss.arguments()["label_smoothing"].as_float().unwrap();
-            cross_entropy_error(x, label, s, count)
+            cross_entropy_error(x, label, (s, loss.class_weights()), count)
         }
         "mse" => mse_error(x, label, count),
         name => panic!("loss {name} has no bounds in tests/proofs/losses.rs"),
@@ -372,8 +411,59 @@ fn compare_results(
     Ok(())
 }
 
+/// Cross entropy with weights of classes, some of them 0.
+fn prove_weighted(stage: &mut Stage) -> Result<(), String> {
+    for smoothing in [0.0, 0.1] {
+        for classes in [2, 3, 10, 17, 33] {
+            let loss = weighted(classes, smoothing);
+            for rows in [1, 17, 64, 130] {
+                let case = Case::new(rows, classes).weighted(&*loss);
+                let partial = Case {
+                    count: rows.div_ceil(3),
+                    fold: true,
+                    ..case.clone()
+                };
+                check(stage, "with weights", &*loss, &case)?;
+                check(stage, "with weights", &*loss, &partial)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Cross entropy whose weights grow with the class from 0 on, but for one of 0 more.
+fn weighted(classes: usize, smoothing: f64) -> Box<dyn Loss> {
+    let weight = |class: usize| match class % 5 {
+        4 => 0.0,
+        _ => 0.25 + 0.125 * class as f64,
+    };
+    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+    let table: Vec<String> = (0..classes)
+        .map(|c| format!("\"{c}\" = {:?}", weight(c)))
+        .collect();
+    let text = format!(
+        "label_smoothing = {smoothing:?}\nclass_weights = {{ {} }}",
+        table.join(", ")
+    );
+    suited(&text, &names)
+}
+
+/// Cross entropy with these arguments over these classes.
+pub(crate) fn suited(arguments: &str, names: &[String]) -> Box<dyn Loss> {
+    let entry = LOSSES
+        .iter()
+        .find(|entry| entry.name == "cross_entropy")
+        .unwrap();
+    let mut loss = (entry.parse)(Args::parse(arguments).unwrap()).unwrap();
+    loss.suit(&Task::Classes(names.to_vec()), &[]).unwrap();
+    loss
+}
+
 /// Checks every loss whose name contains `name`; the first failure.
 pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
+    if matches!(name, "" | "cross_entropy_weighted") {
+        prove_weighted(stage)?;
+    }
     for (what, loss) in losses() {
         if !loss.name().contains(name) {
             continue;
@@ -485,6 +575,7 @@ fn rows_of_many_classes_are_right_or_refused() {
             let site = LossSite {
                 x: b.value("x", MOST + 1),
                 numbers: false,
+                class_weights: None,
                 targets: b.shared(Key::Targets, 4),
                 indices: b.shared(Key::Indices(Use::Training), 4),
                 rows: b.shared(Key::Rows(Use::Training), 8),

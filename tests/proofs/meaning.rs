@@ -97,6 +97,13 @@ fn losses_mean_what_pytorchs_do() {
             let labels = golden.get("labels").numbers();
             let labels: Vec<u32> = labels.into_iter().map(|l| l as u32).collect();
             let targets = RowTargets::Classes(&labels);
+            let loss = match arguments.contains("class_weights") {
+                true => {
+                    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+                    losses::suited(&arguments, &names)
+                }
+                false => loss,
+            };
             let reference = loss.reference(&golden.get("x").data(), classes, targets);
             equal(
                 entry.name,
@@ -104,12 +111,20 @@ fn losses_mean_what_pytorchs_do() {
                 &golden.get("per_sample").numbers(),
             );
             equal(entry.name, &reference.dx, &golden.get("dx").data());
-            let mean = reference.losses.iter().sum::<f64>() / labels.len() as f64;
+            let weight = |label: &u32| {
+                let weights = loss.class_weights();
+                weights
+                    .get(*label as usize)
+                    .map_or(1.0, |weight| f64::from(*weight))
+            };
+            let all: f64 = labels.iter().map(weight).sum();
+            let mean = reference.losses.iter().sum::<f64>() / all;
             equal(entry.name, &[mean], &[golden.get("loss").number()]);
             let right = reference.chosen.iter().zip(&labels);
             let right = right.filter(|(chosen, label)| **chosen == **label as usize);
             assert_eq!(right.count() as f64, golden.get("correct").number());
-            let case = losses::Case::given(classes, golden.get("x").floats(), labels);
+            let case =
+                losses::Case::given(classes, golden.get("x").floats(), labels).weighted(&*loss);
             for stage in &mut stages {
                 losses::check(stage, entry.name, &*loss, &case).unwrap();
             }

@@ -105,6 +105,7 @@ fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String>
     let site = LossSite {
         x,
         numbers: true,
+        class_weights: None,
         targets: b.shared(Key::Targets, 4 * (SAMPLES * case.width) as u64),
         indices: b.shared(Key::Indices(Use::Training), 4 * rows as u64),
         rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),

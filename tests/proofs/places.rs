@@ -102,6 +102,7 @@ fn changed(stage: &mut Stage, augment: Augment, pixels: bool, batch: usize) -> V
         slots: SAMPLES / batch,
         positions: 1,
         numbers: 0,
+        class_weights: 0,
         storage: Storage::Bytes,
         samples: data.len(),
         augment,

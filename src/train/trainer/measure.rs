@@ -9,7 +9,10 @@ use crate::error::Result;
 use crate::model::Weights;
 use crate::train::confusion::Confusion;
 use crate::train::errors::Predicted;
-use crate::train::evaluate::{RowResult, Streams, counted, mistakes, symbols, whole_sequences};
+use crate::train::evaluate::{
+    RowResult, Streams, counted, mistakes, symbols, weight, whole_sequences,
+};
+use crate::train::feed::positive;
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
@@ -107,7 +110,11 @@ impl Trainer {
             let losses = outcomes.iter().map(|outcome| outcome.loss as f32).collect();
             return Ok((evaluation, losses));
         }
-        let unit = samples as f64 / counted(targets).max(1) as f64;
+        let mass = match judge {
+            Judge::Accuracy => counted(targets) as f64,
+            Judge::Loss => weight(targets, self.training.loss.class_weights()),
+        };
+        let unit = samples as f64 / positive(mass);
         let score = |(outcome, target): (&RowResult, &u32)| match judge {
             _ if *target == IGNORED => 0.0,
             Judge::Accuracy => f64::from(u8::from(outcome.chosen == *target as usize)),
@@ -146,14 +153,15 @@ impl Trainer {
             streams,
             outputs.as_deref_mut(),
         )?;
-        let count = match numbers {
-            true => samples.len(),
-            false => counted(targets),
-        } as f64;
+        let weights = self.training.loss.class_weights();
+        let (count, mass) = match numbers {
+            true => (samples.len() as f64, samples.len() as f64),
+            false => (counted(targets) as f64, weight(targets, weights)),
+        };
         let errors = outputs.filter(|_| numbers);
         let errors =
             errors.map(|outputs| Predicted::new(units, &outputs[first..], targets).errors());
-        let loss = total.loss / count;
+        let loss = total.loss / mass;
         let tokens = matches!(self.feed.task(), Task::Tokens(_));
         let evaluation = Evaluation {
             split,

@@ -13,7 +13,7 @@ use super::augment::Strip;
 use super::chunk::{InFlight, Rates, Steps};
 use super::describe::Described;
 use super::evaluate::{EVALUATION_SLOTS, Pass};
-use super::feed::Feed;
+use super::feed::{Feed, write_class_weights};
 use super::generate::Generator;
 use super::low_point::Statistics;
 use super::record::{Augmented, RunInfo, StepRecord};
@@ -102,7 +102,13 @@ impl Trainer {
         let normalization =
             Normalization::new(config.data.normalize, &dataset.train, &layout.split.train)?;
         let units = Units::new(&dataset.train, &layout.split.train);
-        let described = Described::new(config, &dataset, &normalization, &units)?;
+        let described = Described::new(
+            config,
+            &dataset,
+            &normalization,
+            &units,
+            &layout.training.loss,
+        )?;
         let training = layout.training;
         let (network, loss) = (&training.network, &*training.loss);
         let slots = layout.train.slots.max(EVALUATION_SLOTS);
@@ -124,13 +130,15 @@ impl Trainer {
             ..dataset
         };
         let fed = (&config.data, layout.train.accumulate);
-        let feed = Feed::new(&workshop, (dataset, units), layout.split, fed)?;
+        let weights = loss.class_weights().to_vec();
+        let feed = Feed::new(&workshop, (dataset, units), (layout.split, weights), fed)?;
         let multipliers = network.multipliers(config.decay_on);
         let tables: [(Key, &[u8]); 3] = [
             (Key::Mean, bytemuck::cast_slice(&normalization.mean)),
             (Key::Scale, bytemuck::cast_slice(&normalization.scale)),
             (Key::Multipliers, bytemuck::cast_slice(&multipliers)),
         ];
+        write_class_weights(&workshop, loss)?;
         for (key, bytes) in tables {
             workshop.write(&key, bytes)?;
         }

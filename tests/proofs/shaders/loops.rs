@@ -57,7 +57,7 @@ pub(crate) fn stated(name: &str) -> usize {
         // Samples in fours and alone; the bits of a column, samples.
         "layer/positional_embedding" => 4,
         // Largest value, powers, gradient; idle or ignored rows; the tree of sums.
-        "loss/cross_entropy" => 5,
+        "loss/cross_entropy" | "loss/cross_entropy_weighted" => 5,
         // Quads; idle or ignored rows; the tree of sums.
         "loss/mse" | "loss/mse_numbers" | "loss/l1" | "loss/huber" => 3,
         // The parts, for what they are and for their sum.
@@ -112,7 +112,7 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
             let samples = dim("rows") / dim("steps");
             (samples / 4 + 3).max(32 + dim("span"))
         }
-        "loss/cross_entropy" => 4 * quads() + 6,
+        "loss/cross_entropy" | "loss/cross_entropy_weighted" => 4 * quads() + 6,
         "loss/mse" | "loss/mse_numbers" | "loss/l1" | "loss/huber" => 2 * quads() + 6,
         "optim/clip_norm" => 2 * dim("parts"),
         "optim/gradient_norm" => 2 * (dim("part_quads").div_ceil(256) + 64),

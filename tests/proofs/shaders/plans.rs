@@ -158,7 +158,13 @@ impl Preset {
                 .is_ok()
         };
         let numbers = takes(&Task::Numbers(task.names().to_vec())).then_some(self.classes);
-        let kinds = takes(&task).then_some(0).into_iter().chain(numbers);
+        // And what takes weights of classes with and without them.
+        let weighted = takes(&task) && training.loss.arguments().contains_key("label_smoothing");
+        let plain = takes(&task).then_some((0, 0));
+        let kinds = plain
+            .into_iter()
+            .chain(weighted.then_some((0, self.classes)))
+            .chain(numbers.map(|numbers| (numbers, 0)));
         let modes =
             kinds.flat_map(|numbers| [Mode::Train, Mode::Evaluate].map(|mode| (mode, numbers)));
         modes
@@ -169,7 +175,8 @@ impl Preset {
                     accumulate: 1,
                     slots: 32,
                     positions: training.network.positions(),
-                    numbers,
+                    numbers: numbers.0,
+                    class_weights: numbers.1,
                     storage: self.storage,
                     samples: 1000,
                     augment: config.augment,
