@@ -45,7 +45,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode
         export::INPUT,
         shape.join(", "),
         export::LOGITS,
-        export::PROBABILITIES,
+        match model.description.units.width() {
+            0 => export::PROBABILITIES,
+            _ => export::PREDICTIONS,
+        },
         model.description.classes.len()
     ))?;
     Ok(ExitCode::SUCCESS)

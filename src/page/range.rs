@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::lab::find::{MOST_SWEEPS, RangeTest, Sweep, Until};
 use crate::report::folder::{ABOUT, CONFIG, FOUND, PAGE, RANGE, RunFolder};
 
-/// Loss and accuracy over the rate, each sweep a pale line behind its smoothed one.
+/// Loss and, where samples are classified, accuracy over the rate, each sweep a pale line behind its
+/// smoothed one.
 #[must_use]
 pub fn charts(test: &RangeTest) -> Vec<Chart> {
     let marks: Vec<f64> = test.base_lr.into_iter().chain(test.max_lr).collect();
@@ -38,7 +39,11 @@ pub fn charts(test: &RangeTest) -> Vec<Chart> {
         loss = loss.with(Series::new(name.clone(), over(|p| p.smoothed)).hue(hue));
         accuracy = accuracy.with(Series::new(name, over(|p| p.accuracy)).hue(hue));
     }
-    vec![loss, accuracy]
+    let mut points = test.sweeps.iter().flat_map(|sweep| &sweep.points);
+    match points.any(|point| point.accuracy > 0.0) {
+        true => vec![loss, accuracy],
+        false => vec![loss],
+    }
 }
 
 /// What explodes is cut off: a loss of 10^30 would leave nothing else to see.
@@ -158,10 +163,12 @@ pub(super) fn section(test: &RangeTest) -> String {
         .to_owned();
     html += &bounds_table(test);
     html += &figure(&charts[0], &loss);
-    html += &figure(
-        &charts[1],
-        "The share of each batch that is classified rightly.",
-    );
+    if let Some(accuracy) = charts.get(1) {
+        html += &figure(
+            accuracy,
+            "The share of each batch that is classified rightly.",
+        );
+    }
     html += &sweeps_table(test);
     html += &suggestions_table(test);
     html += "</section>\n";

@@ -309,7 +309,8 @@ impl Policy for OneCycle {
         };
         format!(
             "one_cycle from {} to {} at step {} and down, {} steps{momentum}",
-            self.max_lr / self.div_factor,
+            // As many digits as the device knows.
+            (self.max_lr / self.div_factor) as f32,
             self.max_lr,
             self.peak(),
             self.total_steps

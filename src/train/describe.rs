@@ -29,7 +29,7 @@ impl Described {
         dataset: &Dataset,
         normalization: &Normalization,
         units: &Units,
-        loss: &Box<dyn Loss>,
+        loss: Box<dyn Loss>,
     ) -> Result<Self> {
         let mut data = config.data_table();
         for path in PATHS {
@@ -44,7 +44,7 @@ impl Described {
         let layers = setup::layers(config, dataset);
         let suited = Config {
             layers: layers.clone(),
-            loss: loss.clone(),
+            loss,
             ..config.clone()
         };
         let description = Description {

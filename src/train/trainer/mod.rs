@@ -107,7 +107,7 @@ impl Trainer {
             &dataset,
             &normalization,
             &units,
-            &layout.training.loss,
+            layout.training.loss.clone(),
         )?;
         let training = layout.training;
         let (network, loss) = (&training.network, &*training.loss);
