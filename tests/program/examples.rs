@@ -82,6 +82,17 @@ fn own_policy_gives_its_rates() {
 }
 
 #[test]
+fn own_everything_trains_goes_on_and_predicts() {
+    let text = output("own_everything");
+    assert!(text.contains("interrupted after "), "{text}");
+    assert!(text.contains("goes on from step "), "{text}");
+    assert!(text.contains("done after 400 steps"), "{text}");
+    assert!(last_number(&text, "R2 ").min(1.0) > 0.95, "{text}");
+    // The hill is 120 high.
+    assert!((last_number(&text, "in the middle ") - 120.0).abs() < 2.0, "{text}");
+}
+
+#[test]
 fn own_layer_agrees_with_its_reference() {
     let text = output("own_layer");
     assert!(text.contains("1 snake -> [32]"), "{text}");
