@@ -1,5 +1,6 @@
 //! A comparison for people: the finding, a table, what the data show, and a page.
 
+mod again;
 mod pictures;
 mod says;
 mod sections;
@@ -15,11 +16,10 @@ use crate::draw::words::{duration, things};
 use crate::error::Result;
 use crate::lab::compare::{ComparisonEnded, ComparisonPlan, Outcomes, Record, Target, Tuned};
 use crate::lab::find::RangeTest;
-use crate::report::folder::{PAGE, RunFolder};
+use crate::report::folder::{COMPARISON, CONFIG, PAGE, RunFolder};
 use crate::schedule::Policy;
 
-/// All figures of a comparison, as JSON.
-pub const COMPARISON: &str = "comparison.json";
+pub(super) use again::write_again;
 
 /// A comparison as far as it has come.
 #[derive(Debug, Serialize)]
@@ -112,8 +112,8 @@ impl Comparison {
         )
     }
 
-    /// Writes `comparison.json` and `report.html`; `schedules` are those of the plan's arms, in their
-    /// order.
+    /// Writes `comparison.json`, `config.toml` (`config`, the configuration that the comparison began
+    /// with) and `report.html`; `schedules` are those of the plan's arms, in their order.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] for a file that cannot be written.
@@ -123,7 +123,12 @@ impl Comparison {
         schedules: &[&dyn Policy],
         config: &str,
     ) -> Result<PathBuf> {
+        folder.write(CONFIG, config.as_bytes())?;
         folder.write_json(COMPARISON, self)?;
+        self.page(folder, schedules, config)
+    }
+
+    fn page(&self, folder: &RunFolder, schedules: &[&dyn Policy], config: &str) -> Result<PathBuf> {
         let steps: Vec<String> = self
             .plan
             .settings
