@@ -28,6 +28,8 @@ pub const RANGE: &str = "range.json";
 pub const FOUND: &str = "found.toml";
 /// All figures of a comparison.
 pub const COMPARISON: &str = "comparison.json";
+/// The configuration of the variant that a comparison found to be better, or else of the baseline.
+pub const BETTER: &str = "better.toml";
 /// What the page of a range test says about where it comes from.
 pub const ABOUT: &str = "about.json";
 /// A line for every step and every evaluation ([`super::metrics`]).

@@ -121,6 +121,20 @@ fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
         said.lines().all(|line| line.chars().count() <= 110),
         "{said}"
     );
+    // Nothing is better: the schedule to take is the baseline's.
+    assert!(
+        said.contains("wavetrain schedule out/better.toml --format torch"),
+        "{said}"
+    );
+    let code = command(
+        folder.path(),
+        &["schedule", "out/better.toml", "--format", "torch"],
+    );
+    assert!(
+        code.status.success() && words(&code).contains("CyclicLR"),
+        "{}",
+        words(&code)
+    );
     let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
     let finding = found["finding"].as_str().unwrap();
     assert!(

@@ -14,9 +14,11 @@ use super::frame::{self, Parts};
 use crate::draw::chart::{Chart, count};
 use crate::draw::words::{duration, things};
 use crate::error::Result;
-use crate::lab::compare::{ComparisonEnded, ComparisonPlan, Outcomes, Record, Target, Tuned};
+use crate::lab::compare::{
+    ComparisonEnded, ComparisonPlan, Outcomes, Planned, Record, Target, Tuned,
+};
 use crate::lab::find::RangeTest;
-use crate::report::folder::{COMPARISON, CONFIG, PAGE, RunFolder};
+use crate::report::folder::{BETTER, COMPARISON, CONFIG, PAGE, RunFolder};
 use crate::schedule::Policy;
 
 pub(super) use again::write_again;
@@ -99,6 +101,16 @@ impl Comparison {
         text
     }
 
+    /// The variant that was found to be better, in its longest runs; or else the baseline.
+    #[must_use]
+    pub fn better(&self) -> Option<&Planned> {
+        let better = says::better(&self.plan, &self.outcomes);
+        let name = better.map(|arm| &arm.name);
+        let longest = self.plan.settings.budgets.last();
+        let mut arms = self.plan.arms.iter();
+        arms.find(|arm| Some(&arm.steps) == longest && name.is_none_or(|name| *name == arm.name))
+    }
+
     /// What it took, in a sentence.
     fn effort(&self) -> String {
         let seconds = self.records.iter().map(|record| record.seconds);
@@ -113,7 +125,7 @@ impl Comparison {
     }
 
     /// Writes `comparison.json`, `config.toml` (`config`, the configuration that the comparison began
-    /// with) and `report.html`; `schedules` are those of the plan's arms, in their order.
+    /// with), `better.toml` ([`Comparison::better`]) and `report.html`; `schedules` are those of the plan's arms, in their order.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] for a file that cannot be written.
@@ -124,6 +136,9 @@ impl Comparison {
         config: &str,
     ) -> Result<PathBuf> {
         folder.write(CONFIG, config.as_bytes())?;
+        if let Some(better) = self.better() {
+            folder.write(BETTER, better.config.as_bytes())?;
+        }
         folder.write_json(COMPARISON, self)?;
         self.page(folder, schedules, config)
     }
