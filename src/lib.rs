@@ -34,8 +34,54 @@
 //! # }
 //! ```
 //!
-//! `examples/` has one to start from (`train_your_own_data.rs`), one with an own policy and one
-//! with an own layer and its shader.
+//! # What do you want to do?
+//!
+//! | task | where |
+//! |---|---|
+//! | train my data | the example above, and `examples/train_your_own_data.rs`; [`Samples`] in memory, [`data::Samples::new`] for any [`data::Inputs`], [`source`] for files |
+//! | my schedule | [`schedule::Policy`], `examples/own_policy.rs`; [`config::Schedule`] takes any policy |
+//! | my layer | [`layer::Layer`], `examples/own_layer.rs` with its shader; [`config::Tables`] |
+//! | predict | below: [`model::Model::open`], [`train::Evaluator::predict`]; [`train::Generator`] for text |
+//! | resume | [`report::checkpoints`] keeps [`train::Checkpoint`]s; [`Trainer::resume`] goes on |
+//! | find the bounds of a rate | [`lab::find`] |
+//! | compare | [`lab::compare`]: [`lab::compare::conduct`]; its page: [`page::comparison`] |
+//!
+//! # Predicting
+//!
+//! A file of weights describes its network, so that nothing else is needed to use it:
+//!
+//! ```
+//! use wavetrain::model::Model;
+//! use wavetrain::train::{Evaluator, Prediction};
+//! # use wavetrain::{Config, Dataset, Gpu, Samples, Selection, Trainer};
+//! # fn main() -> wavetrain::Result<()> {
+//! # let points: Vec<f32> = (0..256).map(|i| (i as f32 - 127.5) / 64.0).collect();
+//! # let labels: Vec<u32> = points.iter().map(|x| u32::from(*x > 0.0)).collect();
+//! # let samples = Samples::from_floats(&[1], points, labels)?;
+//! # let dataset = Dataset::new("sides", samples.clone(), samples, 2)?;
+//! # let config = Config::parse("sides.toml", r#"
+//! # model.layers = [{ linear = 8 }, "relu", { linear = 2 }]
+//! # schedule = { policy = "triangular", base_lr = 0.01, max_lr = 0.2, step_size_up = 40 }
+//! # train.steps = 80
+//! # "#)?;
+//! # let gpu = Gpu::open(&Selection::default())?;
+//! # let mut trainer = Trainer::new(gpu.clone(), config, dataset)?;
+//! # trainer.run(&mut [])?;
+//! # let folder = tempfile::tempdir().map_err(wavetrain::Error::io("a folder", "making"))?;
+//! # let file = folder.path().join("model.safetensors");
+//! // What `wavetrain train` writes as model.safetensors.
+//! let bytes = trainer.weights()?.to_safetensors()?;
+//! std::fs::write(&file, bytes).map_err(wavetrain::Error::io(&file, "writing"))?;
+//!
+//! let model = Model::open(&file)?;
+//! let mut network = Evaluator::new(gpu, &model, 64)?;
+//! let told = network.predict(vec![-1.5_f32, 1.5])?; // two samples of one value each
+//! let Prediction::Classes(right) = &told[1] else { panic!("classes") };
+//! assert_eq!(right[0].class, 1);
+//! assert!(right[0].probability > 0.5);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # The map of the house
 //!

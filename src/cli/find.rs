@@ -143,7 +143,9 @@ pub(super) fn run(
     let text = found.as_ref().map(Settled::to_toml_with_bounds);
     let page = range::write(&folder, &test, &about, &config.to_toml(), text.as_deref())?;
     if arguments.json {
-        output.json(&json!(test))?;
+        let mut told = json!(test);
+        told["run"] = json!(folder.path().to_string_lossy());
+        output.json(&told)?;
     } else {
         output.text(&shown(&test, &options, output))?;
         if let Some(schedule) = &about.schedule {

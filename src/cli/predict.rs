@@ -13,13 +13,13 @@ use serde_json::json;
 use super::loading;
 use super::options::Globals;
 use super::output::{self, Output};
-use crate::data::{Samples, Storage};
+use crate::data::Storage;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::picture::Resize;
 use crate::picture::{Photo, Wish, pictures_in};
 use crate::report::folder::model_file;
-use crate::train::{Evaluator, Likely, evaluation_batch, likely};
+use crate::train::{Evaluator, InputValues, Likely, Prediction, evaluation_batch};
 
 /// Names the classes that a trained network sees in pictures, of any size and mode; what follows a text; or
 /// predicts a column of tables
@@ -117,23 +117,17 @@ pub(super) fn run(
     // All pictures are read before anything is printed.
     let photos = read(&arguments.files()?, &wish)?;
     let values = photos.iter().flat_map(|(_, photo)| photo.values.iter());
-    let samples = Samples::from_bytes(
-        &model.description.input,
-        values.copied().collect(),
-        vec![0; photos.len()],
-    )?;
+    let values: Vec<u8> = values.copied().collect();
     let batch = photos.len().min(evaluation_batch(0, &model.network()?));
     let mut evaluator = Evaluator::new(globals.open()?, &model, batch)?;
-    let all: Vec<u32> = (0..photos.len() as u32).collect();
-    let outputs = evaluator.run(&samples, &all)?;
-    let rows = outputs.rows.chunks_exact(model.description.classes.len());
-    let mut predictions = Vec::new();
-    for ((path, photo), row) in photos.iter().zip(rows) {
-        let likely = likely(row, evaluator.loss());
-        let likely = likely
-            .map_err(|problem| Error::not_finite(format!("{}: {problem}", path.display())))?;
-        predictions.push((path.as_path(), photo, likely));
-    }
+    let told = predicted(&mut evaluator, &model, values)?;
+    let told = photos.iter().zip(told);
+    let predictions: Vec<_> = told
+        .filter_map(|((path, photo), prediction)| match prediction {
+            Prediction::Classes(likely) => Some((path.as_path(), photo, likely)),
+            _ => None,
+        })
+        .collect();
     let top = usize::from(arguments.top);
     let classes = &model.description.classes;
     if arguments.json {
@@ -143,6 +137,21 @@ pub(super) fn run(
     }
     hint(&model, &wish, &photos);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the model says of samples; what is not finite is told by the file of the weights.
+fn predicted(
+    evaluator: &mut Evaluator,
+    model: &Model,
+    values: impl Into<InputValues>,
+) -> Result<Vec<Prediction>> {
+    let told = evaluator.predict(values);
+    told.map_err(|error| match error {
+        Error::NotFinite { what, .. } => {
+            Error::not_finite(format!("{}: {what}", model.path.display()))
+        }
+        other => other,
+    })
 }
 
 fn wish(arguments: &Arguments, model: &Model) -> Result<Wish> {
@@ -221,9 +230,9 @@ fn hint(model: &Model, wish: &Wish, photos: &[(PathBuf, Photo)]) {
     }
 }
 
-type Prediction<'a> = (&'a Path, &'a Photo, Vec<Likely>);
+type Told<'a> = (&'a Path, &'a Photo, Vec<Likely>);
 
-fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_json::Value {
+fn as_json(model: &Model, predictions: &[Told<'_>], top: usize) -> serde_json::Value {
     let classes = &model.description.classes;
     let all: Vec<_> = predictions
         .iter()
@@ -252,7 +261,7 @@ fn as_json(model: &Model, predictions: &[Prediction<'_>], top: usize) -> serde_j
     json!({"model": model.path.to_string_lossy(), "predictions": all})
 }
 
-fn as_text(predictions: &[Prediction<'_>], classes: &[String], top: usize) -> String {
+fn as_text(predictions: &[Told<'_>], classes: &[String], top: usize) -> String {
     let width = classes.iter().map(|name| name.chars().count()).max();
     let width = width.unwrap_or(0);
     let mut text = String::new();

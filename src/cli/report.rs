@@ -1,4 +1,4 @@
-//! `wavetrain report`: the page of a run or of a range test, again.
+//! `wavetrain report`: the page of a run, of a range test or of a comparison, again.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,11 +7,11 @@ use super::output::Output;
 use crate::error::Result;
 use crate::page::write_page;
 
-/// Writes the page of a run or of a range test again, from its folder alone
+/// Writes the page of a run, of a range test or of a comparison again, from its folder alone
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The folder of the run, or of `wavetrain find`
-    #[arg(value_name = "RUN")]
+    /// The folder of the run, or of `wavetrain find` or `wavetrain compare`
+    #[arg(value_name = "FOLDER")]
     run: PathBuf,
 }
 

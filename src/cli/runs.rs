@@ -1,4 +1,4 @@
-//! `wavetrain runs`: a table of runs.
+//! `wavetrain runs`: a table of runs, comparisons and range tests.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use super::output::{self, Output};
 use crate::error::Result;
 use crate::report::listing;
 
-/// Lists the runs in a folder: how each ended and what it reached
+/// Lists runs, comparisons and range tests in a folder: how each ended and what it reached
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder
@@ -21,9 +21,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode> {
     let listing = listing::list(&arguments.folder)?;
     if arguments.json {
-        output.json(&listing.runs)?;
+        output.json(&listing.listed)?;
     } else {
-        output.text(&listing::text(&listing.runs))?;
+        output.text(&listing::text(&listing.listed))?;
     }
     let left_out = listing.left_out.iter();
     let notes = left_out.map(|(path, why)| format!("{}: {why}", path.display()));

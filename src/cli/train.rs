@@ -19,6 +19,7 @@ use crate::draw::plot;
 use crate::error::{Error, Result};
 use crate::lab;
 use crate::lab::find::RangeTest;
+use crate::lab::learned;
 use crate::lab::lint;
 use crate::model::Weights;
 use crate::page::PageWriter;
@@ -234,6 +235,12 @@ fn train(
     };
     if arguments.json {
         output.json(&as_json(&summary, folder.path()))?;
+    }
+    if let Some(why) = learned::nothing_learned(trainer.info(), &summary) {
+        output::note(&[format!(
+            "nothing was learned that shows: {why}; {}",
+            learned::HELP
+        )]);
     }
     Ok(match summary.ended {
         Ended::Interrupted => {

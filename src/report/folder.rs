@@ -26,6 +26,10 @@ pub const RUN: &str = "run.json";
 pub const RANGE: &str = "range.json";
 /// The configuration with the bounds that the range test of the folder found.
 pub const FOUND: &str = "found.toml";
+/// All figures of a comparison.
+pub const COMPARISON: &str = "comparison.json";
+/// The configuration of the variant that a comparison found to be better, or else of the baseline.
+pub const BETTER: &str = "better.toml";
 /// What the page of a range test says about where it comes from.
 pub const ABOUT: &str = "about.json";
 /// A line for every step and every evaluation ([`super::metrics`]).
@@ -207,15 +211,10 @@ impl RunFolder {
             return Err(refused(&path, "is a file".into(), help));
         }
         // Folders of other commands, by the file that each begins with.
-        let others = [
-            (compare::PLAN, "a comparison", "compare"),
-            (RANGE, "a range test", "find"),
-        ];
-        let other = others.iter().find(|(file, ..)| path.join(file).is_file());
-        if let (Some((_, what, command)), false) = (other, path.join(RUN).is_file()) {
-            let help = format!(
-                "its page is {PAGE} in it; the same `wavetrain {command}` into it writes it again"
-            );
+        let others = [(compare::PLAN, "a comparison"), (RANGE, "a range test")];
+        let other = others.iter().find(|(file, _)| path.join(file).is_file());
+        if let (Some((_, what)), false) = (other, path.join(RUN).is_file()) {
+            let help = format!("its page is {PAGE} in it; `wavetrain report` writes it again");
             return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }
         if !path.join(RUN).is_file() {
@@ -234,6 +233,13 @@ impl RunFolder {
         let others = [RUN, compare::PLAN];
         let other = others.iter().any(|file| path.join(file).is_file());
         (path.join(RANGE).is_file() && !other).then(|| Self::at(path.to_owned()))
+    }
+
+    /// The folder of a comparison; `None` where `path` is something else.
+    #[must_use]
+    pub fn open_comparison(path: &Path) -> Option<Self> {
+        let holds = |file: &str| path.join(file).is_file();
+        (holds(compare::PLAN) && !holds(RUN)).then(|| Self::at(path.to_owned()))
     }
 
     /// Where the folder is.

@@ -1,4 +1,8 @@
-//! The runs in a folder, a line each.
+//! What the folders in a folder hold, a line each: runs, comparisons, range tests.
+
+mod others;
+mod run;
+mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,61 +11,58 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::folder::{RANGE, RUN, SUMMARY};
-use super::summary::StoredSummary;
-use crate::draw::chart::count;
-use crate::draw::words::{digits, percent, things};
-use crate::error::{Error, Result, shown};
-use crate::train::event::{RunInfo, Split};
+use super::folder::{RANGE, RUN};
+use crate::error::{Error, Result};
+use crate::lab::compare::PLAN;
 
-/// What is told of one run.
+pub use others::{ListedComparison, ListedRangeTest};
+pub use run::ListedRun;
+pub use table::text;
+
+/// What is told of one folder; in JSON its kind is under `kind`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Listed {
-    /// Its folder.
-    #[serde(serialize_with = "shown::path")]
-    pub run: PathBuf,
-    /// The data set's name.
-    pub data: String,
-    /// The layers as a person would write them, one after the other.
-    pub model: String,
-    /// Number of layers.
-    pub layers: usize,
-    /// Number of trained values.
-    pub parameters: usize,
-    /// The schedule in one line.
-    pub schedule: String,
-    /// Steps done; of a run without an end, the steps that were planned.
-    pub steps: u64,
-    /// `done`, `stopped`, `interrupted`, `diverged`, or `unfinished` where there is no summary.
-    pub ended: String,
-    /// Accuracy on the test set at the end.
-    pub test_accuracy: Option<f64>,
-    /// Accuracy on the validation set at the end.
-    pub validation_accuracy: Option<f64>,
-    /// Root of the mean squared error on the test set at the end, where numbers are predicted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_rmse: Option<f64>,
-    /// The same on the validation set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_rmse: Option<f64>,
-    /// Seconds from the first step to the last.
-    pub seconds: Option<f64>,
-    /// When the run began, in seconds since 1970 (the time of its `run.json`).
-    pub began: Option<u64>,
-    /// The same time as people write it, in UTC (`2026-11-27T12:04:11Z`).
-    pub when: Option<String>,
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Listed {
+    /// What `wavetrain train` made.
+    Run(ListedRun),
+    /// What `wavetrain compare` made.
+    Comparison(ListedComparison),
+    /// What `wavetrain find` made.
+    RangeTest(ListedRangeTest),
 }
 
-/// The runs in a folder, and what is none.
+impl Listed {
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Run(run) => &run.run,
+            Self::Comparison(comparison) => &comparison.run,
+            Self::RangeTest(test) => &test.run,
+        }
+    }
+
+    /// When it began, in seconds since 1970.
+    #[must_use]
+    pub fn began(&self) -> Option<u64> {
+        match self {
+            Self::Run(run) => run.began,
+            Self::Comparison(comparison) => comparison.began,
+            Self::RangeTest(test) => test.began,
+        }
+    }
+}
+
+/// What is in a folder, and what is nothing of these.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Listing {
-    /// The runs, by the time at which they began.
-    pub runs: Vec<Listed>,
+    /// Runs, comparisons and range tests, by the time at which they began.
+    pub listed: Vec<Listed>,
     /// Folders that are not shown, or not in full, by name, and why.
     pub left_out: Vec<(PathBuf, String)>,
 }
 
-/// The runs right within `folder`; files beside them and hidden folders are nobody's loss.
+/// What is right within `folder`; files beside it and hidden folders are nobody's loss.
 ///
 /// # Errors
 /// [`Error::Output`] if the folder cannot be read.
@@ -80,8 +81,8 @@ pub fn list(folder: &Path) -> Result<Listing> {
             continue;
         }
         match read(&path) {
-            Ok((run, problem)) => {
-                listing.runs.push(run);
+            Ok((listed, problem)) => {
+                listing.listed.push(listed);
                 listing
                     .left_out
                     .extend(problem.map(|problem| (path, problem)));
@@ -89,10 +90,26 @@ pub fn list(folder: &Path) -> Result<Listing> {
             Err(problem) => listing.left_out.push((path, problem)),
         }
     }
-    let runs = &mut listing.runs;
-    runs.sort_by(|a, b| (a.began, &a.run).cmp(&(b.began, &b.run)));
+    let listed = &mut listing.listed;
+    listed.sort_by(|a, b| (a.began(), a.folder()).cmp(&(b.began(), b.folder())));
     listing.left_out.sort();
     Ok(listing)
+}
+
+/// What a folder holds, and what of it cannot be shown; or why nothing can. A run may hold the range test
+/// before it.
+fn read(folder: &Path) -> Result<(Listed, Option<String>), String> {
+    let holds = |file: &str| folder.join(file).exists();
+    match () {
+        () if holds(RUN) => run::read(folder).map(|(run, why)| (Listed::Run(run), why)),
+        () if holds(PLAN) => {
+            others::comparison(folder).map(|(found, why)| (Listed::Comparison(found), why))
+        }
+        () if holds(RANGE) => {
+            others::range_test(folder).map(|(found, why)| (Listed::RangeTest(found), why))
+        }
+        () => Err(format!("is no run: it holds no {RUN}")),
+    }
 }
 
 /// The file as JSON; what is wrong with it is a sentence.
@@ -102,60 +119,11 @@ fn json<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<T, 
     serde_json::from_slice(&bytes).map_err(|error| format!("its {name} is broken: {error}"))
 }
 
-/// The run in a folder, and what of it cannot be shown; or why there is none.
-fn read(folder: &Path) -> Result<(Listed, Option<String>), String> {
-    let file = folder.join(RUN);
-    if !file.exists() {
-        return Err(match folder.join(RANGE).exists() {
-            true => "is a range test, whose page is its report.html".to_owned(),
-            false => format!("is no run: it holds no {RUN}"),
-        });
-    }
-    let info: RunInfo = json(folder, RUN)?;
-    let began = fs::metadata(&file).and_then(|about| about.modified()).ok();
-    let began = began.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let summary = folder
-        .join(SUMMARY)
-        .exists()
-        .then(|| json::<StoredSummary>(folder, SUMMARY));
-    let (summary, problem) = match summary.transpose() {
-        Ok(summary) => (summary, None),
-        Err(problem) => (None, Some(problem)),
-    };
-    let last = |split: Split| {
-        let evaluations = &summary.as_ref()?.evaluations;
-        evaluations.iter().rfind(|e| e.split == split)
-    };
-    let accuracy = |split: Split| Some(last(split)?.accuracy).filter(|share| !share.is_nan());
-    let rmse = |split: Split| Some(last(split)?.errors?.rmse);
-    let began = began.map(|time| time.as_secs());
-    let layers: Vec<&str> = info.layers.iter().map(|row| row.layer.as_str()).collect();
-    let run = Listed {
-        run: folder.to_owned(),
-        data: info.data,
-        model: layers.join(", "),
-        layers: layers.len(),
-        parameters: info
-            .layers
-            .iter()
-            .fold(0, |sum, row| sum.saturating_add(row.parameters)),
-        schedule: info.schedule,
-        steps: summary
-            .as_ref()
-            .map_or(info.total_steps, |summary| summary.steps),
-        ended: summary
-            .as_ref()
-            .map_or("unfinished", |summary| summary.ended.name())
-            .into(),
-        test_accuracy: accuracy(Split::Test),
-        validation_accuracy: accuracy(Split::Validation),
-        test_rmse: rmse(Split::Test),
-        validation_rmse: rmse(Split::Validation),
-        seconds: summary.as_ref().map(|summary| summary.seconds),
-        began,
-        when: began.and_then(time).map(|time| time.to_string()),
-    };
-    Ok((run, problem))
+/// When the file was written, in seconds since 1970.
+fn began(folder: &Path, name: &str) -> Option<u64> {
+    let time = fs::metadata(folder.join(name)).and_then(|about| about.modified());
+    let since = time.ok()?.duration_since(SystemTime::UNIX_EPOCH);
+    since.ok().map(|since| since.as_secs())
 }
 
 /// A time in seconds since 1970; `None` for one beyond the calendar.
@@ -163,53 +131,7 @@ fn time(seconds: u64) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
 }
 
-/// The runs as a table of text.
-#[must_use]
-pub fn text(runs: &[Listed]) -> String {
-    let figure = |share: Option<f64>, rmse: Option<f64>| match (share, rmse) {
-        (Some(share), _) => percent(share),
-        (None, Some(rmse)) => format!("RMSE {}", digits(rmse)),
-        (None, None) => "-".into(),
-    };
-    let head = [
-        "run",
-        "when (UTC)",
-        "data",
-        "model",
-        "steps",
-        "ended",
-        "test",
-        "held out",
-        "schedule",
-    ]
-    .map(String::from);
-    let rows = runs.iter().map(|run| {
-        [
-            run.run.display().to_string(),
-            run.began.and_then(time).map_or_else(
-                || "-".into(),
-                |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
-            ),
-            run.data.clone(),
-            format!(
-                "{}, {}",
-                things(run.layers as u64, "layer"),
-                count(run.parameters as u64)
-            ),
-            run.steps.to_string(),
-            run.ended.clone(),
-            figure(run.test_accuracy, run.test_rmse),
-            figure(run.validation_accuracy, run.validation_rmse),
-            run.schedule.clone(),
-        ]
-    });
-    let rows: Vec<[String; 9]> = std::iter::once(head).chain(rows).collect();
-    let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..9).map(|column| wide(column).unwrap_or(0)).collect();
-    let line = |row: &[String; 9]| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells.map(|(cell, wide)| format!("{cell:<wide$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+/// The time as people write it, in UTC (`2026-11-27T12:04:11Z`).
+fn written(seconds: u64) -> Option<String> {
+    time(seconds).map(|time| time.to_string())
 }

@@ -35,8 +35,8 @@ pub struct Evaluator {
     network: Network,
     loss: Box<dyn Loss>,
     pass: Pass,
-    shape: Vec<usize>,
-    units: Units,
+    pub(super) shape: Vec<usize>,
+    pub(super) units: Units,
 }
 
 /// What came out for some samples.

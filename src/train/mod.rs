@@ -24,6 +24,7 @@ mod likely;
 mod low_point;
 mod members;
 mod patience;
+mod predict;
 mod record;
 pub mod ring;
 mod run;
@@ -44,6 +45,7 @@ pub use evaluator::{Evaluator, Measured, Outputs, Together};
 pub use event::{Event, Flow, Observer};
 pub use generate::{Generator, Sampling};
 pub use likely::{Likely, likely};
+pub use predict::{InputValues, Prediction};
 pub use record::{
     Change, Ended, Evaluation, LowPoint, NumberRecord, NumbersRecord, Split, StepRecord, Summary,
     SymbolRecord,

@@ -4,7 +4,7 @@ use wavetrain::config::Config;
 use wavetrain::data::{Dataset, Samples, Targets, Task, Units};
 use wavetrain::loss::RowTargets;
 use wavetrain::model::{Model, Weights};
-use wavetrain::train::{Errors, Evaluator, Event, Flow, Split, Trainer};
+use wavetrain::train::{Errors, Evaluator, Event, Flow, Prediction, Split, Trainer};
 
 use super::adapter::gpu;
 use wavetrain::gpu::ClassName;
@@ -100,6 +100,17 @@ fn check_model(
     assert_eq!(outputs.errors.as_ref(), Some(errors));
     assert_eq!(outputs.loss, loss);
     assert_eq!(outputs.predictions.len(), 74);
+    let inputs = test.values(&all).unwrap();
+    let told = evaluator.predict(inputs).unwrap();
+    let told = told.into_iter().map(|prediction| match prediction {
+        Prediction::Numbers(numbers) => numbers,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>().concat(), outputs.predictions);
+    let odd = evaluator.predict(vec![0.0_f32; 4]).unwrap_err().to_string();
+    assert!(odd.contains("4 values; expected a multiple of 3"), "{odd}");
+    let bytes = evaluator.predict(vec![0_u8; 3]).unwrap_err().to_string();
+    assert!(bytes.contains("bytes of the shape [3]"), "{bytes}");
     let restored = model.description.units.restored(&outputs.rows);
     assert_eq!(restored, outputs.predictions);
     // Classes are no numbers to predict.

@@ -25,6 +25,13 @@ fn compare(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// The program with these arguments.
+fn command(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
+    let command = command.args(arguments).current_dir(folder);
+    command.output().unwrap()
+}
+
 fn words(out: &Output) -> String {
     let parts = [&out.stdout, &out.stderr];
     parts.map(|part| String::from_utf8_lossy(part)).concat()
@@ -114,6 +121,20 @@ fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
         said.lines().all(|line| line.chars().count() <= 110),
         "{said}"
     );
+    // Nothing is better: the schedule to take is the baseline's.
+    assert!(
+        said.contains("wavetrain schedule out/better.toml --format torch"),
+        "{said}"
+    );
+    let code = command(
+        folder.path(),
+        &["schedule", "out/better.toml", "--format", "torch"],
+    );
+    assert!(
+        code.status.success() && words(&code).contains("CyclicLR"),
+        "{}",
+        words(&code)
+    );
     let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
     let finding = found["finding"].as_str().unwrap();
     assert!(
@@ -127,18 +148,15 @@ fn a_file_is_the_baseline_and_all_that_is_asked_is_compared_with_it() {
 /// What the folder of a finished comparison of three seeds takes, and what not.
 fn its_folder_is_its_own(folder: &Path, arguments: &[&str]) {
     // It is no run.
-    let mut report = Command::new(env!("CARGO_BIN_EXE_wavetrain"));
-    let report = report
-        .args(["report", "out"])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert_eq!(report.status.code(), Some(2));
+    let replayed = command(folder, &["replay", "out"]);
+    assert_eq!(replayed.status.code(), Some(2));
     assert!(
-        words(&report).contains("holds a comparison, not a run"),
+        words(&replayed).contains("holds a comparison, not a run"),
         "{}",
-        words(&report)
+        words(&replayed)
     );
+    its_page_is_written_again(folder);
+    it_is_listed(folder);
 
     // Another comparison does not go into its folder, and more seeds are beyond its plan.
     refused(
@@ -152,6 +170,67 @@ fn its_folder_is_its_own(folder: &Path, arguments: &[&str]) {
         .collect();
     let said = words(&compare(folder, &more).output().unwrap());
     assert!(said.contains("beyond the plan of 3 seeds"), "{said}");
+}
+
+/// The page again, from the folder alone: the same bytes; and what is broken is named.
+fn its_page_is_written_again(folder: &Path) {
+    let page = folder.join("out/report.html");
+    let first = fs::read(&page).unwrap();
+    fs::remove_file(&page).unwrap();
+    let report = command(folder, &["report", "out"]);
+    assert!(report.status.success(), "{}", words(&report));
+    assert!(fs::read(&page).unwrap() == first, "the page is another one");
+
+    let file = folder.join("out/comparison.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    let mut broken: Value = serde_json::from_str(&whole).unwrap();
+    broken["plan"]["arms"][3]["same_as"] = 17.into();
+    fs::write(&file, broken.to_string()).unwrap();
+    let report = command(folder, &["report", "out"]);
+    assert_eq!(report.status.code(), Some(2), "{}", words(&report));
+    assert!(
+        words(&report).contains("has an arm of momentum 0.9 that is not of the plan"),
+        "{}",
+        words(&report)
+    );
+    fs::remove_file(&file).unwrap();
+    let report = command(folder, &["report", "out"]);
+    assert_eq!(report.status.code(), Some(2), "{}", words(&report));
+    assert!(
+        words(&report).contains("nothing was judged yet"),
+        "{}",
+        words(&report)
+    );
+    let listed = json(&command(folder, &["runs", ".", "--json"]));
+    assert_eq!(
+        (&listed[0]["ended"], &listed[0]["finding"]),
+        (&"unfinished".into(), &Value::Null)
+    );
+    fs::write(&file, whole).unwrap();
+}
+
+/// What the table of runs says of it.
+fn it_is_listed(folder: &Path) {
+    let found: Value =
+        serde_json::from_slice(&fs::read(folder.join("out/comparison.json")).unwrap()).unwrap();
+    let listed = json(&command(folder, &["runs", ".", "--json"]));
+    let listed = &listed.as_array().unwrap()[0];
+    assert_eq!(listed["kind"], "comparison");
+    assert_eq!(
+        listed["variants"],
+        serde_json::json!(["mine", "other", "one_cycle", "momentum 0.9", "momentum 0.5"])
+    );
+    assert_eq!(
+        (&listed["steps"], &listed["seeds"]),
+        (&[40].into(), &3.into())
+    );
+    assert_eq!(
+        (&listed["finding"], &listed["ended"]),
+        (&found["finding"], &"done".into())
+    );
+    let text = words(&command(folder, &["runs", "."]));
+    let finding = found["finding"].as_str().unwrap();
+    assert!(text.contains(&format!("3 seeds: {finding}")), "{text}");
 }
 
 #[test]

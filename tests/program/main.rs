@@ -4,6 +4,7 @@
 mod commands;
 mod compare;
 mod examples;
+mod learned;
 #[cfg(target_os = "linux")]
 mod many_classes;
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use wavetrain::disk::Disk;
 use wavetrain::error::{Error, Result};
 use wavetrain::report::folder::{self, RunFolder};
-use wavetrain::report::listing;
+use wavetrain::report::listing::{self, Listed, ListedRun};
 use wavetrain::report::metrics::{Metrics, MetricsFile};
 use wavetrain::train::event::{Evaluation, Event, Observer as _, Split, StepRecord};
 
@@ -399,6 +399,15 @@ fn the_table_of_a_run_has_a_row_for_each_step() {
     assert_eq!(tests, expected);
 }
 
+/// What was listed, which is runs and nothing else.
+fn only_runs(listed: &[Listed]) -> Vec<&ListedRun> {
+    let runs = listed.iter().map(|listed| match listed {
+        Listed::Run(run) => run,
+        other => panic!("{other:?}"),
+    });
+    runs.collect()
+}
+
 #[test]
 fn runs_are_listed_with_how_they_ended() {
     let dir = tempfile::tempdir().unwrap();
@@ -408,7 +417,8 @@ fn runs_are_listed_with_how_they_ended() {
     }
     fs::create_dir(dir.path().join("other")).unwrap();
     fs::remove_file(dir.path().join("glyphs-0002/summary.json")).unwrap();
-    let listing::Listing { runs, left_out } = listing::list(dir.path()).unwrap();
+    let listing::Listing { listed, left_out } = listing::list(dir.path()).unwrap();
+    let runs = only_runs(&listed);
     assert_eq!(runs.len(), 2);
     let other = (
         dir.path().join("other"),
@@ -430,7 +440,7 @@ fn runs_are_listed_with_how_they_ended() {
     );
     let when: jiff::Timestamp = first.when.as_ref().unwrap().parse().unwrap();
     assert_eq!(when.as_second(), first.began.unwrap() as i64);
-    let text = listing::text(&runs);
+    let text = listing::text(&listed);
     let minute = when.strftime("%Y-%m-%d %H:%M").to_string();
     assert!(
         text.contains("when (UTC)") && text.contains(&minute),
@@ -444,7 +454,8 @@ fn runs_are_listed_with_how_they_ended() {
     // What is broken is named, and shown as far as it can be.
     fs::write(dir.path().join("glyphs-0001/summary.json"), "{").unwrap();
     fs::write(dir.path().join("glyphs-0002/run.json"), "{").unwrap();
-    let listing::Listing { runs, left_out } = listing::list(dir.path()).unwrap();
+    let listing::Listing { listed, left_out } = listing::list(dir.path()).unwrap();
+    let runs = only_runs(&listed);
     assert_eq!((runs.len(), runs[0].ended.as_str()), (1, "unfinished"));
     assert!(
         left_out[0].1.starts_with("its summary.json is broken: "),

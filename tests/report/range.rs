@@ -3,6 +3,7 @@
 use wavetrain::lab::find::{self, RangeTest, RangeTestOptions, Sweep, confirm};
 use wavetrain::page::{range, write_page};
 use wavetrain::report::folder::{ABOUT, FOUND, PAGE, RunFolder};
+use wavetrain::report::listing::{self, Listed};
 
 /// Falls about 0.01, turns about 1; `shift` decades further to the left.
 fn sweep(seed: u64, shift: f64) -> Sweep {
@@ -64,8 +65,24 @@ fn a_page_is_written_again_from_its_folder() {
     std::fs::remove_file(&page).unwrap();
     assert_eq!(write_page(folder.path()).unwrap(), page);
     assert_eq!(std::fs::read_to_string(&page).unwrap(), first);
+    // It is in the table of what is in the folder above.
+    let found = listing::list(place.path()).unwrap();
+    let [Listed::RangeTest(listed)] = &found.listed[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        (listed.base_lr, listed.max_lr),
+        (test().base_lr, test().max_lr)
+    );
+    let text = listing::text(&found.listed);
+    assert!(
+        text.contains("range test") && text.contains("rates from 0.0"),
+        "{text}"
+    );
     // What is missing is named.
     std::fs::remove_file(folder.file(ABOUT)).unwrap();
+    let why = &listing::list(place.path()).unwrap().left_out[0].1;
+    assert!(why.contains(ABOUT), "{why}");
     let refused = write_page(folder.path()).unwrap_err().to_string();
     assert!(refused.contains(ABOUT), "{refused}");
 }

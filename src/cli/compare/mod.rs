@@ -21,7 +21,7 @@ use crate::lab::compare::{
 };
 use crate::lab::find::RangeTest;
 use crate::page::comparison::Comparison;
-use crate::report::folder::RunFolder;
+use crate::report::folder::{BETTER, RunFolder};
 use crate::schedule::Policy;
 use variants::Chosen;
 use watch::Watching;
@@ -278,6 +278,14 @@ fn tell(
     } else {
         output.text(&shown(comparison, output))?;
         output.text(&format!("files     {}\n", page.display()))?;
+        if let Some(better) = comparison.better() {
+            let file = page.with_file_name(BETTER);
+            output.text(&format!(
+                "\n# the schedule of {} as code for PyTorch (or keras)\nwavetrain schedule {} --format torch\n",
+                better.name,
+                file.display()
+            ))?;
+        }
     }
     Ok(())
 }

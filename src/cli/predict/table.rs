@@ -1,18 +1,17 @@
 //! What a network says of the rows of tables: the same rows with the predictions behind them.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde_json::json;
 
-use super::Arguments;
+use super::{Arguments, predicted};
 use crate::cli::options::Globals;
 use crate::cli::output::{self, Output};
-use crate::data::{Samples, Table, Targets};
+use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::source::Csv;
-use crate::train::{Evaluator, evaluation_batch, likely};
+use crate::train::{Evaluator, Prediction, evaluation_batch};
 
 /// The rows of a file and what the network says of them.
 struct Told {
@@ -128,7 +127,7 @@ fn tell(evaluator: &mut Evaluator, (model, table): (&Model, &Table), path: &Path
         true => (columns(model, table), Vec::new()),
         false => (
             columns(model, table),
-            predictions(evaluator, (model, table), values, rows.len(), path)?,
+            predictions(evaluator, model, values)?,
         ),
     };
     Ok(Told {
@@ -176,55 +175,19 @@ fn columns(model: &Model, table: &Table) -> Vec<String> {
 
 fn predictions(
     evaluator: &mut Evaluator,
-    (model, table): (&Model, &Table),
+    model: &Model,
     values: Vec<f32>,
-    rows: usize,
-    path: &Path,
 ) -> Result<Vec<Vec<String>>> {
-    let width = model.description.units.width();
-    // What is to be predicted is not known: anything stands for it.
-    let targets = match width {
-        0 => Targets::Classes(vec![0; rows]),
-        width => Targets::Numbers {
-            width,
-            values: vec![0.0; rows * width],
-        },
-    };
-    let samples = Samples::from_rows(table.flags(), values, targets)?;
-    let all: Vec<u32> = (0..rows as u32).collect();
-    let outputs = evaluator.run(&samples, &all)?;
-    if let Some(width) = NonZeroUsize::new(width).map(NonZeroUsize::get) {
-        if let Some(at) = outputs.predictions.iter().position(|p| !p.is_finite()) {
-            return Err(diverged(
-                path,
-                &format!(
-                    "the prediction of row {} is {}",
-                    at / width + 1,
-                    outputs.predictions[at]
-                ),
-            ));
-        }
-        let rows = outputs.predictions.chunks_exact(width);
-        return Ok(rows
-            .map(|row| row.iter().map(f32::to_string).collect())
-            .collect());
-    }
     let classes = &model.description.classes;
-    let rows = outputs.rows.chunks_exact(classes.len());
-    rows.map(|row| {
-        let likely = likely(row, evaluator.loss()).map_err(|problem| diverged(path, &problem))?;
-        Ok(vec![
-            classes[likely[0].class].clone(),
-            likely[0].probability.to_string(),
-        ])
-    })
-    .collect()
-}
-
-fn diverged(path: &Path, problem: &str) -> Error {
-    Error::data(
-        path,
-        problem.to_owned(),
-        "the weights have diverged: use those of another run",
-    )
+    let told = predicted(evaluator, model, values)?.into_iter();
+    let fields = told.map(|prediction| match prediction {
+        Prediction::Classes(likely) => {
+            let best = likely.first();
+            let fields =
+                best.map(|best| [classes[best.class].clone(), best.probability.to_string()]);
+            fields.map_or_else(Vec::new, Vec::from)
+        }
+        Prediction::Numbers(numbers) => numbers.iter().map(f32::to_string).collect(),
+    });
+    Ok(fields.collect())
 }

@@ -94,6 +94,19 @@ pub enum ComparisonEnded {
     Interrupted,
 }
 
+impl ComparisonEnded {
+    /// Its name: `done`, `settled`, `late` or `interrupted`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Settled => "settled",
+            Self::Late => "late",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// Runs every arm under the first `seeds` seeds, seed by seed, except for the runs that `store` has
 /// already; each run is written as soon as it is over, and goes on where it was if it is interrupted.
 /// Other processes may do the same in the same folder: each run is done by one of them.

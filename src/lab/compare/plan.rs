@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::PlannedLook;
 use super::{Along, Arm, Settings};
+use crate::config::Config;
+use crate::error::Result;
+use crate::schedule::Policy;
 
 /// A comparison as it was planned: what is compared, when the data are looked at, how often runs are
 /// evaluated.
@@ -57,6 +60,26 @@ impl ComparisonPlan {
         }
     }
 
+    /// What no plan has: lengths that are no arms', an arm that trains as one that is none or not trained.
+    #[must_use]
+    pub fn unsound(&self) -> Option<String> {
+        let lengths = self.settings.budgets.len();
+        if lengths == 0 || self.arms.is_empty() || !self.arms.len().is_multiple_of(lengths) {
+            let arms = self.arms.len();
+            return Some(format!(
+                "has {arms} variants times lengths, of {lengths} lengths"
+            ));
+        }
+        let mut arms = self.arms.iter().enumerate();
+        let wrong = arms.find(|(at, arm)| {
+            let other = arm.same_as;
+            let length = self.settings.budgets[at % lengths];
+            let trained = |other: usize| other < *at && self.arms[other].same_as.is_none();
+            arm.steps != length || !other.is_none_or(trained)
+        });
+        wrong.map(|(_, arm)| format!("has an arm of {} that is not of the plan", arm.name))
+    }
+
     /// The arms that are trained, by their positions.
     pub fn trained(&self) -> impl Iterator<Item = usize> + '_ {
         let arms = self.arms.iter().enumerate();
@@ -68,6 +91,19 @@ impl ComparisonPlan {
     #[must_use]
     pub fn trained_for(&self, arm: usize) -> usize {
         self.arms[arm].same_as.unwrap_or(arm)
+    }
+
+    /// The schedules of the arms, in their order, from their configurations, which have them in numbers.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Config`] for one that this version of the program cannot read.
+    pub fn schedules(&self) -> Result<Vec<Box<dyn Policy>>> {
+        let made = self.arms.iter().map(|arm| {
+            let name = format!("the configuration of {}", arm.name);
+            let config = Config::parse(&name, &arm.config)?;
+            config.schedule_in(None, arm.steps, None)
+        });
+        made.collect()
     }
 
     /// The names of the variants, in their order.

@@ -98,8 +98,9 @@ impl Record {
         self.unsound(settings)
     }
 
-    /// Figures that no run gives.
-    fn unsound(&self, settings: &Settings) -> Option<String> {
+    /// Figures that no run of a comparison with these settings gives.
+    #[must_use]
+    pub fn unsound(&self, settings: &Settings) -> Option<String> {
         let judge = settings.judge;
         let possible = |score: f64, accuracy: bool| match accuracy {
             true => (0.0..=1.0).contains(&score),

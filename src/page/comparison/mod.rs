@@ -1,5 +1,6 @@
 //! A comparison for people: the finding, a table, what the data show, and a page.
 
+mod again;
 mod pictures;
 mod says;
 mod sections;
@@ -13,13 +14,14 @@ use super::frame::{self, Parts};
 use crate::draw::chart::{Chart, count};
 use crate::draw::words::{duration, things};
 use crate::error::Result;
-use crate::lab::compare::{ComparisonEnded, ComparisonPlan, Outcomes, Record, Target, Tuned};
+use crate::lab::compare::{
+    ComparisonEnded, ComparisonPlan, Outcomes, Planned, Record, Target, Tuned,
+};
 use crate::lab::find::RangeTest;
-use crate::report::folder::{PAGE, RunFolder};
+use crate::report::folder::{BETTER, COMPARISON, CONFIG, PAGE, RunFolder};
 use crate::schedule::Policy;
 
-/// All figures of a comparison, as JSON.
-pub const COMPARISON: &str = "comparison.json";
+pub(super) use again::write_again;
 
 /// A comparison as far as it has come.
 #[derive(Debug, Serialize)]
@@ -99,6 +101,16 @@ impl Comparison {
         text
     }
 
+    /// The variant that was found to be better, in its longest runs; or else the baseline.
+    #[must_use]
+    pub fn better(&self) -> Option<&Planned> {
+        let better = says::better(&self.plan, &self.outcomes);
+        let name = better.map(|arm| &arm.name);
+        let longest = self.plan.settings.budgets.last();
+        let mut arms = self.plan.arms.iter();
+        arms.find(|arm| Some(&arm.steps) == longest && name.is_none_or(|name| *name == arm.name))
+    }
+
     /// What it took, in a sentence.
     fn effort(&self) -> String {
         let seconds = self.records.iter().map(|record| record.seconds);
@@ -112,8 +124,8 @@ impl Comparison {
         )
     }
 
-    /// Writes `comparison.json` and `report.html`; `schedules` are those of the plan's arms, in their
-    /// order.
+    /// Writes `comparison.json`, `config.toml` (`config`, the configuration that the comparison began
+    /// with), `better.toml` ([`Comparison::better`]) and `report.html`; `schedules` are those of the plan's arms, in their order.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] for a file that cannot be written.
@@ -123,7 +135,15 @@ impl Comparison {
         schedules: &[&dyn Policy],
         config: &str,
     ) -> Result<PathBuf> {
+        folder.write(CONFIG, config.as_bytes())?;
+        if let Some(better) = self.better() {
+            folder.write(BETTER, better.config.as_bytes())?;
+        }
         folder.write_json(COMPARISON, self)?;
+        self.page(folder, schedules, config)
+    }
+
+    fn page(&self, folder: &RunFolder, schedules: &[&dyn Policy], config: &str) -> Result<PathBuf> {
         let steps: Vec<String> = self
             .plan
             .settings

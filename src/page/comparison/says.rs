@@ -66,6 +66,21 @@ fn verdict(outcome: &Outcome) -> Option<ContrastVerdict> {
     Some(outcome.against.as_ref()?.judgement.as_ref()?.verdict)
 }
 
+/// By how much a variant is better than the baseline.
+fn gain(arm: &Outcome) -> f64 {
+    let judgement = arm.against.as_ref().and_then(|a| a.judgement.as_ref());
+    judgement.map_or(0.0, |judgement| judgement.contrast.gain)
+}
+
+/// The variant of the longest runs that is better than the baseline by most; `None` where none is shown to
+/// be.
+pub(super) fn better<'a>(plan: &'a ComparisonPlan, outcomes: &'a Outcomes) -> Option<&'a Outcome> {
+    let wanted = [ContrastVerdict::BetterByMore, ContrastVerdict::Better];
+    longest(plan, outcomes)
+        .filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
+        .max_by(|a, b| gain(a).total_cmp(&gain(b)))
+}
+
 /// What was found, in a sentence without a full stop.
 pub(super) fn finding(plan: &ComparisonPlan, outcomes: &Outcomes) -> String {
     let Some(baseline) = baseline(plan, outcomes) else {
@@ -78,17 +93,12 @@ pub(super) fn finding(plan: &ComparisonPlan, outcomes: &Outcomes) -> String {
         arms.filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
             .collect()
     };
-    let gain = |arm: &Outcome| {
-        let against = arm.against.as_ref();
-        let judgement = against.and_then(|against| against.judgement.as_ref());
-        judgement.map_or(0.0, |judgement| judgement.contrast.gain)
-    };
     let names = |arms: &[&Outcome]| list(&arms.iter().map(|arm| &arm.name[..]).collect::<Vec<_>>());
     let all = longest(plan, outcomes)
         .filter(|arm| arm.same_as.is_none())
         .count();
-    let better = of(&[ContrastVerdict::BetterByMore, ContrastVerdict::Better]);
-    if let Some(best) = better.iter().max_by(|a, b| gain(a).total_cmp(&gain(b))) {
+    if let Some(best) = better(plan, outcomes) {
+        let better = of(&[ContrastVerdict::BetterByMore, ContrastVerdict::Better]);
         let others: Vec<&Outcome> = better
             .iter()
             .copied()

@@ -17,7 +17,7 @@ mod texts;
 use std::path::{Path, PathBuf};
 
 use super::frame::{SCRIPT, STYLE, TEMPLATE, fill};
-use super::range;
+use super::{comparison, range};
 use crate::draw::svg::{self, escape};
 use crate::error::Result;
 use crate::report::folder::{PAGE, RunFolder};
@@ -26,15 +26,18 @@ use crate::train::event::{Event, Flow, Observer};
 use contents::Run;
 use data::Charts;
 
-/// Writes `report.html` from the folder of a run or of a range test alone, and tells where. A run
+/// Writes `report.html` from the folder of a run, of a range test or of a comparison alone, and tells where. A run
 /// without a summary (killed, or still going on) gets a page that says so.
 ///
 /// # Errors
-/// [`crate::error::Error::Output`] if the folder is not a run, [`crate::error::Error::Data`] if one of its files is
+/// [`crate::error::Error::Output`] if the folder is none of these, or a comparison of which nothing was judged, [`crate::error::Error::Data`] if one of its files is
 /// broken, [`crate::error::Error::Io`] if one cannot be read or the page not be written.
 pub fn write_page(folder: &Path) -> Result<PathBuf> {
-    match RunFolder::open_range(folder) {
-        Some(folder) => range::write_again(&folder),
+    if let Some(folder) = RunFolder::open_range(folder) {
+        return range::write_again(&folder);
+    }
+    match RunFolder::open_comparison(folder) {
+        Some(folder) => comparison::write_again(&folder),
         None => write(&RunFolder::open(folder)?),
     }
 }

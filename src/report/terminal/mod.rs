@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Result, shown};
+use crate::lab::learned::nothing_learned;
 use crate::train::event::{
     Ended, Evaluation, Event, Flow, LowPoint, Observer, RunInfo, StepRecord, Summary,
 };
@@ -248,6 +249,10 @@ impl<'w> Terminal<'w> {
                 result.push_str(&format!(", whole sequences {}", percent(share)));
             }
             text.push_str(&self.line(e.split.name(), &result));
+        }
+        let run = self.run.as_ref();
+        if let Some(why) = run.and_then(|run| nothing_learned(&run.info, summary)) {
+            text.push_str(&self.line("chance", &why));
         }
         if let Some(folder) = &self.options.folder {
             // A diverged run writes no weights.

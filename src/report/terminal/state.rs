@@ -17,6 +17,8 @@ pub(super) struct State {
     steps_per_epoch: u64,
     period: Option<u64>,
     numbers: bool,
+    /// What was known at the start.
+    pub(super) info: RunInfo,
     pub(super) bar: Option<ProgressBar>,
     /// Average of the loss over about 50 steps.
     smooth: Smooth,
@@ -53,6 +55,7 @@ impl State {
             total_steps: info.total_steps,
             steps_per_epoch: info.steps_per_epoch.max(1),
             numbers: info.numbers,
+            info: info.clone(),
             period: info.period.filter(|period| *period > 0),
             bar,
             smooth: Smooth::over(50),
