@@ -89,7 +89,10 @@ fn own_everything_trains_goes_on_and_predicts() {
     assert!(text.contains("done after 400 steps"), "{text}");
     assert!(last_number(&text, "R2 ") > 0.95, "{text}");
     // The hill is 120 high.
-    assert!((last_number(&text, "in the middle ") - 120.0).abs() < 2.0, "{text}");
+    assert!(
+        (last_number(&text, "in the middle ") - 120.0).abs() < 2.0,
+        "{text}"
+    );
 }
 
 #[test]
