@@ -64,7 +64,7 @@
 //! # schedule = { policy = "triangular", base_lr = 0.01, max_lr = 0.2, step_size_up = 40 }
 //! # train.steps = 80
 //! # "#)?;
-//! # let gpu = Gpu::open(&Selection::default())?;
+//! # let gpu = std::sync::Arc::new(Gpu::open(&Selection::default())?);
 //! # let mut trainer = Trainer::new(gpu.clone(), config, dataset)?;
 //! # trainer.run(&mut [])?;
 //! # let folder = tempfile::tempdir().map_err(wavetrain::Error::io("a folder", "making"))?;
