@@ -31,6 +31,10 @@ impl Inputs for Chosen {
         self.of.symbols()
     }
 
+    fn flags(&self) -> Option<&[bool]> {
+        self.of.flags()
+    }
+
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
         let indices: Vec<u32> = indices
             .iter()

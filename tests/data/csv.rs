@@ -116,6 +116,23 @@ fn numbers_are_normalised_and_flags_are_not() {
     assert!((prices.iter().map(|p| p * p).sum::<f32>() / 8.0 - 1.0).abs() < 1e-5);
 }
 
+/// A share of the rows is still a table, which is normalised as one.
+#[test]
+fn a_subset_of_a_table_is_a_table() {
+    let set = loaded("target = \"kind\"\ndrop = \"id\"", &rows());
+    let some = set.subset(0.5, 1).unwrap();
+    assert_eq!(some.train.len(), 4);
+    assert!(some.table.is_some());
+    let all: Vec<u32> = (0..4).collect();
+    let usual = Normalization::new(Normalize::Unit, &some.train, &all).unwrap();
+    assert_eq!(
+        usual,
+        Normalization::new(Normalize::Standard, &some.train, &all).unwrap()
+    );
+    assert_eq!(usual.scale[1..4], [1.0; 3]);
+    assert_ne!(usual.scale[4], 1.0);
+}
+
 #[test]
 fn the_mean_of_the_training_part_stands_for_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
