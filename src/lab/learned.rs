@@ -7,8 +7,6 @@ use crate::train::event::{Ended, Evaluation, RunInfo, Split, Summary};
 
 /// The chance with which a network that guesses may be called one that has learned.
 const ERROR: f64 = 0.05;
-/// Losses whose value under guessing is the logarithm of the number of classes.
-const ENTROPY: &str = "cross_entropy";
 
 /// What to do about it.
 pub const HELP: &str =
@@ -17,7 +15,7 @@ pub const HELP: &str =
 /// Why the end of a run shows nothing that was learned, in a sentence; `None` where it does, and of runs
 /// that were interrupted or diverged. Looked at is the last evaluation of the test set:
 ///
-/// - the loss, where it is a cross-entropy: above ln(classes) is worse than guessing;
+/// - the loss, where that of guessing is known ([`crate::loss::Loss::of_guessing`]): above it is worse;
 /// - the accuracy, where each sample has a class: it has to be above 1 / classes by more than chance
 ///   allows, by the exact one-sided binomial test at 5 %;
 /// - where numbers are predicted R², which is 0 for who predicts their mean.
@@ -56,13 +54,10 @@ pub fn nothing_learned(info: &RunInfo, summary: &Summary) -> Option<String> {
 
 /// A loss above that of guessing.
 fn lossy(info: &RunInfo, test: &Evaluation, classes: usize) -> Option<String> {
-    let guessing = (classes as f64).ln();
-    let config: toml::Table = info.config.parse().ok()?;
-    let kind = config.get("loss")?.get("kind")?.as_str()?;
-    let is_above = kind == ENTROPY && test.loss > guessing;
-    is_above.then(|| {
+    let guessing = info.guessing?;
+    (test.loss > guessing).then(|| {
         format!(
-            "the test loss is {}, above {}, that of guessing one of {classes} (ln {classes})",
+            "the test loss is {}, above {}, that of guessing one of {classes}",
             loss(test.loss),
             loss(guessing)
         )

@@ -125,6 +125,12 @@ impl Loss for CrossEntropy {
         Ok(())
     }
 
+    /// Of equal probabilities log classes, unless smoothing gives labels of all weights to each sample.
+    fn of_guessing(&self, classes: usize) -> Option<f64> {
+        let known = self.weights.is_empty() || self.label_smoothing == 0.0;
+        known.then_some((classes as f64).ln())
+    }
+
     fn class_weights(&self) -> &[f32] {
         &self.weights
     }

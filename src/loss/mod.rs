@@ -123,6 +123,11 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// The loss of a network that says nothing about any of `classes` classes, where that is known.
+    fn of_guessing(&self, _classes: usize) -> Option<f64> {
+        None
+    }
+
     /// Appends the loss kernel; gives the gradient by the network's output.
     ///
     /// # Errors

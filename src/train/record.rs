@@ -92,6 +92,9 @@ pub struct RunInfo {
     /// Whether numbers are predicted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub numbers: bool,
+    /// The loss of a network that guesses, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guessing: Option<f64>,
     /// Targets of a sample: more than one where each position of a sequence has its own.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub positions: usize,

@@ -236,6 +236,7 @@ pub(super) fn run_info(
         ],
         classes: dataset.task.names().to_vec(),
         numbers: matches!(dataset.task, data::Task::Numbers(_)),
+        guessing: layout.training.loss.of_guessing(dataset.task.outputs()),
         positions: dataset.train.positions(),
         layers: layout.training.network.rows(),
         augment: config.augment.describe(),

@@ -62,6 +62,7 @@ pub(crate) fn info(classes: usize, steps: u64, half_cycle: u64) -> RunInfo {
         samples: [20_000, 0, 4_000],
         classes: (0..classes).map(|class| class.to_string()).collect(),
         numbers: false,
+        guessing: None,
         positions: 1,
         layers: vec![
             layer(0, "flatten", &[784], 0),
