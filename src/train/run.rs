@@ -410,6 +410,8 @@ impl<'a, 'b> Run<'a, 'b> {
         let evaluation = match split {
             Split::Validation if !self.trainer.validates() => return Ok(()),
             Split::Validation => self.trainer.evaluate(split)?.0,
+            // Single samples are told of where the run ends; on the way nobody looks at them.
+            Split::Test if self.trainer.done() < self.end => self.trainer.evaluate(split)?.0,
             Split::Test => {
                 let (evaluation, tested) = self.trainer.evaluate_test()?;
                 self.tested = Some((evaluation.step, tested));
@@ -480,7 +482,7 @@ impl<'a, 'b> Run<'a, 'b> {
         }
         match self.tested.take() {
             Some((step, tested)) if step == done => Ok(tested),
-            // The run was killed after its last evaluation.
+            // The run was killed after its last evaluation, or that evaluation was what ended it.
             _ if self
                 .state
                 .evaluations
