@@ -1,9 +1,10 @@
 //! Pictures that are changed at random: what the shader is told for each sample of a chunk, and a
 //! strip of examples.
 
-use super::feed::{Batch, Feed, Residence, Submission};
+use super::feed::{Feed, Residence, Submission};
 use super::record::Augmented;
 use super::ring::StepUniform;
+use super::updates::Batch;
 use crate::data::{Augment, Storage};
 use crate::error::Result;
 use crate::kernel::program::{Phases, Program, Workshop};

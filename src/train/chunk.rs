@@ -1,9 +1,10 @@
 //! A chunk of steps: one submission.
 
 use super::augment::send_places;
-use super::feed::{Feed, Submission, positive};
+use super::feed::{Feed, Submission};
 use super::record::StepRecord;
 use super::ring::StepUniform;
+use super::updates::positive;
 use crate::error::Result;
 use crate::kernel::Plan;
 use crate::kernel::plan::Key;

@@ -1,8 +1,9 @@
 //! Evaluation: the forward pass over any samples.
 
 use super::chunk::{Sums, sums};
-use super::feed::{Batch, Residence, Submission, positive};
+use super::feed::{Residence, Submission};
 use super::record::{Mistake, SymbolRecord};
+use super::updates::{Batch, positive};
 use crate::data::{IGNORED, Samples, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;

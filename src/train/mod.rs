@@ -34,6 +34,7 @@ mod setup;
 mod state;
 mod texts;
 mod trainer;
+mod updates;
 
 pub use checkpoint::Checkpoint;
 pub use confusion::Confusion;

@@ -12,7 +12,6 @@ use crate::train::errors::Predicted;
 use crate::train::evaluate::{
     RowResult, Streams, counted, mistakes, symbols, weight, whole_sequences,
 };
-use crate::train::feed::positive;
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
@@ -21,6 +20,7 @@ use crate::train::record::{
 };
 use crate::train::scores::top5;
 use crate::train::texts;
+use crate::train::updates::positive;
 
 /// Samples whose predictions a summary shows.
 const SHOWN: usize = 1000;
