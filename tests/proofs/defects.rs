@@ -7,6 +7,7 @@ use wavetrain::kernel::source::{SKELETONS, SNIPPETS};
 
 use super::defect_attention::ATTENTION;
 use super::defect_data::DATA;
+use super::defect_losses::LOSSES;
 use super::defect_optim::OPTIM;
 use super::defect_products::PRODUCTS;
 use super::defect_steps::STEPS;
@@ -105,6 +106,11 @@ fn the_proofs_find_defects_in_gathering() {
 }
 
 #[test]
+fn the_proofs_find_defects_in_losses() {
+    find_all(LOSSES.iter().map(|defect| find(class(defect), defect)));
+}
+
+#[test]
 fn the_proofs_find_defects_in_optimizers() {
     find_all(OPTIM.iter().map(|defect| find(class(defect), defect)));
 }
@@ -129,7 +135,12 @@ fn every_shader_has_a_planted_defect() {
     // Those of the normalisations are in norms/defects.rs.
     let here = |name: &str| !PROVED_APART.iter().any(|norm| name.ends_with(norm));
     for entry in SHADERS.iter().filter(|entry| here(entry.name)) {
-        let all = DEFECTS.iter().chain(DATA).chain(OPTIM).chain(STEPS);
+        let all = DEFECTS
+            .iter()
+            .chain(DATA)
+            .chain(LOSSES)
+            .chain(OPTIM)
+            .chain(STEPS);
         let of_shader = all.filter(|defect| defect.shader == entry.name);
         let text = entry.shader().text;
         let own = of_shader
@@ -138,12 +149,12 @@ fn every_shader_has_a_planted_defect() {
         assert!(own > 0, "shader {} has no line in DEFECTS", entry.name);
     }
     for skeleton in SKELETONS {
-        let mut all = DEFECTS.iter().chain(DATA).chain(STEPS);
+        let mut all = DEFECTS.iter().chain(DATA).chain(LOSSES).chain(STEPS);
         let inside = all.any(|defect| skeleton.text.contains(defect.from));
         assert!(inside, "skeleton {} has no line in DEFECTS", skeleton.name);
     }
     for snippet in SNIPPETS {
-        let mut all = DEFECTS.iter().chain(OPTIM);
+        let mut all = DEFECTS.iter().chain(LOSSES).chain(OPTIM);
         let inside = all.any(|defect| snippet.text.contains(defect.from));
         assert!(inside, "snippet {} has no line in DEFECTS", snippet.name);
     }

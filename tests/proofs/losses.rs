@@ -2,27 +2,16 @@
 //! and the gradient; partial batches, large logits, and logits that are no numbers.
 
 use wavetrain::args::Args;
-use wavetrain::data::IGNORED;
-use wavetrain::data::Task;
+use wavetrain::data::{IGNORED, Task};
 use wavetrain::kernel::Mode;
-use wavetrain::kernel::builder::Phase;
 use wavetrain::kernel::plan::{Key, Use};
-use wavetrain::kernel::program::Phases;
-use wavetrain::loss::{BLOCK, LOSSES, Loss, LossSite, RowTargets};
-use wavetrain::shape::Shape;
-use wavetrain::train::StepUniform;
+use wavetrain::loss::{LOSSES, Loss, LossSite, RowTargets};
 
-use super::compare::{POISON, poisoned, wide, within, without_padding};
+use super::compare::{wide, within};
+use super::loss_stage::{Found, Run, SAMPLES, check_blocks, indices, not_finite, start};
 use super::reference::losses;
-use super::rounded::{Num, U, sum_error};
-use super::stage::{Stage, fold, step, values};
-
-/// Steps of a chunk: the middle one is run.
-const CHUNK: usize = 3;
-/// The step's place in the chunk.
-const SLOT: usize = 1;
-/// Samples of the data set: a prime, so that no sample is listed twice.
-const SAMPLES: usize = 1009;
+use super::rounded::{Num, sum_error};
+use super::stage::{Stage, values};
 
 /// How a loss is run.
 #[derive(Debug, Clone)]
@@ -108,110 +97,35 @@ impl Case {
         if sum > 0.0 { sum } else { 1.0 }
     }
 
-    /// Where the step's batch starts in the chunk's list of samples.
-    fn start(&self) -> usize {
-        SLOT * self.samples
-    }
-
-    /// The samples of the whole chunk.
-    fn indices(&self) -> Vec<u32> {
-        let samples = CHUNK * self.samples;
-        (0..samples).map(|i| (i * 7 % SAMPLES) as u32).collect()
-    }
-
     /// The labels of the data set: the batch's samples have the rows' labels, all others none of
     /// theirs.
     fn data_labels(&self) -> Vec<u32> {
         let mut labels = vec![self.classes as u32; (SAMPLES + 1) * self.positions];
-        let indices = self.indices();
+        let indices = indices(self.samples);
         let own = self.labels.chunks(self.positions);
-        for (own, index) in own.zip(&indices[self.start()..]) {
+        for (own, index) in own.zip(&indices[start(self.samples)..]) {
             let first = *index as usize * self.positions + self.phase;
             labels[first..first + own.len()].copy_from_slice(own);
         }
         labels
     }
 
-    fn stride(&self) -> usize {
-        1 + self.rows.div_ceil(BLOCK)
+    fn run(&self, stage: &mut Stage, loss: &dyn Loss) -> Result<Found, String> {
+        let run = Run {
+            samples: self.samples,
+            positions: self.positions,
+            count: self.count,
+            phase: self.phase,
+            x: &self.x,
+            width: self.classes,
+            targets: self.data_labels(),
+            numbers: false,
+            weights: &self.weights,
+            whole: self.counting(),
+            fold: self.fold,
+        };
+        run.run(stage, loss)
     }
-}
-
-/// What comes out.
-struct Found {
-    dx: Vec<f32>,
-    /// (loss, chosen class) for each sample of the chunk.
-    rows: Vec<[f32; 2]>,
-    /// (loss, right answers) for each place of the chunk's results.
-    results: Vec<[f32; 2]>,
-}
-
-fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String> {
-    let mut b = stage.builder(Mode::Train, case.samples);
-    let shape = match case.positions {
-        1 => Shape::Features(case.classes),
-        steps => Shape::Sequence {
-            steps,
-            features: case.classes,
-        },
-    };
-    let x = b.shaped("x", &shape);
-    b.keep(x, Key::Kept("x"));
-    let listed = CHUNK * case.samples;
-    let rows = CHUNK * case.rows;
-    let results = CHUNK * case.stride();
-    let site = LossSite {
-        x,
-        numbers: false,
-        class_weights: (!case.weights.is_empty()).then(|| {
-            let quads = case.classes.div_ceil(4);
-            b.shared(Key::ClassWeights, 16 * quads as u64)
-        }),
-        targets: b.shared(Key::Targets, 4 * ((SAMPLES + 1) * case.positions) as u64),
-        indices: b.shared(Key::Indices(Use::Training), 4 * listed as u64),
-        rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),
-        results: b.shared(Key::Results(Use::Training), 8 * results as u64),
-        results_stride: case.stride(),
-        positions: case.positions,
-    };
-    b.set_phase(Phase::Forward);
-    let dx = loss.forward(&mut b, &site).unwrap();
-    b.keep(dx, Key::Kept("dx"));
-    let mut plan = b.finish();
-    if case.fold {
-        fold(&mut plan);
-    }
-    let program = stage.realize(&mut plan);
-    stage.write(&Key::Kept("x"), &x.matrix.store(&case.x));
-    stage.write(&Key::Kept("dx"), &poisoned(dx.matrix));
-    stage.write(&Key::Targets, &case.data_labels());
-    if !case.weights.is_empty() {
-        // What lies behind the last class is not looked at.
-        let mut weights = case.weights.clone();
-        weights.resize(case.classes.next_multiple_of(4), 3.0);
-        stage.write(&Key::ClassWeights, &weights);
-    }
-    stage.write(&Key::Indices(Use::Training), &case.indices());
-    stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; rows]);
-    stage.write(&Key::Results(Use::Training), &vec![[POISON; 2]; results]);
-    // The run's first slots belong to other steps; only the slot at hand is run.
-    let uniform = StepUniform {
-        start: case.start() as u32,
-        slot: SLOT as u32,
-        phase: case.phase as u32,
-        inv_count: (1.0 / case.counting()) as f32,
-        ..step(case.count / case.positions)
-    };
-    stage.run(&program, Phases::Forward, &[uniform]);
-    Ok(Found {
-        dx: without_padding(
-            "dx",
-            dx.matrix,
-            &stage.read_matrix(&Key::Kept("dx"), dx.matrix),
-        )?,
-        rows: stage.read(&Key::Rows(Use::Training), rows),
-        results: stage.read(&Key::Results(Use::Training), results),
-    })
 }
 
 /// How far the loss and the gradient of a row may be off.
@@ -310,7 +224,9 @@ pub(crate) fn check(
     loss: &dyn Loss,
     case: &Case,
 ) -> Result<(), String> {
-    let outcome = run(stage, loss, case).and_then(|found| compare(loss, case, &found));
+    let outcome = case
+        .run(stage, loss)
+        .and_then(|found| compare(loss, case, &found));
     outcome.map_err(|problem| {
         format!(
             "{} {what}, {} of {} rows of {}: {problem}",
@@ -324,7 +240,6 @@ pub(crate) fn check(
 
 fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
     let (classes, count) = (case.classes, case.count);
-    let start = case.start() * case.positions;
     let labels = case.labels[..count].to_vec();
     let x = wide(&case.x[..count * classes]);
     let reference = loss.reference(&x, classes, RowTargets::Classes(&labels));
@@ -333,7 +248,7 @@ fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
         .zip(&labels)
         .map(|(x, label)| row_error(loss, x, *label, case.counting()))
         .collect();
-    let batch = &found.rows[start..start + count];
+    let batch = &found.batch;
     let row_losses: Vec<f32> = batch.iter().map(|row| row[0]).collect();
     within("loss", 1, &row_losses, &reference.losses, |r| {
         errors[r].loss
@@ -354,61 +269,16 @@ fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
             None => 0.0,
         }
     })?;
-    let untouched = |i: usize| !(start..start + count).contains(&i);
-    let rows = found.rows.iter().enumerate();
-    if let Some((i, _)) = rows
-        .into_iter()
-        .find(|(i, row)| untouched(*i) && row[0] != POISON)
-    {
-        return Err(format!(
-            "row {i} of the chunk belongs to another step but was written"
-        ));
-    }
-    compare_results(
-        case,
-        found,
-        &reference.losses,
-        &labels,
-        &reference.chosen,
-        &errors,
+    let of_losses: Vec<f64> = errors.iter().map(|row| row.loss).collect();
+    check_blocks(
+        &found.blocks,
+        (&reference.losses, &of_losses),
+        |mut rows| {
+            rows.by_ref()
+                .filter(|r| reference.chosen[*r] == labels[*r] as usize)
+                .count()
+        },
     )
-}
-
-/// The sums of each block, and nothing else, are written.
-fn compare_results(
-    case: &Case,
-    found: &Found,
-    losses: &[f64],
-    labels: &[u32],
-    chosen: &[usize],
-    errors: &[RowError],
-) -> Result<(), String> {
-    let first = SLOT * case.stride() + 1;
-    for (i, [loss, right]) in found.results.iter().enumerate() {
-        let block = i.wrapping_sub(first);
-        if block >= case.rows.div_ceil(BLOCK) {
-            if *loss != POISON {
-                return Err(format!("place {i} of the results belongs to another step"));
-            }
-            continue;
-        }
-        let rows = (block * BLOCK).min(case.count)..((block + 1) * BLOCK).min(case.count);
-        let sum: f64 = losses[rows.clone()].iter().sum();
-        // A tree of six levels over losses that are themselves off.
-        let allowed = errors[rows.clone()].iter().map(|e| e.loss).sum::<f64>() + 6.0 * U * sum;
-        within(
-            &format!("loss of block {block}"),
-            1,
-            &[*loss],
-            &[sum],
-            |_| allowed,
-        )?;
-        let count = rows.filter(|r| chosen[*r] == labels[*r] as usize).count();
-        if *right != count as f32 {
-            return Err(format!("block {block}: {right} right answers, not {count}"));
-        }
-    }
-    Ok(())
 }
 
 /// Cross entropy with weights of classes, some of them 0.
@@ -505,7 +375,14 @@ pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
         stage.binding = None;
         check(stage, &what, &*loss, &ties())?;
         check(stage, &what, &*loss, &large())?;
-        not_finite(stage, &what, &*loss)?;
+        not_finite(&what, |bad, at| {
+            let mut case = Case {
+                count: 128,
+                ..Case::new(130, 6)
+            };
+            case.x[at] = bad;
+            case.run(stage, &*loss)
+        })?;
     }
     Ok(())
 }
@@ -531,29 +408,6 @@ fn large() -> Case {
         .map(|x| if x < 0.0 { -1e4 } else { 1e4 } + x)
         .collect();
     case
-}
-
-/// An output that is NaN or infinite makes the number of right answers of its block negative, and
-/// of no other block; beyond the batch it is not looked at.
-fn not_finite(stage: &mut Stage, what: &str, loss: &dyn Loss) -> Result<(), String> {
-    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for row in [70, 129] {
-            let mut case = Case {
-                count: 128,
-                ..Case::new(130, 6)
-            };
-            case.x[row * 6 + 4] = bad;
-            let found = run(stage, loss, &case)?;
-            let right = &found.results[SLOT * case.stride() + 1..][..3];
-            let is_bad = [right[0][1] < 0.0, right[1][1] < 0.0, right[2][1] < 0.0];
-            if is_bad != [false, row == 70, false] {
-                return Err(format!(
-                    "{what}: {bad} in row {row} of 128: right answers {right:?}"
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[test]

@@ -1,24 +1,13 @@
 //! The second proof for losses over numbers: the loss of each row, the sums of each block of rows, and
 //! the gradient; partial batches, portions, and outputs that are no numbers.
 
-use wavetrain::kernel::Mode;
-use wavetrain::kernel::builder::Phase;
-use wavetrain::kernel::plan::{Key, Use};
-use wavetrain::kernel::program::Phases;
-use wavetrain::loss::{BLOCK, Loss, LossSite, RowTargets};
-use wavetrain::train::StepUniform;
+use wavetrain::loss::{Loss, RowTargets};
 
-use super::compare::{POISON, poisoned, wide, within, without_padding};
+use super::compare::{wide, within};
+use super::loss_stage::{Found, Run, SAMPLES, check_blocks, indices, not_finite, start};
 use super::reference::number_losses;
-use super::rounded::{Num, U, sum_error};
-use super::stage::{Stage, fold, step, values};
-
-/// Steps of a chunk: the middle one is run.
-const CHUNK: usize = 3;
-/// The step's place in the chunk.
-const SLOT: usize = 1;
-/// Samples of the data set: a prime, so that no sample is listed twice.
-const SAMPLES: usize = 1009;
+use super::rounded::{Num, sum_error};
+use super::stage::{Stage, values};
 
 /// How a loss is run.
 #[derive(Debug, Clone)]
@@ -63,86 +52,33 @@ impl Case {
         self
     }
 
-    /// Where the step's batch starts in the chunk's list of samples.
-    fn start(&self) -> usize {
-        SLOT * self.rows
-    }
-
-    fn indices(&self) -> Vec<u32> {
-        (0..CHUNK * self.rows)
-            .map(|i| (i * 7 % SAMPLES) as u32)
-            .collect()
-    }
-
     /// The numbers of the data set: the batch's samples have the rows' own, all others far ones.
     fn numbers(&self) -> Vec<f32> {
         let mut numbers = vec![1e6; SAMPLES * self.width];
         let own = self.wanted.chunks(self.width);
-        for (own, index) in own.zip(&self.indices()[self.start()..]) {
+        for (own, index) in own.zip(&indices(self.rows)[start(self.rows)..]) {
             let first = *index as usize * self.width;
             numbers[first..first + self.width].copy_from_slice(own);
         }
         numbers
     }
 
-    fn stride(&self) -> usize {
-        1 + self.rows.div_ceil(BLOCK)
+    fn run(&self, stage: &mut Stage, loss: &dyn Loss) -> Result<Found, String> {
+        let run = Run {
+            samples: self.rows,
+            positions: 1,
+            count: self.count,
+            phase: 0,
+            x: &self.x,
+            width: self.width,
+            targets: self.numbers().into_iter().map(f32::to_bits).collect(),
+            numbers: true,
+            weights: &[],
+            whole: self.count as f64,
+            fold: self.fold,
+        };
+        run.run(stage, loss)
     }
-}
-
-struct Found {
-    dx: Vec<f32>,
-    rows: Vec<[f32; 2]>,
-    results: Vec<[f32; 2]>,
-}
-
-fn run(stage: &mut Stage, loss: &dyn Loss, case: &Case) -> Result<Found, String> {
-    let mut b = stage.builder(Mode::Train, case.rows);
-    let x = b.value("x", case.width);
-    b.keep(x, Key::Kept("x"));
-    let rows = CHUNK * case.rows;
-    let results = CHUNK * case.stride();
-    let site = LossSite {
-        x,
-        numbers: true,
-        class_weights: None,
-        targets: b.shared(Key::Targets, 4 * (SAMPLES * case.width) as u64),
-        indices: b.shared(Key::Indices(Use::Training), 4 * rows as u64),
-        rows: b.shared(Key::Rows(Use::Training), 8 * rows as u64),
-        results: b.shared(Key::Results(Use::Training), 8 * results as u64),
-        results_stride: case.stride(),
-        positions: 1,
-    };
-    b.set_phase(Phase::Forward);
-    let dx = loss.forward(&mut b, &site).unwrap();
-    b.keep(dx, Key::Kept("dx"));
-    let mut plan = b.finish();
-    if case.fold {
-        fold(&mut plan);
-    }
-    let program = stage.realize(&mut plan);
-    stage.write(&Key::Kept("x"), &x.matrix.store(&case.x));
-    stage.write(&Key::Kept("dx"), &poisoned(dx.matrix));
-    stage.write(&Key::Targets, &case.numbers());
-    stage.write(&Key::Indices(Use::Training), &case.indices());
-    stage.write(&Key::Rows(Use::Training), &vec![[POISON; 2]; rows]);
-    stage.write(&Key::Results(Use::Training), &vec![[POISON; 2]; results]);
-    let uniform = StepUniform {
-        start: case.start() as u32,
-        slot: SLOT as u32,
-        inv_count: (1.0 / case.count as f64) as f32,
-        ..step(case.count)
-    };
-    stage.run(&program, Phases::Forward, &[uniform]);
-    Ok(Found {
-        dx: without_padding(
-            "dx",
-            dx.matrix,
-            &stage.read_matrix(&Key::Kept("dx"), dx.matrix),
-        )?,
-        rows: stage.read(&Key::Rows(Use::Training), rows),
-        results: stage.read(&Key::Results(Use::Training), results),
-    })
 }
 
 /// How far the loss and the derivative of an element may be off, as the shaders compute them.
@@ -179,7 +115,9 @@ pub(crate) fn check(
     loss: &dyn Loss,
     case: &Case,
 ) -> Result<(), String> {
-    let outcome = run(stage, loss, case).and_then(|found| compare(loss, case, &found));
+    let outcome = case
+        .run(stage, loss)
+        .and_then(|found| compare(loss, case, &found));
     outcome.map_err(|problem| {
         format!(
             "{} {what}, {} of {} rows of {} numbers: {problem}",
@@ -215,9 +153,7 @@ fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
             (total * inv_cols).error
         })
         .collect();
-    let start = case.start();
-    let batch = &found.rows[start..start + count];
-    let losses: Vec<f32> = batch.iter().map(|row| row[0]).collect();
+    let losses: Vec<f32> = found.batch.iter().map(|row| row[0]).collect();
     within("loss", 1, &losses, &reference.losses, |r| errors[r])?;
     let mut dx = reference.dx.clone();
     dx.resize(case.rows * width, 0.0);
@@ -226,46 +162,7 @@ fn compare(loss: &dyn Loss, case: &Case, found: &Found) -> Result<(), String> {
             .get(i)
             .map_or(0.0, |[_, slope]| (*slope * (inv_cols * inv_count)).error)
     })?;
-    let foreign = |i: usize| !(start..start + count).contains(&i);
-    if let Some(i) = (0..found.rows.len()).find(|i| foreign(*i) && found.rows[*i][0] != POISON) {
-        return Err(format!(
-            "row {i} of the chunk belongs to another step but was written"
-        ));
-    }
-    compare_results(case, found, &reference.losses, &errors)
-}
-
-/// The sums of each block, and nothing else, are written.
-fn compare_results(
-    case: &Case,
-    found: &Found,
-    losses: &[f64],
-    errors: &[f64],
-) -> Result<(), String> {
-    let first = SLOT * case.stride() + 1;
-    for (i, [loss, right]) in found.results.iter().enumerate() {
-        let block = i.wrapping_sub(first);
-        if block >= case.rows.div_ceil(BLOCK) {
-            if *loss != POISON {
-                return Err(format!("place {i} of the results belongs to another step"));
-            }
-            continue;
-        }
-        let rows = (block * BLOCK).min(case.count)..((block + 1) * BLOCK).min(case.count);
-        let sum: f64 = losses[rows.clone()].iter().sum();
-        let allowed = errors[rows].iter().sum::<f64>() + 6.0 * U * sum;
-        within(
-            &format!("loss of block {block}"),
-            1,
-            &[*loss],
-            &[sum],
-            |_| allowed,
-        )?;
-        if *right != 0.0 {
-            return Err(format!("block {block}: {right} right answers of numbers"));
-        }
-    }
-    Ok(())
+    check_blocks(&found.blocks, (&reference.losses, &errors), |_| 0)
 }
 
 /// Checks every loss over numbers whose name is `name`, or all; the first failure.
@@ -297,7 +194,14 @@ pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
         check(stage, &what, &*loss, &partial)?;
         stage.binding = None;
         met(stage, &what, &*loss)?;
-        not_finite(stage, &what, &*loss)?;
+        not_finite(&what, |bad, at| {
+            let mut case = Case {
+                count: 128,
+                ..Case::new(130, 6)
+            };
+            case.x[at] = bad;
+            case.run(stage, &*loss)
+        })?;
     }
     Ok(())
 }
@@ -306,7 +210,7 @@ pub(crate) fn prove(stage: &mut Stage, name: &str) -> Result<(), String> {
 fn met(stage: &mut Stage, what: &str, loss: &dyn Loss) -> Result<(), String> {
     let mut case = Case::new(5, 3);
     case.wanted.clone_from(&case.x);
-    let found = run(stage, loss, &case)?;
+    let found = case.run(stage, loss)?;
     match found.dx.iter().all(|dx| *dx == 0.0) {
         true => check(stage, what, loss, &case),
         false => Err(format!(
@@ -314,29 +218,6 @@ fn met(stage: &mut Stage, what: &str, loss: &dyn Loss) -> Result<(), String> {
             found.dx
         )),
     }
-}
-
-/// An output that is NaN or infinite makes the number of right answers of its block negative, and of no
-/// other block; beyond the batch it is not looked at.
-fn not_finite(stage: &mut Stage, what: &str, loss: &dyn Loss) -> Result<(), String> {
-    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for row in [70, 129] {
-            let mut case = Case {
-                count: 128,
-                ..Case::new(130, 6)
-            };
-            case.x[row * 6 + 4] = bad;
-            let found = run(stage, loss, &case)?;
-            let right = &found.results[SLOT * case.stride() + 1..][..3];
-            let is_bad = [right[0][1] < 0.0, right[1][1] < 0.0, right[2][1] < 0.0];
-            if is_bad != [false, row == 70, false] {
-                return Err(format!(
-                    "{what}: {bad} in row {row} of 128: right answers {right:?}"
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[test]
