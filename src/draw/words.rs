@@ -29,7 +29,11 @@ pub fn digits(value: f64) -> String {
         return number(value);
     }
     let unit = 10_f64.powi(3 - value.abs().log10().floor() as i32);
-    number((value * unit).round() / unit)
+    match unit.is_finite() {
+        true => number((value * unit).round() / unit),
+        // As good as nothing.
+        false => number(value),
+    }
 }
 
 /// A time: `9.87 s`, `98.7 s`, `12 min 05 s`, `3 h 07 min`.
@@ -99,6 +103,11 @@ mod tests {
     fn figures_read_well() {
         assert_eq!(percent(0.98425), "98.42 %");
         assert_eq!(percent(f64::NAN), "-");
+        assert_eq!(
+            [12345.6, 0.0123456, -58.296, 0.0].map(digits),
+            ["12,350", "0.01235", "-58.3", "0"]
+        );
+        assert!(!digits(1e-320).contains("NaN"));
         assert_eq!(loss(0.012_345), "0.0123");
         assert_eq!(loss(2.512_349), "2.5123");
         assert_eq!(loss(123.456), "123.46");

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::MOST_SYMBOLS;
+
 /// How often samples of each class were taken for which class: the pairs that occur, so that it grows with
 /// the samples and not with the square of the classes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(try_from = "Written")]
 pub struct Confusion {
     /// Number of classes.
     classes: usize,
@@ -27,11 +29,19 @@ enum Written {
     Matrix(Vec<Vec<u64>>),
 }
 
-impl From<Written> for Confusion {
-    fn from(written: Written) -> Self {
+/// The most classes that are counted: as many as tokens have.
+const MOST_CLASSES: usize = MOST_SYMBOLS;
+
+impl TryFrom<Written> for Confusion {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
         match written {
-            Written::Cells { classes, cells } => Self::new(classes, cells),
-            Written::Matrix(rows) => Self::from_rows(&rows),
+            Written::Cells { classes, .. } if classes > MOST_CLASSES => Err(format!(
+                "confusions of {classes} classes; expected at most {MOST_CLASSES}"
+            )),
+            Written::Cells { classes, cells } => Ok(Self::new(classes, cells)),
+            Written::Matrix(rows) => Ok(Self::from_rows(&rows)),
         }
     }
 }
@@ -171,5 +181,11 @@ mod tests {
         );
         let wild: Confusion = serde_json::from_str(&wild).unwrap();
         assert_eq!(wild.totals(), [u64::MAX]);
+        let many = format!("{{\"classes\": {}, \"cells\": [[0, 0, 1]]}}", u64::MAX);
+        let refused = serde_json::from_str::<Confusion>(&many).unwrap_err();
+        assert!(
+            refused.to_string().contains("at most 16777216"),
+            "{refused}"
+        );
     }
 }
