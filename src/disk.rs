@@ -35,6 +35,28 @@ pub enum Operation {
     Remove,
 }
 
+/// Fills `into` with the bytes of a file from `at` on, whoever else reads it.
+///
+/// # Errors
+/// The system's; a file that ends before.
+pub(crate) fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, into, at);
+    #[cfg(windows)]
+    {
+        let (mut into, mut at) = (into, at);
+        while !into.is_empty() {
+            let read = std::os::windows::fs::FileExt::seek_read(file, into, at)?;
+            if read == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            into = &mut into[read..];
+            at += read as u64;
+        }
+        Ok(())
+    }
+}
+
 /// Decides whether an operation on a file fails.
 type Fault = dyn Fn(Operation, &Path) -> io::Result<()> + Send + Sync;
 
@@ -92,6 +114,22 @@ impl Disk {
         path: &Path,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
+        self.replace_file(path, |file| {
+            let mut buffer = BufWriter::new(file);
+            write(&mut buffer)?;
+            buffer.flush()
+        })
+    }
+
+    /// Like [`Disk::replace_with`], for what is not written from its start to its end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn replace_file(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<()> {
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -110,10 +148,7 @@ impl Disk {
             // As long as this process lives: whoever sweeps sees that the file is not abandoned.
             let _ = file.as_file().try_lock();
             self.ask(Operation::Write, path)?;
-            let mut buffer = BufWriter::new(file.as_file_mut());
-            write(&mut buffer)?;
-            buffer.flush()?;
-            drop(buffer);
+            write(file.as_file_mut())?;
             self.ask(Operation::Sync, path)?;
             file.as_file().sync_all()?;
             self.ask(Operation::Rename, path)?;

@@ -354,6 +354,7 @@ fn as_json(summary: &Summary, folder: &Path) -> serde_json::Value {
         "steps": summary.steps,
         "seconds": summary.seconds,
         "steps_per_second": summary.steps_per_second,
+        "waited": summary.waited,
         "evaluations": summary.evaluations,
     })
 }

@@ -26,6 +26,7 @@ batch = 128
 shuffle = true
 drop_last = false
 normalize = "unit"
+cache = "auto"
 
 [augment]
 horizontal_flip = 0.0

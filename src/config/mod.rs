@@ -34,7 +34,7 @@ mod text;
 mod value;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use arguments::Overrides;
 pub use checkpoint::{Checkpoints, Every};
@@ -155,13 +155,15 @@ impl Config {
     /// # Errors
     /// [`Error::Io`] where the current folder cannot be found.
     pub fn anchored(mut self) -> Result<Self> {
+        let absolute = |dir: PathBuf| std::path::absolute(&dir).map_err(Error::io(dir, "finding"));
+        self.data.cache_dir = self.data.cache_dir.map(absolute).transpose()?;
         let files = self.data.source.arguments();
         let mut files = ["train", "test"].iter().filter_map(|key| files.get(*key));
         let dir = match self.data.dir.take() {
             None if !files.any(toml::Value::is_str) => return Ok(self),
             // Files are named from the current folder on.
             None => std::env::current_dir().map_err(Error::io(".", "finding"))?,
-            Some(dir) => std::path::absolute(&dir).map_err(Error::io(dir, "finding"))?,
+            Some(dir) => absolute(dir)?,
         };
         self.data.dir = Some(dir);
         Ok(self)
@@ -175,6 +177,9 @@ impl Config {
         let request = source::Request {
             dir: self.data.dir.clone(),
             seed: self.data.seed,
+            cache: self.data.cache,
+            cache_dir: self.data.cache_dir.clone().or_else(cache_dir),
+            workers: self.data.workers,
         };
         let dataset = self.data.source.open(&request, watcher)?;
         match self.data.subset {
@@ -247,6 +252,14 @@ impl Config {
         }
         notes
     }
+}
+
+/// Where samples are kept that are kept on the disk, if nobody says.
+fn cache_dir() -> Option<PathBuf> {
+    #[cfg(feature = "cache")]
+    return dirs::cache_dir().map(|folder| folder.join("wavetrain"));
+    #[cfg(not(feature = "cache"))]
+    None
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::args::{MOST, choice, counted, number, some_whole, whole};
 use crate::data::{self, Epochs, Extent, Normalize};
 use crate::error::{Error, Result};
-use crate::source::{self, Glyphs, Source};
+use crate::source::{self, Cache, Glyphs, Source};
 
 /// The keys outside the tables.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -55,7 +55,28 @@ pub struct Data {
     /// How values become the network's input.
     #[serde(deserialize_with = "choice")]
     pub normalize: Normalize,
+    /// Where samples that are made from files are kept.
+    #[serde(deserialize_with = "choice")]
+    pub cache: Cache,
+    /// The folder of what is kept on the disk; without it `wavetrain` in the system's folder for caches.
+    #[serde(
+        default,
+        deserialize_with = "source::folder",
+        serialize_with = "source::path",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cache_dir: Option<PathBuf>,
+    /// Threads that read and decode samples; without it as many as there are cores.
+    #[serde(
+        default,
+        deserialize_with = "some_whole::<_, _, 1, MOST_WORKERS>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub workers: Option<usize>,
 }
+
+/// Threads that read, at most.
+const MOST_WORKERS: u64 = 256;
 
 const LARGEST_BATCH: u64 = u32::MAX as u64;
 

@@ -35,6 +35,10 @@ impl Inputs for Chosen {
         self.of.flags()
     }
 
+    fn residence(&self) -> &'static str {
+        self.of.residence()
+    }
+
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
         let indices: Vec<u32> = indices
             .iter()

@@ -3,11 +3,11 @@
 use super::samples::{check_shape, refuse};
 use super::{Dataset, Inputs, MOST_SYMBOLS, Samples, Storage, Table, Targets, Task};
 use crate::error::Result;
-use flate2::Crc;
+use crc32fast::Hasher;
 
 /// Inputs in memory.
 #[derive(Debug)]
-struct Memory {
+pub struct Memory {
     shape: Vec<usize>,
     values: Values,
     symbols: usize,
@@ -127,7 +127,11 @@ pub(super) fn check_tokens(tokens: &[u32], symbols: usize) -> Result<()> {
 }
 
 impl Memory {
-    fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
+    /// Bytes: `count` samples of `shape`, one after the other.
+    ///
+    /// # Errors
+    /// A number of values that is not the shape's.
+    pub fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
         check_values(shape, values.len(), count)?;
         Ok(Self {
             shape: shape.to_vec(),
@@ -225,20 +229,18 @@ fn check_values(shape: &[usize], found: usize, count: usize) -> Result<()> {
 /// A checksum of bytes: `crc32:` and eight hexadecimal digits.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> String {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    format!("crc32:{:08x}", crc.sum())
+    format!("crc32:{:08x}", crc32fast::hash(bytes))
 }
 
 /// Adds words to a checksum, as little-endian bytes.
-fn add_words(crc: &mut Crc, words: &[u32]) {
+fn add_words(crc: &mut Hasher, words: &[u32]) {
     for word in words {
         crc.update(&word.to_le_bytes());
     }
 }
 
 /// Adds shape, values and targets to a checksum, as little-endian bytes.
-fn sum(samples: &Samples, crc: &mut Crc) -> Result<()> {
+fn sum(samples: &Samples, crc: &mut Hasher) -> Result<()> {
     for &size in samples.shape() {
         crc.update(&(size as u64).to_le_bytes());
     }
@@ -246,15 +248,21 @@ fn sum(samples: &Samples, crc: &mut Crc) -> Result<()> {
         add_words(crc, stream);
         return Ok(());
     }
-    samples.for_each_block(|bytes| {
-        match samples.storage() {
-            Storage::Bytes => crc.update(&bytes),
-            Storage::Floats | Storage::Tokens => {
-                add_words(crc, &bytemuck::pod_collect_to_vec::<u8, u32>(&bytes));
-            }
+    match samples.inputs().checksum() {
+        Some(checksum) => {
+            let bytes = samples.len() as u64 * samples.sample_bytes() as u64;
+            crc.combine(&Hasher::new_with_initial_len(checksum, bytes));
         }
-        Ok(())
-    })?;
+        None => samples.for_each_block(|bytes| {
+            match samples.storage() {
+                Storage::Bytes => crc.update(&bytes),
+                Storage::Floats | Storage::Tokens => {
+                    add_words(crc, &bytemuck::pod_collect_to_vec::<u8, u32>(&bytes));
+                }
+            }
+            Ok(())
+        })?,
+    }
     match samples.targets() {
         Targets::Classes(labels) | Targets::Positions { values: labels, .. } => {
             add_words(crc, labels);
@@ -380,9 +388,9 @@ impl Dataset {
     /// # Errors
     /// Inputs that cannot be read.
     pub fn fingerprint(&self) -> Result<String> {
-        let mut crc = Crc::new();
+        let mut crc = Hasher::new();
         sum(&self.train, &mut crc)?;
         sum(&self.test, &mut crc)?;
-        Ok(format!("crc32:{:08x}", crc.sum()))
+        Ok(format!("crc32:{:08x}", crc.finalize()))
     }
 }

@@ -25,7 +25,7 @@ pub use augment::{Augment, Draw, Padding};
 pub use extent::Extent;
 pub use halves::{bfloat16, binary16};
 pub use loading::{Loading, Watcher};
-pub use memory::checksum;
+pub use memory::{Memory, checksum};
 pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
 pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Origin, Samples, Storage, Targets};

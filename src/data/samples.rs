@@ -101,6 +101,16 @@ pub trait Inputs: Debug + Send + Sync {
     fn stream(&self) -> Option<&[u32]> {
         None
     }
+
+    /// CRC-32 of the bytes of all samples in their order, where it is known without reading them.
+    fn checksum(&self) -> Option<u32> {
+        None
+    }
+
+    /// Where they are, in words.
+    fn residence(&self) -> &'static str {
+        "in memory"
+    }
 }
 
 /// What is to be learned about each sample.
@@ -199,9 +209,17 @@ impl Samples {
     /// A shape that is neither `[features]` nor `[channels, height, width]` or holds a 0, no
     /// samples, more than 2^32 - 1, or numbers of inputs and targets that disagree.
     pub fn new(inputs: impl Inputs + 'static, targets: Targets) -> Result<Self> {
-        check(&inputs, &targets)?;
+        Self::boxed(Box::new(inputs), targets)
+    }
+
+    /// As [`Samples::new`], of inputs of a kind that is known later.
+    ///
+    /// # Errors
+    /// As [`Samples::new`].
+    pub fn boxed(inputs: Box<dyn Inputs>, targets: Targets) -> Result<Self> {
+        check(&*inputs, &targets)?;
         Ok(Self {
-            inputs: Arc::new(inputs),
+            inputs: inputs.into(),
             targets: Arc::new(targets),
             held_out: 0,
             names: None,

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// What is learned from a data set: what an output means, how many there are, and what a network is
 /// judged by follow from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum Task {
     /// Which of some classes a sample belongs to: their names, in the order of the labels. A network

@@ -174,6 +174,12 @@ impl Gpu {
         })
     }
 
+    /// Whether everything that was submitted is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        let status = self.device.poll(wgpu::PollType::Poll);
+        status.is_ok_and(|status| status.is_queue_empty())
+    }
+
     /// Waits until `submission` (or everything, for `None`) is done.
     pub(crate) fn finish(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let outcome = self.device.poll(wgpu::PollType::Wait {

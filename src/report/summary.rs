@@ -22,6 +22,10 @@ pub struct StoredSummary {
     pub seconds: f64,
     /// Steps per second, evaluations not included.
     pub steps_per_second: f64,
+    /// The share of the time of the steps in which the device waited for samples; nothing where they lie on
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<f64>,
     /// The last evaluation of each split.
     pub evaluations: Vec<Evaluation>,
     /// Which classes were taken for which, over the test set.
@@ -100,6 +104,7 @@ impl StoredSummary {
             ended: summary.ended,
             seconds: finite(summary.seconds),
             steps_per_second: finite(summary.steps_per_second),
+            waited: summary.waited.filter(|share| share.is_finite()),
             evaluations: summary.evaluations.clone(),
             confusion: summary.confusion.clone(),
             top5: summary.top5,

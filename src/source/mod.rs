@@ -5,12 +5,14 @@
 //! is checked against the file's length.
 
 mod arrays;
+mod cache;
 mod cifar10;
 mod csv;
 mod fashion_mnist;
 pub mod glyphs;
 mod idx;
 mod image_folder;
+mod kept;
 mod mnist;
 mod numbers;
 #[cfg(feature = "numpy")]
@@ -24,6 +26,7 @@ mod text;
 mod values;
 
 pub use crate::args::{Entry, Invalid};
+pub use cache::Cache;
 pub use cifar10::Cifar10;
 pub use csv::{Csv, Csvs, TableTask};
 pub use glyphs::Glyphs;

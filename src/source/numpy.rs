@@ -1,16 +1,16 @@
 //! `numpy`: own arrays in NumPy's files: `train.npz` and `test.npz`, each with `x` and `y`; one file `.npz`
 //! with `x_train`, `y_train`, `x_test` and `y_test`; or a folder with a file `.npy` for each of these.
 
-use super::arrays::{Array, Pair, Reading, Type, dataset};
+use super::arrays::{Array, Bytes, Pair, Part, Reading, Type, dataset};
 use super::request::set_dir;
-use super::{Entry, Request, Source, TableTask, Tokens};
+use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
 use crate::data::{Dataset, Watcher};
 use crate::error::{Error, Result};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
@@ -46,7 +46,7 @@ impl Source for Numpy {
     }
 
     fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
-        let [train, test] = pairs(request.place("arrays", EXPECTED, "")?)?;
+        let [train, test] = pairs(request.place("arrays", EXPECTED, "")?, request.cache)?;
         let reading = Reading {
             tokens: self.tokens,
             task: self.task,
@@ -63,7 +63,7 @@ const HELP: &str = "write it with numpy.savez(file, x_train=x, y_train=y, ...): 
     [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T], or numbers to predict, [N] or [N, K]";
 
 /// x and y of the training and of the test, each with the file that they are from.
-fn pairs(place: &Path) -> Result<[(PathBuf, Pair); 2]> {
+fn pairs(place: &Path, cache: Cache) -> Result<[(PathBuf, Pair); 2]> {
     if place.is_file() {
         let pair = |part: &str| Ok((place.to_owned(), of_archive(place, &format!("_{part}"))?));
         return Ok([pair("train")?, pair("test")?]);
@@ -88,8 +88,8 @@ fn pairs(place: &Path) -> Result<[(PathBuf, Pair); 2]> {
     let [x, y, x_test, y_test] = &files;
     let pair = |x: &PathBuf, y: &PathBuf| -> Result<(PathBuf, Pair)> {
         let pair = Pair {
-            x: of_file(x)?,
-            y: of_file(y)?,
+            x: of_file(x, cache)?,
+            y: of_file(y, Cache::Memory)?,
             names: None,
         };
         Ok((x.clone(), pair))
@@ -102,13 +102,27 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Error {
     Error::data(file, format!("cannot be read: {error}"), help)
 }
 
-fn of_file(file: &Path) -> Result<Array> {
-    let open = File::open(file).map_err(|error| unreadable(file, &error))?;
-    let length = open
-        .metadata()
-        .map_err(|error| unreadable(file, &error))?
-        .len();
-    array(BufReader::new(open), length).map_err(|problem| Error::data(file, problem, HELP))
+/// The array of a file; its numbers stay there where they are many and lie as samples do.
+fn of_file(file: &Path, cache: Cache) -> Result<Array> {
+    let wrong = |problem| Error::data(file, problem, HELP);
+    let unreadable = |error: std::io::Error| unreadable(file, &error);
+    let open = File::open(file).map_err(unreadable)?;
+    let length = open.metadata().map_err(unreadable)?.len();
+    let mut from = BufReader::new(open);
+    let header = header(&mut from, length).map_err(wrong)?;
+    let floats = 4 * (header.bytes / header.ty.size()) as u64;
+    let turned = header.is_fortran || (header.is_big_endian && header.ty.size() > 1);
+    if turned || cache.of(floats) == Cache::Memory {
+        return numbers(from, header).map_err(wrong);
+    }
+    let at = from.stream_position().map_err(unreadable)?;
+    let part = Part::new(from.into_inner(), file, [at, header.bytes as u64])?;
+    if at + header.bytes as u64 > length {
+        let there = length - at;
+        let problem = format!("ends after {there} of {} bytes of numbers", header.bytes);
+        return Err(wrong(problem));
+    }
+    Array::of(header.ty, header.shape, part, false)
 }
 
 /// The arrays `x` and `y` with these ends of their names.
@@ -139,11 +153,21 @@ fn of_archive(file: &Path, end: &str) -> Result<Pair> {
     })
 }
 
-/// An array of `length` bytes, header included; what is wrong with it is a sentence. Nothing is taken in
-/// before the header's claims fit the length.
-fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
-    let header = NpyHeader::from_reader(&mut from)
-        .map_err(|error| format!("is no valid .npy file: {error}"))?;
+/// What a header says of an array.
+struct Header {
+    ty: Type,
+    shape: Vec<usize>,
+    /// Bytes of its numbers.
+    bytes: usize,
+    is_big_endian: bool,
+    /// Whether the first axis is the fastest.
+    is_fortran: bool,
+}
+
+/// The header of an array of `length` bytes, header included; what is wrong with it is a sentence.
+fn header(from: &mut impl Read, length: u64) -> Result<Header, String> {
+    let header =
+        NpyHeader::from_reader(from).map_err(|error| format!("is no valid .npy file: {error}"))?;
     let DType::Plain(plain) = header.dtype() else {
         return Err("holds records; expected an array of numbers".to_owned());
     };
@@ -183,6 +207,27 @@ fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
             ty.name()
         ));
     };
+    Ok(Header {
+        ty,
+        shape,
+        bytes,
+        is_big_endian: plain.endianness() == Endianness::Big,
+        is_fortran: header.order() == Order::Fortran,
+    })
+}
+
+/// An array of `length` bytes, header included; what is wrong with it is a sentence. Nothing is taken in
+/// before the header's claims fit the length.
+fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
+    let header = header(&mut from, length)?;
+    numbers(from, header)
+}
+
+/// The numbers that stand behind a header.
+fn numbers(from: impl Read, header: Header) -> Result<Array, String> {
+    let Header {
+        ty, shape, bytes, ..
+    } = header;
     let mut data = Vec::new();
     let room = data.try_reserve_exact(bytes);
     room.map_err(|_| format!("needs {bytes} bytes, more than there is memory"))?;
@@ -195,12 +240,13 @@ fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
             data.len()
         ));
     }
-    if plain.endianness() == Endianness::Big {
+    if header.is_big_endian {
         data.chunks_exact_mut(ty.size()).for_each(<[u8]>::reverse);
     }
-    if header.order() == Order::Fortran {
+    if header.is_fortran {
         data = last_axis_fastest(&data, &shape, ty.size());
     }
+    let data = Bytes::Memory(data);
     Ok(Array { ty, shape, data })
 }
 

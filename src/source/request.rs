@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Cache;
 use crate::error::{Error, Result};
 
 /// What every source is told, whatever its own arguments are.
@@ -11,6 +12,12 @@ pub struct Request {
     pub dir: Option<PathBuf>,
     /// `data.seed`: for sources that draw or split their samples.
     pub seed: u64,
+    /// `data.cache`: where samples that are made from files are kept.
+    pub cache: Cache,
+    /// The folder in which those that are kept on the disk are; without one none are.
+    pub cache_dir: Option<PathBuf>,
+    /// `data.workers`: threads that decode; without it as many as there are cores.
+    pub workers: Option<usize>,
 }
 
 impl Request {
@@ -23,6 +30,24 @@ impl Request {
             expected: expected.into(),
             help: set_dir(home),
         })
+    }
+
+    /// Where so many bytes are kept, and the folder if that is the disk.
+    ///
+    /// # Errors
+    /// Where they are to be kept on the disk, and there is no folder for that.
+    pub(super) fn keeps(&self, bytes: u64) -> Result<(Cache, &Path)> {
+        match (self.cache.of(bytes), &self.cache_dir) {
+            (Cache::Disk, Some(folder)) => Ok((Cache::Disk, folder)),
+            (Cache::Disk, None) if self.cache == Cache::Disk => Err(Error::Argument {
+                what: "data.cache_dir".into(),
+                found: "not given, and the system names no folder for caches".into(),
+                expected: "a folder to keep decoded samples in".into(),
+                help: "set data.cache_dir, or data.cache = \"none\"".into(),
+            }),
+            (Cache::Disk, None) => Ok((Cache::None, Path::new(""))),
+            (chosen, _) => Ok((chosen, Path::new(""))),
+        }
     }
 
     /// [`Request::place`], where it must be a folder.

@@ -2,14 +2,16 @@
 //! `safetensors.torch.save_file({"x": x, "y": y}, file)` writes them. Names of the classes may stand in the
 //! file's metadata, under the key `classes`, as a JSON array of strings.
 
-use super::arrays::{Array, MOST_CLASSES, Pair, Reading, Type, dataset};
+use super::arrays::{Array, MOST_CLASSES, Pair, Part, Reading, Type, dataset};
 use super::paths::{file, path};
-use super::{Entry, Request, Source, TableTask, Tokens};
+use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
 use crate::data::{Dataset, Watcher};
 use crate::error::{Error, Result};
-use ::safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
+use ::safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The table's line.
@@ -58,7 +60,7 @@ impl Source for Safetensors {
     }
 
     fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
-        load(self, request.dir.as_deref(), watcher)
+        load(self, request, watcher)
     }
 }
 
@@ -71,7 +73,8 @@ const HELP: &str = "write it with safetensors.torch.save_file({\"x\": x, \"y\": 
     floats, [N, C, H, W], [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T], or numbers \
     to predict, [N] or [N, K]";
 
-fn load(source: &Safetensors, dir: Option<&Path>, watcher: Watcher<'_>) -> Result<Dataset> {
+fn load(source: &Safetensors, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+    let dir = request.dir.as_deref();
     let train = place("train", source.train.as_deref(), NAMES[0], dir)?;
     let test = place("test", source.test.as_deref(), NAMES[1], dir)?;
     let reading = Reading {
@@ -79,7 +82,9 @@ fn load(source: &Safetensors, dir: Option<&Path>, watcher: Watcher<'_>) -> Resul
         task: source.task,
         help: HELP,
     };
-    let pairs = [(&*train, read(&train)?), (&*test, read(&test)?)];
+    let pairs = [&train, &test].map(|file| Ok::<_, Error>((&**file, read(file, request.cache)?)));
+    let [train, test] = pairs;
+    let pairs = [train?, test?];
     dataset(ENTRY.name, reading, pairs, watcher)
 }
 
@@ -101,12 +106,37 @@ fn place(key: &str, named: Option<&Path>, usual: &str, dir: Option<&Path>) -> Re
     }
 }
 
-fn read(path: &Path) -> Result<Pair> {
-    let bytes = std::fs::read(path).map_err(|error| {
+/// The two tensors of a file; the numbers of x stay in it unless `cache` keeps them in memory.
+fn read(path: &Path, cache: Cache) -> Result<Pair> {
+    let wrong = |problem: String| Error::data(path, problem, HELP);
+    let unreadable = |error: io::Error| {
         let help = "check the name, and the permissions of the file and its folder";
         Error::data(path, format!("cannot be read: {error}"), help)
-    })?;
-    decode(&bytes).map_err(|problem| Error::data(path, problem, HELP))
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    let mut first = Vec::new();
+    let taken = Read::by_ref(&mut file).take(8).read_to_end(&mut first);
+    taken.map_err(unreadable)?;
+    let header = header_length(&first, length).map_err(wrong)?;
+    let mut header = vec![0; header as usize];
+    file.read_exact(&mut header).map_err(unreadable)?;
+    let metadata = metadata(&header, length).map_err(wrong)?;
+    let names = names(&metadata).map_err(wrong)?;
+    let [x, y] = ["x", "y"].map(|name| tensor(&metadata, name).map_err(wrong));
+    let of = |(ty, info): (Type, &TensorInfo), is_kept: bool| {
+        let (first, end) = info.data_offsets;
+        let place = [(8 + header.len() + first) as u64, (end - first) as u64];
+        let part = Part::new(file.try_clone().map_err(unreadable)?, path, place)?;
+        Array::of(ty, info.shape.clone(), part, is_kept)
+    };
+    let (x, y) = (x?, y?);
+    let floats = 4 * (x.1.shape.iter().product::<usize>() as u64);
+    Ok(Pair {
+        x: of(x, cache.of(floats) == Cache::Memory)?,
+        y: of(y, true)?,
+        names,
+    })
 }
 
 /// What a file of another kind is, where its first bytes say so.
@@ -128,15 +158,15 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     kind.map(|(_, name)| *name)
 }
 
-/// The two tensors of a whole file; what is wrong with it is a sentence.
-fn decode(bytes: &[u8]) -> Result<Pair, String> {
-    let length = bytes.len() as u64;
-    let Some(header) = bytes.first_chunk::<8>() else {
+/// The length of the header of a file of `length` bytes that begins with `first`; what is wrong with it is a
+/// sentence.
+fn header_length(first: &[u8], length: u64) -> Result<u64, String> {
+    let Some(header) = first.first_chunk::<8>() else {
         return Err(format!(
             "has {length} bytes, too few for a safetensors file"
         ));
     };
-    if let Some(kind) = foreign(bytes) {
+    if let Some(kind) = foreign(first) {
         return Err(format!("is no safetensors file, but {kind}"));
     }
     let header = u64::from_le_bytes(*header);
@@ -145,20 +175,29 @@ fn decode(bytes: &[u8]) -> Result<Pair, String> {
             "is no safetensors file: its header claims {header} bytes, the file has {length}"
         ));
     }
-    let invalid = |error| format!("is no valid safetensors file: {error}");
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(invalid)?;
-    let names = names(&metadata)?;
-    let array = |name: &str| array(&tensor(&tensors, name)?, name);
-    Ok(Pair {
-        x: array("x")?,
-        y: array("y")?,
-        names,
-    })
+    Ok(header)
 }
 
-fn array(view: &TensorView<'_>, name: &str) -> Result<Array, String> {
-    let ty = match view.dtype() {
+/// What the header of a file of `length` bytes says, which it keeps.
+fn metadata(header: &[u8], length: u64) -> Result<Metadata, String> {
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|error| format!("is no valid safetensors file: {error}"))?;
+    let tensors = metadata.tensors();
+    let end = tensors
+        .values()
+        .map(|info| info.data_offsets.1 as u64)
+        .max();
+    let (end, there) = (end.unwrap_or(0), length - 8 - header.len() as u64);
+    match end == there {
+        true => Ok(metadata),
+        false => Err(format!(
+            "is no valid safetensors file: its header claims {end} bytes of tensors, the file has {there}"
+        )),
+    }
+}
+
+fn kind(dtype: Dtype, name: &str) -> Result<Type, String> {
+    Ok(match dtype {
         Dtype::BOOL => Type::Bool,
         Dtype::U8 => Type::U8,
         Dtype::I8 => Type::I8,
@@ -177,28 +216,25 @@ fn array(view: &TensorView<'_>, name: &str) -> Result<Array, String> {
                 "{name} has the type {other:?}; expected bool, u8 to i64, or f16, bf16, f32 or f64"
             ));
         }
-    };
-    Ok(Array {
-        ty,
-        shape: view.shape().to_vec(),
-        data: view.data().to_vec(),
     })
 }
 
-fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<TensorView<'a>, String> {
-    tensors.tensor(name).map_err(|_| {
-        let mut names = tensors.names();
+fn tensor<'a>(metadata: &'a Metadata, name: &str) -> Result<(Type, &'a TensorInfo), String> {
+    let Some(info) = metadata.info(name) else {
+        let tensors = metadata.tensors();
+        let mut names: Vec<&str> = tensors.keys().map(String::as_str).collect();
         names.sort_unstable();
         names.truncate(8);
-        format!(
+        return Err(format!(
             "has no tensor {name}; expected x and y, found {}",
             if names.is_empty() {
                 "none".into()
             } else {
                 names.join(", ")
             }
-        )
-    })
+        ));
+    };
+    Ok((kind(info.dtype, name)?, info))
 }
 
 /// The class names of the metadata, if there are any.
@@ -234,6 +270,17 @@ mod tests {
     fn raw(header: &str, data: &[u8]) -> Vec<u8> {
         let length = (header.len() as u64).to_le_bytes();
         [&length, header.as_bytes(), data].concat()
+    }
+
+    /// The arrays of a file of these bytes, with x in memory or not.
+    fn decoded(bytes: &[u8], cache: Cache) -> Result<Pair, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        read(file.path(), cache).map_err(|error| error.to_string())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Pair, String> {
+        decoded(bytes, Cache::Memory)
     }
 
     #[test]
@@ -299,13 +346,16 @@ mod tests {
             };
             for (tokens, task) in [(Tokens::Chars, TableTask::Auto), (Tokens::Bytes, TableTask::Regression)] {
                 let reading = Reading { tokens, task, help: HELP };
-                if let Ok(pair) = decode(&file) && let Ok(set) = crate::source::arrays::decode(pair, reading) {
+                let samples = [Cache::Memory, Cache::None].map(|cache| {
+                    let set = crate::source::arrays::decode(decoded(&file, cache).ok()?, reading).ok()?;
                     let symbols = set.symbols();
-                    if let Ok(samples) = set.samples(symbols, HELP) {
-                        let bytes = samples.sample_bytes() * samples.len();
-                        prop_assert_eq!(samples.read_all().unwrap().len(), bytes);
-                    }
+                    set.samples(symbols, HELP).ok()
+                });
+                if let [Some(samples), _] = &samples {
+                    let bytes = samples.sample_bytes() * samples.len();
+                    prop_assert_eq!(samples.read_all().unwrap().len(), bytes);
                 }
+                prop_assert!(samples[0] == samples[1]);
             }
         }
     }

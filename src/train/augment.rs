@@ -31,8 +31,8 @@ pub(super) struct Strip {
     shape: Shape,
 }
 
-/// Sends the place that each turned picture of a submission comes from, where pictures of `shape`
-/// are turned.
+/// Sends the place that each turned picture of the batches in `slots` comes from, where pictures of
+/// `shape` are turned.
 pub(super) fn send_places(
     workshop: &Workshop,
     request: &PlanRequest,
@@ -46,13 +46,13 @@ pub(super) fn send_places(
         return Ok(());
     }
     let mut places = vec![[0.0_f32; 4]; 2 * request.batch * slots.len()];
-    for slot in slots {
+    for (batch, slot) in slots.iter().enumerate() {
         for row in 0..slot.count {
             let key = Key(slot.key_augment);
             let place = request
                 .augment
                 .draw(key, slot.first_sample + row, height, width);
-            let at = 2 * (slot.start + row) as usize;
+            let at = 2 * (batch * request.batch + row as usize);
             for (line, [x, y, constant]) in place.place(height, width).iter().enumerate() {
                 places[at + line] = [*x, *y, *constant, 0.0];
             }

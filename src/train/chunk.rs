@@ -118,14 +118,19 @@ impl Steps {
         rates: &Rates<'_>,
         (first, count, most): (u64, usize, usize),
     ) -> Result<InFlight> {
-        let steps = self.prepare(workshop, feed, rates, (first, count))?;
+        let (steps, submission) = self.prepare(feed, rates, (first, count));
+        let portion = feed.residence().portion(&self.request);
         let mut recorder = workshop.recorder();
-        let mut slot = 0;
+        let mut slot = 0_usize;
         for batches in steps.iter().map(|step| step.batches) {
             for place in 0..batches {
-                if slot > 0 && slot % most == 0 {
+                let is_sent = !slot.is_multiple_of(portion);
+                if slot > 0 && (slot.is_multiple_of(most) || !is_sent) {
                     workshop.submit_and_read(recorder, &[])?;
                     recorder = workshop.recorder();
+                }
+                if !is_sent {
+                    self.send(workshop, feed, &submission, slot)?;
                 }
                 for phases in of_batch(place, batches) {
                     workshop.encode(&mut recorder, &self.program, phases, slot);
@@ -139,15 +144,13 @@ impl Steps {
         Ok(InFlight { ticket, steps })
     }
 
-    /// Fills the step ring and the list of samples for the steps `first .. first + count`; gives
-    /// how they lie there.
+    /// The batches of the steps `first .. first + count`, and how these lie in the step ring.
     fn prepare(
         &self,
-        workshop: &Workshop,
         feed: &mut Feed,
         rates: &Rates<'_>,
         (first, count): (u64, usize),
-    ) -> Result<Vec<Slots>> {
+    ) -> (Vec<Slots>, Submission) {
         let mut submission = Submission::new(self.request.batch, rates.seed);
         let mut steps = Vec::with_capacity(count);
         for step in (first..).take(count) {
@@ -164,10 +167,23 @@ impl Steps {
                 weight: update.weight(),
             });
         }
-        send_places(workshop, &self.request, &self.shape, &submission.slots)?;
-        feed.residence()
-            .send(workshop, &self.request, &submission)?;
-        Ok(steps)
+        (steps, submission)
+    }
+
+    /// Fills the step ring and the list of samples for the batches from slot `first` on, as many as lie on
+    /// the device at a time.
+    fn send(
+        &self,
+        workshop: &Workshop,
+        feed: &mut Feed,
+        submission: &Submission,
+        first: usize,
+    ) -> Result<()> {
+        let portion = feed.residence().portion(&self.request);
+        let end = first.saturating_add(portion).min(submission.slots.len());
+        let slots = &submission.slots[first..end];
+        send_places(workshop, &self.request, &self.shape, slots)?;
+        feed.send(workshop, &self.request, submission, first..end)
     }
 
     /// Trains one step and waits; the seconds of each command of the plan, in all batches together.
@@ -178,12 +194,16 @@ impl Steps {
         rates: &Rates<'_>,
         step: u64,
     ) -> Result<Vec<Option<f64>>> {
-        let steps = self.prepare(workshop, feed, rates, (step, 1))?;
+        let (steps, submission) = self.prepare(feed, rates, (step, 1));
+        let portion = feed.residence().portion(&self.request);
         let mut all = vec![None; self.program.len()];
         for (slot, batches) in steps
             .iter()
             .flat_map(|step| (0..step.batches).map(|place| (place, step.batches)))
         {
+            if slot.is_multiple_of(portion) {
+                self.send(workshop, feed, &submission, slot)?;
+            }
             for phases in of_batch(slot, batches) {
                 let times = workshop.time(&self.program, phases, slot)?;
                 for (sum, time) in all[self.program.range(phases)].iter_mut().zip(times) {

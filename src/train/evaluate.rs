@@ -114,7 +114,7 @@ impl Pass {
         // The outputs are those of the last batch of a submission.
         let batches = match outputs {
             Some(_) => 1,
-            None => self.request.slots,
+            None => self.request.slots.min(residence.portion(&self.request)),
         };
         let mut total = Sums::default();
         let mut outcomes = Vec::with_capacity(samples.len());

@@ -12,6 +12,7 @@ use super::evaluate::{
     Pass, RowResult, Streams, counted, evaluation_batch, weight, whole_sequences,
 };
 use super::feed::{Residence, write_class_weights};
+use super::readers::Readers;
 use super::record::Split;
 use super::scores::{ClassScore, class_scores, top5};
 use super::setup::carrying;
@@ -37,6 +38,8 @@ pub struct Evaluator {
     pass: Pass,
     pub(super) shape: Vec<usize>,
     pub(super) units: Units,
+    /// Threads that read samples; as many as there are cores where nobody says.
+    workers: Option<usize>,
 }
 
 /// What came out for some samples.
@@ -163,7 +166,11 @@ impl Evaluator {
                 (network, batch)
             }
         };
-        Self::of(gpu.into(), model, network, batch)
+        let evaluator = Self::of(gpu.into(), model, network, batch)?;
+        Ok(Self {
+            workers: data.workers,
+            ..evaluator
+        })
     }
 
     fn of(gpu: Arc<Gpu>, model: &Model, network: Network, batch: usize) -> Result<Self> {
@@ -196,6 +203,7 @@ impl Evaluator {
             pass,
             shape: model.description.input.clone(),
             units: model.description.units.clone(),
+            workers: None,
         };
         evaluator.set_weights(&model.weights, &model.path)?;
         Ok(evaluator)
@@ -239,7 +247,8 @@ impl Evaluator {
         self.check(samples, indices)?;
         let samples = &self.units.standardised(samples)?;
         let mut outputs = Outputs::default();
-        let residence = Residence::Host(vec![samples]);
+        let readers = Readers::new(vec![samples.clone()], self.workers, 0);
+        let residence = Residence::Host(&readers);
         let (rows, streams) = (&mut outputs.rows, Streams::default());
         let workshop = &mut self.workshop;
         let (total, outcomes) =

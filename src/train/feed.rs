@@ -1,6 +1,10 @@
 //! The feed: the way of samples to the device, batch by batch (`updates.rs`). What trains, what is
 //! evaluated on the way and [`super::Evaluator`] are all fed by it.
 
+use std::ops::Range;
+use std::time::Duration;
+
+use super::readers::{Read, Readers};
 use super::record::Split;
 use super::ring::{self, StepUniform};
 use super::updates::{Batch, Order, positive};
@@ -20,6 +24,8 @@ pub(super) struct Submission {
     seed: u64,
     indices: Vec<u32>,
     pub(super) slots: Vec<StepUniform>,
+    /// The step of each, and its place in it.
+    places: Vec<(u64, usize)>,
 }
 
 impl Submission {
@@ -30,6 +36,7 @@ impl Submission {
             seed,
             indices: Vec::new(),
             slots: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -39,6 +46,7 @@ impl Submission {
         self.indices.extend_from_slice(batch.samples);
         self.indices.resize(start + self.batch, 0);
         let count = batch.samples.len();
+        self.places.push((batch.step, batch.first / self.batch));
         self.slots.push(StepUniform {
             inv_count: (1.0 / positive(batch.whole)) as f32,
             phase: batch.phase,
@@ -56,92 +64,115 @@ impl Submission {
     pub(super) fn listed(&self) -> usize {
         self.indices.len()
     }
+
+    /// The slots as they are where the samples of `portion` batches lie on the device at a time, each
+    /// where the list counts to. Windows were read from where they begin.
+    fn in_portions(&self, portion: usize) -> Vec<StepUniform> {
+        let portion = portion.min(self.slots.len()).max(1) * self.batch;
+        let slots = self.slots.iter();
+        let within = |slot: &StepUniform| StepUniform {
+            start: (slot.start as usize % portion) as u32,
+            phase: 0,
+            ..*slot
+        };
+        slots.map(within).collect()
+    }
 }
 
 /// How samples get to the kernels.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Residence<'a> {
     /// All lie on the device.
     Device,
-    /// Those of each submission are read from these sets, one behind the other, and sent.
-    Host(Vec<&'a Samples>),
+    /// Those of each submission are read and sent.
+    Host(&'a Readers),
 }
 
 impl Residence<'_> {
+    /// Batches whose samples lie on the device at a time.
+    pub(super) fn portion(&self, request: &PlanRequest) -> usize {
+        match self {
+            Self::Device => usize::MAX,
+            Self::Host(_) => (request.samples / request.batch.max(1)).max(1),
+        }
+    }
+
     /// Sends a submission's slots and the list of its samples; where the samples do not lie on the
-    /// device, also the samples themselves, and the list then counts through them.
+    /// device, also the samples themselves, and the list then counts through them. It has no more batches
+    /// than [`Residence::portion`].
     pub(super) fn send(
         &self,
         workshop: &Workshop,
         request: &PlanRequest,
         submission: &Submission,
     ) -> Result<()> {
-        let indices = Key::Indices(request.user());
-        let Self::Host(sets) = self else {
-            workshop.write(&indices, bytemuck::cast_slice(&submission.indices))?;
-            workshop.write_ring(&ring::bytes(&submission.slots));
-            return Ok(());
+        let Self::Host(readers) = self else {
+            return send_list(workshop, request, submission);
         };
-        let (bytes, targets) = gathered(sets, submission)?;
-        workshop.write(&Key::Samples, &bytes)?;
-        workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))?;
-        let counted: Vec<u32> = (0..submission.indices.len() as u32).collect();
-        workshop.write(&indices, bytemuck::cast_slice(&counted))?;
-        // Windows were read from where they begin.
-        let slots = submission.slots.iter();
-        let slots: Vec<_> = slots
-            .map(|slot| StepUniform { phase: 0, ..*slot })
+        send_counting(workshop, request, submission, usize::MAX)?;
+        let batches: Vec<Batch<'_>> = submission
+            .slots
+            .iter()
+            .map(|slot| {
+                let list = slot.start as usize..(slot.start + slot.count) as usize;
+                Batch {
+                    phase: slot.phase,
+                    ..Batch::alone(0, &submission.indices[list])
+                }
+            })
             .collect();
-        workshop.write_ring(&ring::bytes(&slots));
-        Ok(())
+        send_samples(workshop, request, readers, &readers.read(&batches)?)
     }
 }
 
-/// The bytes and the targets of a submission's samples, each at its place in the list; `sets` lie one
-/// behind the other.
-fn gathered(sets: &[&Samples], submission: &Submission) -> Result<(Vec<u8>, Vec<u32>)> {
-    let width = sets.first().map_or(0, |set| set.sample_bytes());
-    let words = sets.first().map_or(1, |set| set.target_words());
-    let mut targets = vec![0; submission.indices.len() * words];
-    let mut bytes = vec![0; submission.indices.len() * width];
-    for slot in &submission.slots {
-        let places = slot.start as usize..(slot.start + slot.count) as usize;
-        let list = &submission.indices[places.clone()];
-        let mut bytes = &mut bytes[places.start * width..places.end * width];
-        let mut targets = &mut targets[places.start * words..places.end * words];
-        // Neighbours of one set are read together.
-        for run in list.chunk_by(|a, b| place(sets, *a).0 == place(sets, *b).0) {
-            let (into, rest) = bytes.split_at_mut(run.len() * width);
-            let (own, others) = targets.split_at_mut(run.len() * words);
-            (bytes, targets) = (rest, others);
-            let (set, _) = place(sets, run[0]);
-            let within: Vec<u32> = run.iter().map(|at| place(sets, *at).1).collect();
-            let phase = slot.phase as usize;
-            sets[set].read_shifted(&within, phase, into)?;
-            own.copy_from_slice(&sets[set].targets_of(&within, phase));
-        }
-    }
-    Ok((bytes, targets))
+/// Sends the slots and the list of a submission whose samples lie on the device.
+fn send_list(workshop: &Workshop, request: &PlanRequest, submission: &Submission) -> Result<()> {
+    let indices = Key::Indices(request.user());
+    workshop.write(&indices, bytemuck::cast_slice(&submission.indices))?;
+    workshop.write_ring(&ring::bytes(&submission.slots));
+    Ok(())
 }
 
-/// The set that a position in the list of all samples belongs to, and the place in it.
-fn place(sets: &[&Samples], at: u32) -> (usize, u32) {
-    let mut rest = at;
-    for (position, set) in sets.iter().enumerate() {
-        match rest.checked_sub(set.places() as u32) {
-            Some(behind) if position + 1 < sets.len() => rest = behind,
-            _ => return (position, rest),
-        }
+/// Sends the slots of a submission, and a list that counts through the samples of `portion` batches.
+fn send_counting(
+    workshop: &Workshop,
+    request: &PlanRequest,
+    submission: &Submission,
+    portion: usize,
+) -> Result<()> {
+    let batches = portion.min(submission.slots.len());
+    let counted: Vec<u32> = (0..(batches * submission.batch) as u32).collect();
+    let indices = Key::Indices(request.user());
+    workshop.write(&indices, bytemuck::cast_slice(&counted))?;
+    workshop.write_ring(&ring::bytes(&submission.in_portions(portion)));
+    Ok(())
+}
+
+/// Sends what was read of batches, each at its place.
+fn send_samples(
+    workshop: &Workshop,
+    request: &PlanRequest,
+    readers: &Readers,
+    batches: &[Read],
+) -> Result<()> {
+    let (width, words) = (readers.width(), readers.words());
+    let mut bytes = vec![0; batches.len() * request.batch * width];
+    let mut targets = vec![0; batches.len() * request.batch * words];
+    for (at, read) in batches.iter().enumerate() {
+        let first = at * request.batch;
+        bytes[first * width..][..read.bytes.len()].copy_from_slice(&read.bytes);
+        targets[first * words..][..read.targets.len()].copy_from_slice(&read.targets);
     }
-    (0, at)
+    workshop.write(&Key::Samples, &bytes)?;
+    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))
 }
 
 /// The samples of a run: the data set, which part of it trains in which order, and which parts are
 /// evaluated.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// The training set, where it does not lie on the device.
-    train: Option<Samples>,
+    /// Who reads the samples, where they do not lie on the device.
+    readers: Option<Readers>,
     /// What is to be learned about the samples at the places of those that are evaluated.
     parts: Vec<Part>,
     test: Samples,
@@ -169,17 +200,21 @@ impl Feed {
         workshop: &Workshop,
         (dataset, units): (Dataset, Units),
         (split, weights): (data::Split, Vec<f32>),
-        (data, accumulate): (&config::Data, usize),
+        (data, accumulate, steps): (&config::Data, usize, u64),
     ) -> Result<Self> {
         let resident = is_resident(workshop.gpu(), &dataset);
         if resident {
             upload(workshop, &[&dataset.train, &dataset.test])?;
         }
+        let readers = || {
+            let sets = vec![dataset.train.clone(), dataset.test.clone()];
+            Readers::new(sets, data.workers, steps)
+        };
         Ok(Self {
+            readers: (!resident).then(readers),
             parts: parts_to_evaluate(&split, &dataset, data.streams()),
             order: Order::new(split.train, (&dataset.train, weights), data, accumulate),
             labels: dataset.train.labels().to_vec(),
-            train: (!resident).then_some(dataset.train),
             test: dataset.test,
             task: dataset.task,
             units,
@@ -188,10 +223,59 @@ impl Feed {
 
     /// Where the samples are.
     pub(super) fn residence(&self) -> Residence<'_> {
-        match &self.train {
+        match &self.readers {
             None => Residence::Device,
-            Some(train) => Residence::Host(vec![train, &self.test]),
+            Some(readers) => Residence::Host(readers),
         }
+    }
+
+    /// Sends the slots `portion` of a submission of training steps, no more than
+    /// [`Residence::portion`]; with the first of them what is the same for all. Samples that do not lie on
+    /// the device are read ahead.
+    pub(super) fn send(
+        &mut self,
+        workshop: &Workshop,
+        request: &PlanRequest,
+        submission: &Submission,
+        portion: Range<usize>,
+    ) -> Result<()> {
+        let most = self.residence().portion(request);
+        let Some(readers) = &mut self.readers else {
+            return send_list(workshop, request, submission);
+        };
+        if portion.start == 0 {
+            send_counting(workshop, request, submission, most)?;
+        }
+        let gpu = workshop.gpu();
+        let places = submission.places[portion].iter();
+        let read: Vec<Read> = places
+            .map(|at| readers.training(&mut self.order, *at, &|| gpu.is_idle()))
+            .collect::<Result<_>>()?;
+        send_samples(workshop, request, readers, &read)
+    }
+
+    /// Draws the orders from another seed.
+    pub(super) fn set_seed(&mut self, seed: u64) {
+        self.order.set_seed(seed);
+        self.readers.iter_mut().for_each(Readers::forget);
+    }
+
+    /// How long the device had nothing to do because samples of training steps were not there; nothing
+    /// where all lie on it.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        self.readers.as_ref().map(Readers::waited)
+    }
+
+    /// Where the samples lie, in a few words.
+    pub(super) fn describe(&self) -> String {
+        let Some(readers) = &self.readers else {
+            return "on the device".into();
+        };
+        let threads = match readers.workers() {
+            1 => "1 thread".into(),
+            workers => format!("{workers} threads"),
+        };
+        format!("{}, read ahead by {threads}", readers.residence())
     }
 
     /// The test set.

@@ -101,11 +101,18 @@ impl Statistics {
         for batch in feed.order.update(step).batches() {
             submission.push(&batch);
         }
-        send_places(workshop, &self.request, &self.shape, &submission.slots)?;
-        feed.residence()
-            .send(workshop, &self.request, &submission)?;
-        let slots = 0..submission.slots.len();
-        slots.map(|slot| self.of_batch(workshop, slot)).collect()
+        let portion = feed.residence().portion(&self.request);
+        let mut all = Vec::new();
+        for slot in 0..submission.slots.len() {
+            if slot.is_multiple_of(portion) {
+                let end = slot.saturating_add(portion).min(submission.slots.len());
+                let slots = &submission.slots[slot..end];
+                send_places(workshop, &self.request, &self.shape, slots)?;
+                feed.send(workshop, &self.request, &submission, slot..end)?;
+            }
+            all.push(self.of_batch(workshop, slot)?);
+        }
+        Ok(all)
     }
 
     /// The statistics of the batch in `slot`.

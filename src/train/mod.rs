@@ -25,6 +25,7 @@ mod low_point;
 mod members;
 mod patience;
 mod predict;
+mod readers;
 mod record;
 pub mod ring;
 mod run;

@@ -103,6 +103,9 @@ pub struct RunInfo {
     /// How pictures are changed while they train, in a few words; empty where they are not.
     #[serde(default)]
     pub augment: String,
+    /// Where the samples lie while they are trained on, in a few words.
+    #[serde(default)]
+    pub residence: String,
     /// The schedule in one line (`triangular from 0.01 to 0.1, half cycle 938 steps`).
     pub schedule: String,
     /// Length of a cycle in steps, where the policy has cycles.
@@ -399,6 +402,9 @@ pub struct Summary {
     pub seconds: f64,
     /// Steps per second, evaluations not included.
     pub steps_per_second: f64,
+    /// The share of the time of the steps in which the device had nothing to do because their samples were
+    /// not read yet, of this sitting; nothing where samples lie on the device.
+    pub waited: Option<f64>,
     /// The last evaluation of each split.
     pub evaluations: Vec<Evaluation>,
     /// Which classes were taken for which, over the test set.

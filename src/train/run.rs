@@ -40,6 +40,8 @@ struct Run<'a, 'b> {
     batches_per_submission: usize,
     cadence: Cadence,
     started: Instant,
+    /// What steps had taken before this sitting.
+    stepped_before: Duration,
 }
 
 impl Trainer {
@@ -92,6 +94,7 @@ impl<'a, 'b> Run<'a, 'b> {
             Chunk::Fixed(steps) => (steps as usize, usize::MAX),
         };
         Self {
+            stepped_before: state.stepping,
             end: trainer.pace().total_steps,
             ended: Ended::Done,
             planned: trainer.pace().total_steps,
@@ -519,6 +522,10 @@ impl<'a, 'b> Run<'a, 'b> {
             ended: self.ended,
             seconds: (self.state.lasted + self.started.elapsed()).as_secs_f64(),
             steps_per_second: steps as f64 / self.state.stepping.as_secs_f64().max(1e-9),
+            waited: self.trainer.waited().map(|waited| {
+                let stepping = self.state.stepping - self.stepped_before;
+                (waited.as_secs_f64() / stepping.as_secs_f64().max(1e-9)).min(1.0)
+            }),
             evaluations: self.state.evaluations.clone(),
             confusion,
             top5: self.trainer.top5(outputs),

@@ -13,6 +13,10 @@ use crate::model::{Network, PlanRequest, Training};
 
 /// Most batches of a chunk where the engine chooses: their uniforms and results are small.
 const AUTO_SLOTS: usize = 64;
+/// Most rows of the batches of a submission, unless one batch has more: each leaves a pair of floats.
+const MOST_ROWS: usize = 1 << 20;
+/// Bytes of samples that lie on the device at a time where not all do, unless one batch has more.
+const STREAMED: usize = 32 << 20;
 /// Most batches of a chunk, but for those of a single step.
 const MOST_SLOTS: usize = 65_536;
 
@@ -57,8 +61,9 @@ impl Layout {
         let mut loss = config.loss.clone();
         loss.suit(&dataset.task, &samples_of_classes(dataset, &split.train))?;
         let accumulate = config.train.accumulate;
+        let rows = |batch: usize| batch.saturating_mul(network.positions().max(1)).max(1);
         let most = match config.train.chunk {
-            Chunk::Auto => AUTO_SLOTS,
+            Chunk::Auto => AUTO_SLOTS.min(MOST_ROWS / rows(data.batch)),
             Chunk::Fixed(steps) => (steps as usize).saturating_mul(accumulate),
         };
         // Whole steps, and no more than a ring holds.
@@ -67,7 +72,10 @@ impl Layout {
             Some(streams) => streams,
             None => evaluation_batch(data.batch, &network),
         };
-        let listed = (slots * data.batch).max(EVALUATION_SLOTS * evaluation_batch);
+        let evaluation_slots = EVALUATION_SLOTS.min((MOST_ROWS / rows(evaluation_batch)).max(1));
+        let listed = (slots * data.batch).max(evaluation_slots * evaluation_batch);
+        let streamed = gpu.max_binding_bytes().min(gpu.max_buffer_bytes());
+        let streamed = STREAMED.min(streamed as usize) / (dataset.train.sample_bytes() + 1);
         let train = PlanRequest {
             mode: Mode::Train,
             batch: data.batch,
@@ -79,7 +87,7 @@ impl Layout {
             storage: dataset.train.storage(),
             samples: match is_resident(gpu, dataset) {
                 true => dataset.train.places() + dataset.test.places(),
-                false => listed,
+                false => listed.min(streamed.max(data.batch).max(evaluation_batch)),
             },
             augment: config.augment,
             clip_norm: config.clip_norm,
@@ -97,7 +105,7 @@ impl Layout {
                 mode: Mode::Evaluate,
                 batch: evaluation_batch,
                 accumulate: 1,
-                slots: EVALUATION_SLOTS,
+                slots: evaluation_slots,
                 ..train
             },
         })
@@ -240,6 +248,7 @@ pub(super) fn run_info(
         positions: dataset.train.positions(),
         layers: layout.training.network.rows(),
         augment: config.augment.describe(),
+        residence: String::new(),
         schedule: settled.schedule.describe(),
         period: settled.schedule.period(),
         batch: config.data.batch,

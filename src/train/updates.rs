@@ -1,6 +1,8 @@
 //! Which samples each training step takes, in which batches, and what its loss is the mean over: functions
 //! of the step, so that nothing is replayed to go on.
 
+use std::collections::VecDeque;
+
 use crate::config;
 use crate::data::{self, Epochs, IGNORED, Samples, batch_at};
 
@@ -88,10 +90,12 @@ pub(super) struct Order {
     /// Batches of a step, at most.
     accumulate: usize,
     drop_last: bool,
-    /// The epoch whose order is at hand.
-    epoch: Option<u64>,
-    order: data::Order,
+    /// The orders of the epochs that were asked for last.
+    at_hand: VecDeque<(u64, data::Order)>,
 }
+
+/// Epochs whose orders are kept: who looks ahead may be in the next one.
+const AT_HAND: usize = 2;
 
 /// How many targets of a sample count.
 #[derive(Debug)]
@@ -173,8 +177,7 @@ impl Order {
             batch: data.batch,
             accumulate,
             drop_last: data.drop_last,
-            epoch: None,
-            order: data::Order::default(),
+            at_hand: VecDeque::new(),
         }
     }
 
@@ -186,7 +189,7 @@ impl Order {
     /// Draws the orders from another seed.
     pub(super) fn set_seed(&mut self, seed: u64) {
         self.epochs.set_seed(seed);
-        self.epoch = None;
+        self.at_hand.clear();
     }
 
     /// Samples of a step, but for the last of an epoch.
@@ -215,17 +218,20 @@ impl Order {
     pub(super) fn update(&mut self, step: u64) -> Update<'_> {
         let at = batch_at(step, self.epochs.len(), self.whole(), self.drop_last);
         let (epoch, start, len) = at.map_or((0, 0, 0), |at| (at.epoch, at.start, at.len));
-        if self.epoch != Some(epoch) {
-            self.order = self.epochs.order(epoch);
-            self.epoch = Some(epoch);
-        }
-        let samples = &self.order.samples[start..start + len];
+        let known = self.at_hand.iter().position(|(known, _)| *known == epoch);
+        let place = known.unwrap_or_else(|| {
+            self.at_hand.truncate(AT_HAND - 1);
+            self.at_hand.push_front((epoch, self.epochs.order(epoch)));
+            0
+        });
+        let order = &self.at_hand[place].1;
+        let samples = &order.samples[start..start + len];
         Update {
             step,
             epoch,
             samples,
             batch: self.batch,
-            phase: self.order.phase,
+            phase: order.phase,
             goes_on: [start > 0, true].map(|on| on && self.epochs.go_on()),
             targets: self.counts.of(samples),
             weight: self.weights.of(samples, self.counts.of(samples)),

@@ -7,7 +7,7 @@ use wavetrain::args::Args;
 use wavetrain::data::{Dataset, Normalization, Normalize, Targets, Task};
 use wavetrain::source::{Request, Source, source};
 
-fn csv(arguments: &str) -> Box<dyn Source> {
+pub(crate) fn csv(arguments: &str) -> Box<dyn Source> {
     let entry = source("csv").expect("a source of that name");
     (entry.parse)(Args::parse(arguments).unwrap()).unwrap()
 }
@@ -16,6 +16,7 @@ fn request(path: &Path) -> Request {
     Request {
         dir: Some(path.into()),
         seed: 3,
+        ..Request::default()
     }
 }
 

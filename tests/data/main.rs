@@ -7,6 +7,7 @@ mod csv;
 mod download;
 mod idx;
 mod image_folder;
+mod kept;
 mod numpy;
 mod safetensors;
 #[path = "../support/skip.rs"]
@@ -28,6 +29,7 @@ fn load(name: &str, dir: Option<&Path>, seed: u64) -> Result<Dataset, Error> {
     let request = Request {
         dir: dir.map(Path::to_path_buf),
         seed,
+        ..Request::default()
     };
     load_noted(&*plain(name), &request).map(|(set, _)| set)
 }

@@ -165,6 +165,89 @@ fn samples_that_are_made_as_they_are_read_train_to_the_same_bits() {
 }
 
 #[test]
+fn batches_of_a_step_that_do_not_fit_together_are_sent_one_after_the_other() {
+    // A step has 480 samples, of which 300 fit at a time; an evaluation's batch has 256.
+    let few = Selection {
+        class: Some(gpu().class().name()),
+        limits: LimitsChoice::Binding(300 * 60 + 64),
+        ..Selection::default()
+    };
+    let few = Arc::new(Gpu::open(&few).unwrap());
+    let with = |gpu: Arc<Gpu>, workers: usize| {
+        let setup = Setup {
+            data: format!(
+                "batch = 48\nvalidation = 0.3\nworkers = {workers}\n[augment]\nhorizontal_flip = 0.5\nshift = 1"
+            ),
+            layers: r#"["flatten", { linear = 8 }, "relu", { linear = 4 }]"#.into(),
+            train: "steps = 40\naccumulate = 10\nchunk = 1".into(),
+            ..Setup::default()
+        };
+        let mut trainer = setup.trainer(gpu, large(false));
+        let lies = trainer.info().residence.clone();
+        let summary = trainer.run(&mut []).unwrap();
+        let records = trainer.advance(3, 2).unwrap();
+        let outcome = (weight_bits(&trainer), summary.evaluations, bits(&records));
+        (outcome, lies, summary.waited)
+    };
+    let (expected, lies, waited) = with(gpu(), 1);
+    assert_eq!((&*lies, waited), ("on the device", None));
+    for workers in [1, 2, 7] {
+        let (found, lies, waited) = with(few.clone(), workers);
+        let threads = match workers {
+            1 => "1 thread".into(),
+            workers => format!("{workers} threads"),
+        };
+        assert_eq!(lies, format!("in memory, read ahead by {threads}"));
+        assert!(waited.is_some_and(|share| (0.0..=1.0).contains(&share)));
+        assert!(found == expected, "{workers}");
+    }
+}
+
+/// Inputs that panic.
+#[derive(Debug)]
+struct Panicking(Samples);
+
+impl Inputs for Panicking {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    fn storage(&self) -> Storage {
+        self.0.storage()
+    }
+
+    fn checksum(&self) -> Option<u32> {
+        Some(0)
+    }
+
+    fn read(&self, _: &[u32], _: &mut [u8]) -> Result<()> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn inputs_that_panic_are_an_error() {
+    let of = |like: Samples| {
+        let targets = Targets::Classes(like.labels().to_vec());
+        Samples::new(Panicking(like), targets).unwrap()
+    };
+    let Dataset { train, test, .. } = large(false);
+    let dataset = Dataset::new("large", of(train), of(test), CLASSES).unwrap();
+    let setup = Setup {
+        data: "batch = 48".into(),
+        layers: r#"["flatten", { linear = 4 }]"#.into(),
+        ..Setup::default()
+    };
+    let mut trainer = setup.trainer(small(false), dataset);
+    let error = trainer.advance(1, 1).unwrap_err().to_string();
+    assert!(error.contains("panicked while they were read"), "{error}");
+}
+
+#[test]
 fn samples_that_cannot_be_read_are_an_error_with_their_words() {
     let setup = Setup {
         data: "batch = 48\nshuffle = false".into(),

@@ -70,6 +70,7 @@ fn plain_lines_tell_the_whole_run() {
 adapter   llvmpipe (LLVM 15.0.6, 256 bits), vulkan, software (CPU), Mesa 22.3.6 (LLVM 15.0.6), kernels lanes
 warning   this adapter is software: the processor does the work, and a GPU would be much faster
 data      glyphs: 20,000 training, 500 validation, 4,000 test samples of 1x28x28, 10 classes
+samples   on the device
 augment   shift 3 (reflect)
 model     layer               output  parameters
           0 flatten           784              0

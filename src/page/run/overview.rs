@@ -255,7 +255,10 @@ fn length_tiles(run: &Run) -> Vec<Tile> {
         tiles.push(("Time", duration(summary.seconds), note));
         let speed = summary.steps_per_second;
         let samples = speed * run.info.samples_per_step() as f64;
-        let note = format!("{} samples/s", count(samples as u64));
+        let mut note = format!("{} samples/s", count(samples as u64));
+        if let Some(share) = summary.waited {
+            note += &format!(", waited {} for samples", percent(share));
+        }
         tiles.push(("Steps per second", rate(speed), note));
     }
     tiles

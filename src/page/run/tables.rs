@@ -137,6 +137,7 @@ pub(super) fn facts(run: &Run) -> String {
         ("Kernels", adapter.class.clone()),
         ("Data", info.data.clone()),
         ("Samples", samples),
+        ("Samples are", info.residence.clone()),
         (
             "Sample",
             format!(
@@ -154,7 +155,9 @@ pub(super) fn facts(run: &Run) -> String {
         ("Program", format!("wavetrain {}", info.version)),
     ];
     let mut html = String::new();
-    let shown = |(term, text): &(&str, String)| *term != "Augment" || !text.is_empty();
+    let shown = |(term, text): &(&str, String)| {
+        !matches!(*term, "Augment" | "Samples are") || !text.is_empty()
+    };
     for (term, description) in facts.into_iter().filter(shown) {
         let description = match description.trim() {
             "" => "-".into(),

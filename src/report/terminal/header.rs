@@ -45,6 +45,9 @@ impl Terminal<'_> {
             if info.numbers { " to predict" } else { "" },
         );
         text.push_str(&self.line("data", &what));
+        if !info.residence.is_empty() {
+            text.push_str(&self.line("samples", &info.residence));
+        }
         if !info.augment.is_empty() {
             text.push_str(&self.line("augment", &info.augment));
         }

@@ -226,11 +226,16 @@ impl<'w> Terminal<'w> {
             Ended::Stopped | Ended::Interrupted => Ink::Warning,
             Ended::Diverged => Ink::Bad,
         };
+        let waited = summary.waited.map(|share| {
+            let share = percent(share);
+            format!(", of which the device waited {share} for samples")
+        });
         let how = format!(
-            "{} in {}, {} steps/s",
+            "{} in {}, {} steps/s{}",
             things(summary.steps, "step"),
             duration(summary.seconds),
-            rate(summary.steps_per_second)
+            rate(summary.steps_per_second),
+            waited.unwrap_or_default()
         );
         text.push_str(&format!(
             "{}{how}\n",

@@ -1,6 +1,15 @@
 //! An array of numbers as files hold it: its type, its shape, its bytes.
 
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use crate::data::{bfloat16, binary16};
+use crate::disk::read_at;
+use crate::error::{Error, Result};
 
 /// Types of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +50,6 @@ impl Type {
     }
 
     /// Bytes of one number.
-    #[cfg(feature = "numpy")]
     pub(in crate::source) fn size(self) -> usize {
         match self {
             Self::Bool | Self::U8 | Self::I8 => 1,
@@ -67,31 +75,139 @@ impl Type {
 pub(in crate::source) struct Array {
     pub(in crate::source) ty: Type,
     pub(in crate::source) shape: Vec<usize>,
-    pub(in crate::source) data: Vec<u8>,
+    pub(in crate::source) data: Bytes,
+}
+
+/// Where the bytes of an array are.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::source) enum Bytes {
+    Memory(Vec<u8>),
+    /// In a file, from which they are read as they are needed.
+    File(Part),
+}
+
+/// A part of a file.
+#[derive(Debug, Clone)]
+pub(in crate::source) struct Part {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Its first byte.
+    at: u64,
+    pub(super) length: u64,
+    /// The length of the file and when it was changed, as it was opened.
+    about: (u64, Option<SystemTime>),
+}
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        let about = |part: &Self| (part.path.clone(), part.at, part.length, part.about);
+        about(self) == about(other)
+    }
+}
+
+impl Part {
+    /// `length` bytes of an open file from `at` on.
+    pub(in crate::source) fn new(file: File, path: &Path, [at, length]: [u64; 2]) -> Result<Self> {
+        let about = file.metadata().map_err(Error::io(path, "reading"))?;
+        Ok(Self {
+            file: Arc::new(file),
+            path: path.to_owned(),
+            at,
+            length,
+            about: (about.len(), about.modified().ok()),
+        })
+    }
+
+    /// Fills `into` with the bytes from `at` on.
+    ///
+    /// # Errors
+    /// A file that can no longer be read, or that somebody wrote to.
+    pub(super) fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
+        let wrong = |problem: String| {
+            Error::data(
+                &self.path,
+                problem,
+                "run again when nothing writes to the file",
+            )
+        };
+        let unreadable = |error: io::Error| wrong(format!("can no longer be read: {error}"));
+        let about = self.file.metadata().map_err(unreadable)?;
+        if (about.len(), about.modified().ok()) != self.about {
+            let problem = "was changed since it was opened; expected a file that stays as it is while it is \
+                           trained on";
+            return Err(wrong(problem.into()));
+        }
+        read_at(&self.file, into, self.at + at).map_err(unreadable)
+    }
 }
 
 impl Array {
+    /// The numbers in a part of a file, which are taken into memory unless `is_kept` is false.
+    pub(in crate::source) fn of(
+        ty: Type,
+        shape: Vec<usize>,
+        part: Part,
+        is_kept: bool,
+    ) -> Result<Self> {
+        let array = Self {
+            ty,
+            shape,
+            data: Bytes::File(part),
+        };
+        match is_kept {
+            false => Ok(array),
+            true => {
+                let data = Bytes::Memory(array.bytes()?.into_owned());
+                Ok(Self { data, ..array })
+            }
+        }
+    }
+
+    /// All bytes.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match &self.data {
+            Bytes::Memory(bytes) => Ok(bytes.into()),
+            Bytes::File(part) => {
+                let mut bytes = vec![0; part.length as usize];
+                part.read(0, &mut bytes)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
     /// All numbers. Whole numbers of 64 bits beyond 2^53 are rounded.
-    pub(in crate::source) fn numbers(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub(super) fn numbers(&self) -> Result<Vec<f64>> {
+        Ok(self.ty.numbers(&self.bytes()?))
+    }
+}
+
+impl Type {
+    /// The numbers in some bytes. Whole numbers of 64 bits beyond 2^53 are rounded.
+    pub(super) fn numbers(self, data: &[u8]) -> Vec<f64> {
         fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
             let (words, _) = data.as_chunks::<N>();
             words.iter().map(|&word| number(word)).collect()
         }
-        let data = &self.data[..];
-        match self.ty {
-            Type::Bool => each(data, |[byte]| f64::from(u8::from(byte != 0))),
-            Type::U8 => each(data, |[byte]| f64::from(byte)),
-            Type::I8 => each(data, |word| f64::from(i8::from_le_bytes(word))),
-            Type::U16 => each(data, |word| f64::from(u16::from_le_bytes(word))),
-            Type::I16 => each(data, |word| f64::from(i16::from_le_bytes(word))),
-            Type::U32 => each(data, |word| f64::from(u32::from_le_bytes(word))),
-            Type::I32 => each(data, |word| f64::from(i32::from_le_bytes(word))),
-            Type::U64 => each(data, |word| u64::from_le_bytes(word) as f64),
-            Type::I64 => each(data, |word| i64::from_le_bytes(word) as f64),
-            Type::F16 => each(data, |word| f64::from(binary16(u16::from_le_bytes(word)))),
-            Type::BF16 => each(data, |word| f64::from(bfloat16(u16::from_le_bytes(word)))),
-            Type::F32 => each(data, |word| f64::from(f32::from_le_bytes(word))),
-            Type::F64 => each(data, f64::from_le_bytes),
+        match self {
+            Self::Bool => each(data, |[byte]| f64::from(u8::from(byte != 0))),
+            Self::U8 => each(data, |[byte]| f64::from(byte)),
+            Self::I8 => each(data, |word| f64::from(i8::from_le_bytes(word))),
+            Self::U16 => each(data, |word| f64::from(u16::from_le_bytes(word))),
+            Self::I16 => each(data, |word| f64::from(i16::from_le_bytes(word))),
+            Self::U32 => each(data, |word| f64::from(u32::from_le_bytes(word))),
+            Self::I32 => each(data, |word| f64::from(i32::from_le_bytes(word))),
+            Self::U64 => each(data, |word| u64::from_le_bytes(word) as f64),
+            Self::I64 => each(data, |word| i64::from_le_bytes(word) as f64),
+            Self::F16 => each(data, |word| f64::from(binary16(u16::from_le_bytes(word)))),
+            Self::BF16 => each(data, |word| f64::from(bfloat16(u16::from_le_bytes(word)))),
+            Self::F32 => each(data, |word| f64::from(f32::from_le_bytes(word))),
+            Self::F64 => each(data, f64::from_le_bytes),
         }
     }
 }
@@ -105,7 +221,8 @@ mod tests {
         let of = |ty, words: &[u16]| {
             let data = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             let shape = vec![words.len()];
-            Array { ty, shape, data }.numbers()
+            let data = Bytes::Memory(data);
+            Array { ty, shape, data }.numbers().unwrap()
         };
         let halves = of(Type::F16, &[0x3c00, 0xc000, 0x7bff, 0x0001, 0x8000, 0x3555]);
         assert_eq!(halves[..4], [1.0, -2.0, 65504.0, 5.960_464_477_539_063e-8]);

@@ -6,12 +6,16 @@
 //! for each position, [N, T], negative where none counts; or numbers to predict, floats, [N] or [N, K].
 
 mod array;
+mod rows;
 
-pub(super) use array::{Array, Type};
+pub(super) use array::{Array, Bytes, Part, Type};
 
 use super::{TableTask, Tokens};
-use crate::data::{Dataset, IGNORED, Loading, MOST_SYMBOLS, Samples, Targets, Task, Watcher};
+use crate::data::{
+    Dataset, IGNORED, Inputs as _, Loading, MOST_SYMBOLS, Samples, Storage, Targets, Task, Watcher,
+};
 use crate::error::{Error, Result};
+use rows::FileRows;
 use std::path::Path;
 
 /// Classes are below this; a larger number is a mistake sooner than a class.
@@ -55,6 +59,8 @@ enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
     Tokens(Vec<u32>),
+    /// Bytes or floats that stay in their file.
+    File(FileRows),
 }
 
 /// What is to be learned.
@@ -187,6 +193,9 @@ impl Set {
             (Values::Floats(values), [steps, features], targets) => {
                 Samples::from_sequences([*steps, *features], values, targets)
             }
+            (Values::File(rows), [_, _], targets) if rows.storage() == Storage::Floats => {
+                Samples::new(rows, targets)
+            }
             (_, shape, targets @ Targets::Positions { .. }) => Err(Error::Argument {
                 what: "x".into(),
                 found: format!("samples of the shape {shape:?} with {}", targets.name()),
@@ -195,6 +204,7 @@ impl Set {
             }),
             (Values::Floats(values), shape, targets) => Samples::of_floats(shape, values, targets),
             (Values::Bytes(values), shape, targets) => Samples::of_bytes(shape, values, targets),
+            (Values::File(rows), _, targets) => Samples::new(rows, targets),
             (Values::Tokens(_), shape, targets) => Err(Error::Argument {
                 what: "x".into(),
                 found: format!("tokens of the shape {shape:?} with {}", targets.name()),
@@ -208,9 +218,10 @@ impl Set {
 /// Both files must hold samples of one kind.
 fn fitting(train: &Set, train_file: &Path, test: &Set, test_file: &Path) -> Result<()> {
     let kind = |set: &Set| {
-        let name = match set.values {
+        let name = match &set.values {
+            Values::File(rows) if rows.storage() == Storage::Bytes => "u8",
             Values::Bytes(_) => "u8",
-            Values::Floats(_) => "f32",
+            Values::Floats(_) | Values::File(_) => "f32",
             Values::Tokens(_) => "tokens",
         };
         let targets = match &set.targets {
@@ -287,8 +298,14 @@ pub(super) fn decode(pair: Pair, reading: Reading) -> Result<Set, String> {
             ));
         }
         _ if is_tokens => Values::Tokens(tokens(&x)?),
-        Type::U8 => Values::Bytes(x.data),
-        _ => Values::Floats(floats(&x, "x", &mut notes)?),
+        ty => match (FileRows::new(&x)?, x.data) {
+            (Some((rows, lost)), _) => {
+                notes.extend(lost.note("x", ty));
+                Values::File(rows)
+            }
+            (None, Bytes::Memory(bytes)) if ty == Type::U8 => Values::Bytes(bytes),
+            (None, data) => Values::Floats(floats(&Array { data, ..x }, "x", &mut notes)?),
+        },
     };
     Ok(Set {
         shape: shape[1..].to_vec(),
@@ -301,7 +318,7 @@ pub(super) fn decode(pair: Pair, reading: Reading) -> Result<Set, String> {
 
 /// The tokens in `x`.
 fn tokens(x: &Array) -> Result<Vec<u32>, String> {
-    let numbers = x.numbers();
+    let numbers = x.numbers().map_err(|error| error.to_string())?;
     let outside = |token: &f64| *token < 0.0 || *token >= MOST_SYMBOLS as f64;
     match numbers.iter().position(outside) {
         None => Ok(numbers.into_iter().map(|token| token as u32).collect()),
@@ -314,33 +331,60 @@ fn tokens(x: &Array) -> Result<Vec<u32>, String> {
     }
 }
 
-/// The values of an array as floats, all of them finite; notes what does not survive.
-fn floats(array: &Array, name: &str, notes: &mut Vec<String>) -> Result<Vec<f32>, String> {
-    let numbers = array.numbers();
+/// Numbers that 32 bits do not hold.
+#[derive(Debug, Default)]
+struct Lost {
+    lost: usize,
+    of: usize,
+}
+
+impl Lost {
+    /// A note on them in the array `name`, if there are any.
+    fn note(&self, name: &str, ty: Type) -> Option<String> {
+        let Self { lost, of } = self;
+        let ty = ty.name();
+        (*lost > 0).then(|| {
+            format!(
+                "{lost} of the {of} values of {name} ({ty}) are rounded in the floats of 32 bits that are \
+                 trained on: whole numbers above {EXACT}, or tiny ones that become 0"
+            )
+        })
+    }
+}
+
+/// Numbers as floats, all of them finite: those of the array `name` from the place `first` on, of which a
+/// sample has `elements`; counts what does not survive.
+fn finite(
+    numbers: &[f64],
+    name: &str,
+    [first, elements]: [usize; 2],
+    lost: &mut Lost,
+) -> Result<Vec<f32>, String> {
     let values: Vec<f32> = numbers.iter().map(|number| *number as f32).collect();
     if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        let elements: usize = array.shape[1..].iter().product();
         return Err(format!(
             "{name} is {} in sample {}, element {}; expected finite numbers that 32 bits hold",
             numbers[at],
-            at / elements.max(1),
-            at % elements.max(1)
+            (first + at) / elements.max(1),
+            (first + at) % elements.max(1)
         ));
     }
-    let lost = |(number, value): &(&f64, &f32)| {
+    let is_lost = |(number, value): &(&f64, &f32)| {
         let changed = f64::from(**value) != **number;
         let vanished = **value == 0.0 && **number != 0.0;
         changed && (vanished || (number.fract() == 0.0 && number.abs() > EXACT))
     };
-    let lost = numbers.iter().zip(&values).filter(lost).count();
-    if lost > 0 {
-        notes.push(format!(
-            "{lost} of the {} values of {name} ({}) are rounded in the floats of 32 bits that are trained on: \
-             whole numbers above {EXACT}, or tiny ones that become 0",
-            numbers.len(),
-            array.ty.name()
-        ));
-    }
+    lost.lost += numbers.iter().zip(&values).filter(is_lost).count();
+    lost.of += numbers.len();
+    Ok(values)
+}
+
+/// The values of an array as floats, all of them finite; notes what does not survive.
+fn floats(array: &Array, name: &str, notes: &mut Vec<String>) -> Result<Vec<f32>, String> {
+    let numbers = array.numbers().map_err(|error| error.to_string())?;
+    let (elements, mut lost) = (array.shape[1..].iter().product(), Lost::default());
+    let values = finite(&numbers, name, [0, elements], &mut lost)?;
+    notes.extend(lost.note(name, array.ty));
     Ok(values)
 }
 
@@ -353,7 +397,7 @@ fn targets(
 ) -> Result<Wanted, String> {
     let shape = &y.shape;
     let positions = sequence.filter(|steps| **shape == [count, *steps] && !y.ty.is_float());
-    let numbers = y.numbers();
+    let numbers = y.numbers().map_err(|error| error.to_string())?;
     let is_class = |y: &f64| y.fract() == 0.0;
     let as_numbers = match task {
         TableTask::Regression => true,

@@ -13,6 +13,18 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// The longest first line that is looked at.
 const LONGEST_HEADER: u64 = 1 << 20;
 
+/// The length of files together.
+pub(super) fn bytes(files: &[PathBuf]) -> Result<u64> {
+    let length = |file: &PathBuf| {
+        let about = std::fs::metadata(file);
+        about.map(|about| about.len()).map_err(|error| {
+            let help = "check the name, and the permissions of the file and its folder";
+            Error::data(file, format!("cannot be read: {error}"), help)
+        })
+    };
+    files.iter().map(length).sum()
+}
+
 /// A CSV file with a header, of UTF-8; fields are parted by commas, semicolons, tabs or bars, whichever
 /// the header has most of, and may be quoted (RFC 4180).
 #[derive(Debug)]
@@ -108,6 +120,12 @@ impl Csv {
     /// that are no UTF-8, each with the line.
     pub fn next_row(&mut self) -> Result<Option<&StringRecord>> {
         Ok(self.read()?.then_some(&self.record))
+    }
+
+    /// The row that was read last.
+    #[must_use]
+    pub fn row(&self) -> &StringRecord {
+        &self.record
     }
 
     /// An error about a field of the row that was read last: `found` says what it is, `expected` what it

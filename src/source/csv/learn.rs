@@ -1,6 +1,6 @@
 //! What the columns of a table are, before its values are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{Csv, Csvs, Missing, TableTask, is_missing};
@@ -42,8 +42,11 @@ pub(super) struct Learned {
     pub(super) wanted: Wanted,
     /// Rows of the training file and of the test file.
     pub(super) rows: [u32; 2],
-    /// The first target of each row as it is written.
-    texts: Vec<String>,
+    /// Of the first target of each row its number among the values that were met, in the order in which
+    /// they were; empty where there are too many for classes.
+    codes: Vec<u32>,
+    /// The number of each value.
+    values: HashMap<String, u32>,
 }
 
 /// Goes through all files once.
@@ -81,9 +84,9 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
         target: target.iter().map(|at| header[*at].clone()).collect(),
         wanted: Wanted::Numbers,
         rows: [0; 2],
-        texts: Vec::new(),
+        codes: Vec::new(),
+        values: HashMap::new(),
     };
-    let mut classes = BTreeSet::new();
     // The first target that is no number.
     let mut text = None;
     for (part, file) in files.iter().enumerate() {
@@ -91,8 +94,8 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
             csv = Csv::open(file)?;
             same_header(&header, &csv, file)?;
         }
-        while let Some(row) = csv.next_row()? {
-            let row = row.clone();
+        while csv.next_row()?.is_some() {
+            let row = csv.row();
             for column in &mut columns {
                 column.see(&csv, source.missing, &row[column.at])?;
             }
@@ -111,12 +114,7 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
                 }
             }
             let field = row[target[0]].trim();
-            if classes.len() < MOST_COUNTED && !classes.contains(field) {
-                classes.insert(field.to_owned());
-            }
-            if target.len() == 1 {
-                learned.texts.push(field.to_owned());
-            }
+            learned.count(field);
             learned.rows[part] += 1;
         }
         if learned.rows[part] == 0 {
@@ -127,9 +125,10 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
             ));
         }
     }
+    let classes = learned.values.keys().cloned().collect();
     learned.wanted = wanted(source, text, classes)?;
     if let Wanted::Numbers = learned.wanted {
-        learned.texts = Vec::new();
+        learned.codes = Vec::new();
     }
     for column in &columns {
         column.check(&files[0])?;
@@ -269,89 +268,129 @@ impl Seen {
 }
 
 impl Learned {
+    /// Counts the first target of a row.
+    fn count(&mut self, field: &str) {
+        if self.values.len() >= MOST_COUNTED {
+            self.codes = Vec::new();
+            return;
+        }
+        let code = match self.values.get(field) {
+            Some(code) => *code,
+            None => {
+                let code = self.values.len() as u32;
+                self.values.insert(field.to_owned(), code);
+                code
+            }
+        };
+        self.codes.push(code);
+    }
+
     /// The class of each row; all of them, in the order of the files.
     pub(super) fn classes(&self) -> impl Iterator<Item = u32> {
         let classes = match &self.wanted {
             Wanted::Classes(classes) => &classes[..],
             Wanted::Numbers => &[],
         };
-        let place = |text: &String| classes.iter().position(|class| class == text);
-        self.texts
-            .iter()
-            .map(move |text| place(text).unwrap_or(0) as u32)
+        let mut places = vec![0; self.values.len()];
+        for (class, value) in (0..).zip(classes) {
+            if let Some(code) = self.values.get(value) {
+                places[*code as usize] = class;
+            }
+        }
+        let codes = self.codes.iter();
+        codes.map(move |code| places[*code as usize])
     }
 
-    /// Goes through the files again: how columns become features, these, and the targets, row by row.
-    /// Missing numbers are the mean over the rows `train`.
-    pub(super) fn read(
+    /// How columns become features. Missing numbers are the mean over the rows that are not `is_test`: where
+    /// there are any, the files are gone through for it.
+    pub(super) fn table(&self, files: &[PathBuf], is_test: &[bool]) -> Result<Table> {
+        let mut columns: Vec<Column> = self.columns.iter().map(Seen::column).collect();
+        let lacking: Vec<usize> = (0..columns.len())
+            .filter(|at| columns[*at].missing.is_some() && columns[*at].values.is_empty())
+            .collect();
+        let mut sums = vec![(0.0, 0_u32); lacking.len()];
+        if !lacking.is_empty() {
+            let mut tested = is_test.iter();
+            for file in files {
+                let mut csv = Csv::open(file)?;
+                while let Some(row) = csv.next_row()? {
+                    if tested.next() != Some(&false) {
+                        continue;
+                    }
+                    for (sum, at) in sums.iter_mut().zip(&lacking) {
+                        let value = number(row[self.columns[*at].at].trim());
+                        let present = value
+                            .ok()
+                            .filter(|_| !is_missing(&row[self.columns[*at].at]));
+                        if let Some(value) = present {
+                            *sum = (sum.0 + f64::from(value), sum.1 + 1);
+                        }
+                    }
+                }
+            }
+        }
+        for ((sum, count), at) in sums.into_iter().zip(lacking) {
+            columns[at].missing = Some(sum / f64::from(count.max(1)));
+        }
+        Ok(Table {
+            columns,
+            target: self.target.clone(),
+        })
+    }
+
+    /// Goes through the files again: gives `each` row's number, features and targets, a class being its
+    /// number.
+    pub(super) fn rows(
         &self,
         source: &Csvs,
         files: &[PathBuf],
-        train: &[u32],
-        task: &Task,
-    ) -> Result<(Table, Vec<f32>, Vec<f32>)> {
-        let columns: Vec<Column> = self.columns.iter().map(Seen::column).collect();
-        let mut table = Table {
-            columns,
-            target: self.target.clone(),
-        };
-        let rows = self.rows.iter().map(|rows| *rows as usize).sum::<usize>();
-        let mut values = Vec::with_capacity(rows * table.width());
-        let mut targets: Vec<f32> = match task {
-            Task::Classes(_) => self.classes().map(|class| class as f32).collect(),
-            _ => Vec::with_capacity(rows * self.target.len()),
-        };
+        (table, task): (&Table, &Task),
+        mut each: impl FnMut(u32, &[f32], &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let mut classes = self.classes();
+        let (mut values, mut learned) = (Vec::with_capacity(table.width()), Vec::new());
+        let all: u32 = self.rows.iter().sum();
+        let mut number_of_row = 0;
         for file in files {
             let mut csv = Csv::open(file)?;
             let target = named(&csv, file, "target", &source.target)?;
-            while let Some(row) = csv.next_row()? {
-                let row = row.clone();
+            while csv.next_row()?.is_some() {
+                let row = csv.row();
+                values.clear();
+                learned.clear();
                 for (column, seen) in table.columns.iter().zip(&self.columns) {
                     let encoded = column.encode(&row[seen.at], &mut values);
                     encoded
                         .map_err(|expected| csv.wrong(seen.at, &expected, "correct the field"))?;
                 }
-                if let Task::Numbers(_) = task {
-                    for at in &target {
-                        let value = number(row[*at].trim());
-                        targets.push(
-                            value.map_err(|expected| {
+                match task {
+                    Task::Classes(_) => learned.push(classes.next().unwrap_or(0) as f32),
+                    _ => {
+                        for at in &target {
+                            let value = number(row[*at].trim());
+                            learned.push(value.map_err(|expected| {
                                 csv.wrong(*at, expected, "correct the field")
-                            })?,
-                        );
+                            })?);
+                        }
                     }
                 }
+                if number_of_row == all {
+                    return Err(changed(file));
+                }
+                each(number_of_row, &values, &learned)?;
+                number_of_row += 1;
             }
         }
-        fill(&mut table, &mut values, train);
-        Ok((table, values, targets))
+        match number_of_row == all {
+            true => Ok(()),
+            false => Err(changed(&files[0])),
+        }
     }
 }
 
-/// Puts the mean over the rows `train` in place of numbers that are missing.
-fn fill(table: &mut Table, values: &mut [f32], train: &[u32]) {
-    let width = table.width();
-    let mut first = 0;
-    for column in &mut table.columns {
-        let at = first;
-        first += column.width();
-        if column.missing.is_none() || !column.values.is_empty() {
-            continue;
-        }
-        let present = train
-            .iter()
-            .map(|row| &values[*row as usize * width..][at..at + 2]);
-        let present = present.filter(|pair| pair[1] == 0.0);
-        let (sum, count) = present.fold((0.0, 0_u32), |(sum, count), pair| {
-            (sum + f64::from(pair[0]), count + 1)
-        });
-        let mean = sum / f64::from(count.max(1));
-        column.missing = Some(mean);
-        for row in values
-            .chunks_exact_mut(width)
-            .filter(|row| row[at + 1] == 1.0)
-        {
-            row[at] = mean as f32;
-        }
-    }
+/// A file that another program writes to.
+fn changed(file: &Path) -> Error {
+    let problem =
+        "has another number of rows than a moment ago; expected a file that stays as it is";
+    Error::data(file, problem, "run again when nothing writes to it")
 }

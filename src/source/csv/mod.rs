@@ -2,18 +2,20 @@
 //! `data.test_share` becomes the test set, or a folder with `train.csv` and `test.csv`.
 //!
 //! Columns of numbers are inputs as they are; columns of texts become a feature for each value. The files
-//! are read twice: once for what their columns are, once for the values.
+//! are read twice: once for what their columns are, once for the values; once more between these where
+//! numbers are missing, for the means that stand for them.
 
 mod file;
 mod learn;
+mod sheet;
 
 pub use file::Csv;
 
 use super::request::set_dir;
 use super::values::{TEST_SHARE, test_share};
-use super::{Entry, Request, Source};
+use super::{Cache, Entry, Request, Source};
 use crate::args::choice;
-use crate::data::{Dataset, Samples, Targets, Task, Watcher, is_missing};
+use crate::data::{Dataset, Loading, Task, Watcher, is_missing};
 use crate::error::{Error, Result};
 use crate::rng::{Key, Stream};
 use learn::{Learned, Wanted};
@@ -121,8 +123,8 @@ impl Source for Csvs {
         toml::Table::try_from(self).unwrap_or_default()
     }
 
-    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
-        load(self, request)
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+        load(self, request, watcher)
     }
 }
 
@@ -130,32 +132,24 @@ const EXPECTED: &str = "a CSV file, or a folder with train.csv and test.csv";
 /// The most classes of a target.
 const MOST_CLASSES: usize = 1000;
 
-fn load(source: &Csvs, request: &Request) -> Result<Dataset> {
+fn load(source: &Csvs, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     let files = files(request.place("a table", EXPECTED, "")?)?;
-    let learned = learn::learn(source, &files)?;
-    let task = task(&learned, &files[0])?;
-    let parts = split(source, request.seed, &learned, &task)?;
-    let (table, values, targets) = learned.read(source, &files, &parts.train, &task)?;
-    let width = table.width();
-    let samples = |rows: &[u32]| {
-        let of = |all: &[f32], width: usize| -> Vec<f32> {
-            let rows = rows.iter().map(|row| *row as usize * width);
-            rows.flat_map(|first| all[first..first + width].iter().copied())
-                .collect()
-        };
-        let targets = match &task {
-            Task::Classes(_) => {
-                Targets::Classes(of(&targets, 1).iter().map(|c| *c as u32).collect())
+    let bytes = file::bytes(&files)?;
+    match request.keeps(bytes)? {
+        (Cache::Disk, folder) => {
+            match sheet::on_disk(source, request.seed, (&files, folder), watcher) {
+                // Nobody asked for this folder: it is done without.
+                Err(error @ Error::Io { .. }) if request.cache == Cache::Auto => {
+                    watcher(Loading::Note(&format!(
+                        "{error}; the rows are kept in memory"
+                    )));
+                    sheet::in_memory(source, request.seed, &files)
+                }
+                dataset => dataset,
             }
-            _ => Targets::Numbers {
-                width: source.target.len(),
-                values: of(&targets, source.target.len()),
-            },
-        };
-        Samples::from_rows(table.flags(), of(&values, width), targets)
-    };
-    let (train, test) = (samples(&parts.train)?, samples(&parts.test)?);
-    Ok(Dataset::of(ENTRY.name, train, test, task)?.with_table(table))
+        }
+        _ => sheet::in_memory(source, request.seed, &files),
+    }
 }
 
 /// The training file and, where it is a file of its own, the test file.
@@ -206,6 +200,17 @@ fn task(learned: &Learned, file: &Path) -> Result<Task> {
 struct Parts {
     train: Vec<u32>,
     test: Vec<u32>,
+}
+
+impl Parts {
+    /// For each row whether it is one of the test set.
+    fn is_test(&self) -> Vec<bool> {
+        let mut is_test = vec![false; self.train.len() + self.test.len()];
+        for row in &self.test {
+            is_test[*row as usize] = true;
+        }
+        is_test
+    }
 }
 
 /// Splits as the files say, or at random by the seed, each class alike.

@@ -24,6 +24,7 @@ pub(super) struct Job<'a> {
     source: &'a ImageFolder,
     size: [usize; 2],
     watcher: Watcher<'a>,
+    workers: usize,
     total: usize,
     state: Mutex<State>,
 }
@@ -52,52 +53,17 @@ impl Bad {
     }
 }
 
-/// The pictures of a part.
-pub(super) struct Decoded {
-    /// One after the other, each with three channels, those that are bad included.
-    values: Vec<u8>,
-    /// What is known of each.
-    states: Vec<Read>,
-}
-
 /// What is known of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
+pub(super) enum Read {
     Bad,
     Good,
     /// Its channels have 16 bits.
     Deep,
 }
 
-impl Decoded {
-    /// Those of `pictures`, which may be the first ones alone, that were read.
-    pub(super) fn kept<'a>(&self, pictures: &'a [Labelled]) -> impl Iterator<Item = &'a Labelled> {
-        let kept = pictures.iter().zip(&self.states);
-        let kept = kept.filter(|(_, read)| **read != Read::Bad);
-        kept.map(|(picture, _)| picture)
-    }
-
-    /// How many from the place `first` on were read.
-    pub(super) fn kept_from(&self, first: usize) -> usize {
-        let rest = self.states[first..].iter();
-        rest.filter(|read| **read != Read::Bad).count()
-    }
-
-    /// The values of those that were read, with the first channels of three.
-    pub(super) fn values(mut self, [channels, height, width]: [usize; 3]) -> Vec<u8> {
-        let plane = height * width;
-        let mut end = 0;
-        let good = self.states.iter().enumerate();
-        for (at, _) in good.filter(|(_, read)| **read != Read::Bad) {
-            let (start, length) = (at * CHANNELS * plane, channels * plane);
-            self.values.copy_within(start..start + length, end);
-            end += length;
-        }
-        self.values.truncate(end);
-        self.values.shrink_to_fit();
-        self.values
-    }
-}
+/// Takes pictures that follow each other, from a place on, each with three channels; from several threads.
+pub(super) type Put<'a> = &'a (dyn Fn(usize, &[u8]) -> Result<()> + Sync);
 
 /// Pictures by what was special about them.
 #[derive(Debug, Default, Clone)]
@@ -182,44 +148,50 @@ impl<'a> Job<'a> {
         source: &'a ImageFolder,
         size: [usize; 2],
         watcher: Watcher<'a>,
-        parts: [&[Labelled]; 2],
+        (total, workers): (usize, Option<usize>),
     ) -> Self {
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             source,
             size,
             watcher,
-            total: parts.map(<[Labelled]>::len).iter().sum(),
+            workers: workers.unwrap_or_else(cores),
+            total,
             state: Mutex::default(),
         }
     }
 
-    fn elements(&self) -> usize {
+    /// Bytes of a picture while it is not known yet whether all are grey.
+    pub(super) fn elements(&self) -> usize {
         CHANNELS * self.size[0] * self.size[1]
     }
 
-    /// The pictures of a part; those that are bad are remembered.
-    pub(super) fn decode(&self, dir: &Path, pictures: &[Labelled]) -> Result<Decoded> {
+    /// Decodes pictures and gives them to `put`, which has room for each; those that are bad, whose places
+    /// hold anything, are remembered. Gives what is known of each.
+    pub(super) fn decode(
+        &self,
+        dir: &Path,
+        pictures: &[&Labelled],
+        put: Put<'_>,
+    ) -> Result<Vec<Read>> {
         /// Pictures that a thread takes at a time.
         const PORTION: usize = 32;
-        let elements = self.elements();
-        let mut values = reserved(dir, pictures.len(), elements)?;
         let mut states = vec![Read::Bad; pictures.len()];
-        let each = pictures.chunks(PORTION);
-        let each = each.zip(values.chunks_mut(PORTION * elements));
-        let each = each.zip(states.chunks_mut(PORTION));
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        portions::each(threads, each, |((pictures, values), states)| {
-            self.portion(dir, pictures, values, states);
-            Ok(())
+        let each = pictures.chunks(PORTION).zip(states.chunks_mut(PORTION));
+        let each = each.enumerate();
+        portions::each(self.workers, each, |(at, (pictures, states))| {
+            let values = self.portion(dir, pictures, states);
+            put(at * PORTION, &values)
         })?;
-        Ok(Decoded { values, states })
+        Ok(states)
     }
 
-    fn portion(&self, dir: &Path, pictures: &[Labelled], values: &mut [u8], states: &mut [Read]) {
+    fn portion(&self, dir: &Path, pictures: &[&Labelled], states: &mut [Read]) -> Vec<u8> {
         let (mut tally, mut bad) = (Tally::default(), Vec::new());
-        let places = values.chunks_mut(self.elements()).zip(states);
+        let mut all_values = vec![0; pictures.len() * self.elements()];
+        let places = all_values.chunks_mut(self.elements()).zip(states);
         for (picture, (values, state)) in pictures.iter().zip(places) {
-            match self.picture(&picture.file, self.source.bit_depth) {
+            match picture_of(self.source, self.size, &picture.file, self.source.bit_depth) {
                 Ok(decoded) => {
                     *state = match decoded.changes.deepest {
                         Some(_) => Read::Deep,
@@ -240,28 +212,7 @@ impl<'a> Job<'a> {
             done: all.done,
             total: self.total,
         });
-    }
-
-    fn picture(&self, file: &Path, bits: Option<u32>) -> Result<Picture, Bad> {
-        let source = self.source;
-        let form = Reading {
-            size: source.size.filter(|_| source.resize != Resize::None),
-            resize: source.resize,
-            bits: bits.unwrap_or(Reading::default().bits),
-        };
-        let picture = Picture::read(file, form).map_err(Bad::File)?;
-        let [_, height, width] = picture.shape;
-        if [height, width] == self.size {
-            return Ok(picture);
-        }
-        let whose = match source.size {
-            Some(_) => "as data.size says",
-            None => "the size of the first picture",
-        };
-        let problem = format!("{}, {whose}", other_size([height, width], self.size));
-        let help = "set data.size and data.resize = \"crop\" or \"stretch\" to bring all pictures to \
-                    one size";
-        Err(Bad::Size(Error::data(file, problem, help)))
+        all_values
     }
 
     /// What was special about all pictures.
@@ -301,7 +252,12 @@ impl<'a> Job<'a> {
     ///
     /// # Errors
     /// A file that can no longer be read.
-    pub(super) fn deepen(&self, parts: [(&[Labelled], &mut Decoded); 2]) -> Result<Option<u32>> {
+    pub(super) fn deepen(
+        &self,
+        pictures: &[&Labelled],
+        states: &[Read],
+        put: Put<'_>,
+    ) -> Result<Option<u32>> {
         let tally = self.tally();
         if tally.deep == 0 {
             return Ok(None);
@@ -310,18 +266,55 @@ impl<'a> Job<'a> {
         if self.source.bit_depth.is_some() || used == u16::BITS {
             return Ok(self.source.bit_depth.or(Some(used)));
         }
-        for (pictures, decoded) in parts {
-            let places = decoded.values.chunks_mut(self.elements());
-            let all = pictures.iter().zip(places).zip(&decoded.states);
-            for ((picture, values), _) in all.filter(|(_, read)| **read == Read::Deep) {
-                let picture = self
-                    .picture(&picture.file, Some(used))
-                    .map_err(Bad::error)?;
-                values.copy_from_slice(&picture.with_channels(CHANNELS).values);
-            }
+        let all = pictures.iter().zip(states).enumerate();
+        for (at, (picture, _)) in all.filter(|(_, (_, read))| **read == Read::Deep) {
+            let picture = picture_of(self.source, self.size, &picture.file, Some(used));
+            let picture = picture.map_err(Bad::error)?;
+            put(at, &picture.with_channels(CHANNELS).values)?;
         }
         Ok(Some(used))
     }
+}
+
+/// A picture as it is used, of 16 bits as if `bits` counted.
+fn picture_of(
+    source: &ImageFolder,
+    wanted: [usize; 2],
+    file: &Path,
+    bits: Option<u32>,
+) -> Result<Picture, Bad> {
+    let form = Reading {
+        size: source.size.filter(|_| source.resize != Resize::None),
+        resize: source.resize,
+        bits: bits.unwrap_or(Reading::default().bits),
+    };
+    let picture = Picture::read(file, form).map_err(Bad::File)?;
+    let [_, height, width] = picture.shape;
+    if [height, width] == wanted {
+        return Ok(picture);
+    }
+    let whose = match source.size {
+        Some(_) => "as data.size says",
+        None => "the size of the first picture",
+    };
+    let problem = format!("{}, {whose}", other_size([height, width], wanted));
+    let help = "set data.size and data.resize = \"crop\" or \"stretch\" to bring all pictures to \
+                one size";
+    Err(Bad::Size(Error::data(file, problem, help)))
+}
+
+/// The bytes of a picture that was read before.
+///
+/// # Errors
+/// A file that can no longer be read.
+pub(super) fn again(
+    source: &ImageFolder,
+    size: [usize; 2],
+    file: &Path,
+    bits: Option<u32>,
+) -> Result<Vec<u8>> {
+    let picture = picture_of(source, size, file, bits).map_err(Bad::error)?;
+    Ok(picture.with_channels(CHANNELS).values)
 }
 
 /// Names all bad files, or the first ones.
@@ -347,7 +340,7 @@ fn refused(dir: &Path, bad: &[(String, Bad)], [count, total]: [usize; 2]) -> Err
 }
 
 /// Room for `count` pictures, or an error that says how much it would be.
-fn reserved(dir: &Path, count: usize, elements: usize) -> Result<Vec<u8>> {
+pub(super) fn reserved(dir: &Path, count: usize, elements: usize) -> Result<Vec<u8>> {
     let mut values = Vec::new();
     let bytes = count.checked_mul(elements);
     let reserved = bytes.is_some_and(|bytes| values.try_reserve_exact(bytes).is_ok());

@@ -7,6 +7,7 @@
 //! class in the order of its files. Files are decoded on all cores; the samples do not depend on
 //! how many there are.
 
+mod album;
 mod decode;
 mod list;
 mod parts;
@@ -15,10 +16,11 @@ mod size;
 use super::values::{TEST_SHARE, test_share};
 use super::{Entry, Invalid, Request, Source};
 use crate::args::{choice, some_whole};
-use crate::data::{Dataset, Loading, Origin, Samples, Task, Watcher};
+use crate::data::{Dataset, Inputs, Loading, Origin, Samples, Targets, Task, Watcher};
 use crate::error::{Error, Result};
 use crate::picture::{Picture, Resize};
-use decode::{CHANNELS, Decoded, Job};
+use album::Album;
+use decode::Job;
 use list::Labelled;
 use serde::{Deserialize, Serialize};
 use size::size;
@@ -126,39 +128,43 @@ fn load(source: &ImageFolder, request: &Request, watcher: Watcher<'_>) -> Result
             help: "data.size = 32 means 32x32".into(),
         });
     }
-    let job = Job::new(source, size, watcher, [&listing.train, &listing.test]);
-    let mut train = job.decode(dir, &listing.train)?;
-    let mut test = job.decode(dir, &listing.test)?;
-    let bad = job.bad(dir)?;
-    let bit_depth = job.deepen([(&listing.train, &mut train), (&listing.test, &mut test)])?;
-    let tally = job.tally();
-    for note in tally.notes(size, bit_depth) {
-        watcher(Loading::Note(&note));
-    }
-    if let Some(skipped) = &bad {
-        watcher(Loading::Note(&format!("skipped {skipped}")));
-    }
-    let channels = match tally.all_grey() {
-        true => 1,
-        false => CHANNELS,
+    let all: Vec<&Labelled> = listing.train.iter().chain(&listing.test).collect();
+    let job = Job::new(source, size, watcher, (all.len(), request.workers));
+    let album = Album {
+        source,
+        size,
+        dir,
+        all: &all,
+        first_test: listing.train.len(),
     };
-    let shape = [channels, size[0], size[1]];
+    let decoded = album.decode(&job, request, watcher)?;
+    let known = &decoded.known;
+    for note in &known.notes {
+        watcher(Loading::Note(note));
+    }
     let origin = Origin {
-        bit_depth,
-        skipped: bad,
+        bit_depth: known.bit_depth,
+        skipped: known.skipped.clone(),
     };
-    let samples = |decoded: Decoded, pictures: &[Labelled]| {
-        let kept: Vec<&Labelled> = decoded.kept(pictures).collect();
-        let labels = kept.iter().map(|picture| picture.label).collect();
-        let names = kept.iter().map(|picture| picture.name(dir)).collect();
-        let samples = Samples::from_bytes(&shape, decoded.values(shape), labels)?.named(names)?;
+    let is_trained = |place: &u32| (*place as usize) < listing.train.len() - listing.held_out;
+    let [trained, tested] = album.kept(known);
+    let held_out = trained.iter().filter(|place| !is_trained(place)).count();
+    let classed = trained.iter().filter(|place| is_trained(place));
+    check_classes(
+        dir,
+        &listing.classes,
+        classed.map(|place| all[*place as usize]),
+    )?;
+    let [train, test] = decoded.inputs(&album, [&trained, &tested])?;
+    let samples = |inputs: Box<dyn Inputs>, places: &[u32]| {
+        let kept = || places.iter().map(|place| all[*place as usize]);
+        let labels = kept().map(|picture| picture.label).collect();
+        let names = kept().map(|picture| picture.name(dir)).collect();
+        let samples = Samples::boxed(inputs, Targets::Classes(labels))?.named(names)?;
         Ok::<_, Error>(samples.from_files(origin.clone()))
     };
-    let trained = listing.train.len() - listing.held_out;
-    let held_out = train.kept_from(trained);
-    check_classes(dir, &listing.classes, train.kept(&listing.train[..trained]))?;
-    let train = samples(train, &listing.train)?.holding_out(held_out)?;
-    let test = samples(test, &listing.test)?;
+    let train = samples(train, &trained)?.holding_out(held_out)?;
+    let test = samples(test, &tested)?;
     Dataset::of(ENTRY.name, train, test, Task::Classes(listing.classes))
 }
 

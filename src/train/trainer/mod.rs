@@ -8,6 +8,7 @@ mod state;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::augment::Strip;
 use super::chunk::{InFlight, Rates, Steps};
@@ -129,7 +130,7 @@ impl Trainer {
             test: units.standardised(&dataset.test)?,
             ..dataset
         };
-        let fed = (&config.data, layout.train.accumulate);
+        let fed = (&config.data, layout.train.accumulate, pace.total_steps);
         let weights = loss.class_weights().to_vec();
         let feed = Feed::new(&workshop, (dataset, units), (layout.split, weights), fed)?;
         let multipliers = network.multipliers(config.decay_on);
@@ -143,6 +144,10 @@ impl Trainer {
             workshop.write(&key, bytes)?;
         }
         let weights = network.initial_weights(config.seed);
+        let info = RunInfo {
+            residence: feed.describe(),
+            ..info
+        };
         let mut trainer = Self {
             workshop,
             training,
@@ -229,6 +234,11 @@ impl Trainer {
     /// Waits for a chunk; what the device recorded.
     pub(super) fn collect(&mut self, chunk: InFlight) -> Result<Vec<StepRecord>> {
         self.steps.collect(&mut self.workshop, chunk)
+    }
+
+    /// How long the device had nothing to do because samples were not there; nothing where all lie on it.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        self.feed.waited()
     }
 
     /// Counts steps as done.

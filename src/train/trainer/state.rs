@@ -101,7 +101,7 @@ impl Trainer {
             self.workshop.write(key, bytemuck::cast_slice(&flat))?;
         }
         self.seed = state.seed;
-        self.feed.order.set_seed(state.order_seed);
+        self.feed.set_seed(state.order_seed);
         self.done = state.done;
         self.ahead = state.updates.wrapping_sub(state.done);
         self.observed.clone_from(&state.observed);
@@ -232,7 +232,7 @@ impl Trainer {
 
     /// Draws the order of the samples from another seed than `data.seed`; the validation set stays.
     pub fn set_order_seed(&mut self, seed: u64) {
-        self.feed.order.set_seed(seed);
+        self.feed.set_seed(seed);
     }
 
     /// Trains to this step, not to the end of `train.epochs` or `train.steps`.
