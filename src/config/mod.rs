@@ -13,6 +13,7 @@
 //! the arguments of policies, layers, losses, optimizers and sources where these are defined.
 
 mod arguments;
+mod balance;
 pub mod changes;
 mod checkpoint;
 mod document;

@@ -7,6 +7,7 @@
 //! [`epoch_order`] and [`batch_at`] which samples a step trains on.
 
 mod augment;
+mod balance;
 mod chosen;
 mod extent;
 mod halves;
