@@ -46,6 +46,7 @@ impl Layout {
         config.augment.check(dataset.train.shape())?;
         let mut network = network(config, dataset)?;
         network.freeze(&config.freeze)?;
+        network.scale_rates(&config.lr_mult)?;
         network.check_output(&dataset.task)?;
         config.loss.takes(&network.output(), &dataset.task)?;
         let data = &config.data;

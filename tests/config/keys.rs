@@ -94,6 +94,8 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("optimizer.weight_decay", "5e-4", "weight_decay = 0.0005"),
     ("optimizer.clip_norm", "0.25", "clip_norm = 0.25"),
     ("optimizer.decay_on", "matrices", "decay_on = \"matrices\""),
+    ("optimizer.lr_mult", "{ \"0-5\" = 0.1, \"7.weight\" = 2 }", "lr_mult = { 0-5 = 0.1, \"7.weight\" = 2.0 }"),
+    ("optimizer.lr_mult.\"7.*\"", "0.5", "lr_mult = { \"7.*\" = 0.5 }"),
     ("optimizer.momentum_form", "caffe", "momentum_form = \"caffe\""),
     ("schedule.base_lr", "1e-7", "base_lr = 1e-7"),
     ("schedule.max_lr", "3", "max_lr = 3.0"),
