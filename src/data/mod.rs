@@ -9,6 +9,7 @@
 mod augment;
 mod balance;
 mod chosen;
+mod colours;
 mod extent;
 mod halves;
 mod loading;

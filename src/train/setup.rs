@@ -43,7 +43,9 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
-        config.augment.check(dataset.train.shape())?;
+        config
+            .augment
+            .check(dataset.train.shape(), dataset.train.storage())?;
         let mut network = network(config, dataset)?;
         network.freeze(&config.freeze)?;
         network.scale_rates(&config.lr_mult)?;

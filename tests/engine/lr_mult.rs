@@ -87,7 +87,7 @@ fn factors_count_besides_the_layers_own() {
             let setup = setup(&layers(mult), &format!("{optimizer}\n{beside}"));
             let mut trainer = setup.trainer(gpu(), data(100, 6));
             trainer.advance(12, 4).unwrap();
-            weight_bits(&mut trainer)
+            weight_bits(&trainer)
         };
         let quarter = trained(0.25, "");
         assert_eq!(trained(1.0, "lr_mult = { 0 = 0.25 }"), quarter);
