@@ -5,13 +5,19 @@
 // the picture at place (w', h', 1), bilinear between its pixels. Beyond its edge a picture is 0, before
 // it is normalised, or with `reflect` mirrored as often as it takes. Samples from `step.count` on are 0.
 //
+// Where `colours` is set, a picture's values v are changed first, pixel by pixel, each time within 0 and
+// 255: v = b v; v = c v + (1 - c) mean grey of the sample; v = s v + (1 - s) grey of the pixel; with the
+// factors b, c, s of brightness, contrast and saturation. These pictures are bytes of one or three channels.
+//
 // Invocation i owns four neighbouring elements: of a list of features (entry `features`) those from
 // 4 quad on, of pixels of channels (entry `pixels`) four channels of one pixel; quad i % quads of row
 // i / quads, with quads = ceil(cols / 4). x has rows of `stride` vec4s; padding stays 0.
 // `samples` are bytes, four to a word, the lowest first, or the bits of floats. `places` has two vec4s
 // for each listed sample: what column and row of a turned pixel come from; unused if nothing turns.
-// The random words are T(step.key_augment; place in the update, draw): draw 0 flips (left to right, top to bottom), 1 shifts, 2 cuts out.
-// Rust twin: `Augment` in src/data/augment.rs.
+// `greys` has the mean grey of each sample of the batch; unused if no contrast changes.
+// The random words are T(step.key_augment; place in the update, draw): draw 0 flips (left to right, top to bottom), 1 shifts, 2 cuts out,
+// 5 is for brightness and contrast, 6 for saturation.
+// Rust twin: `Augment` in src/data/augment.rs and src/data/colours.rs.
 
 struct Dims {
     rows: u32,
@@ -30,6 +36,14 @@ struct Dims {
     vertical_flip: f32,
     shift: u32,
     cutout: u32,
+    // Whether colours change; the lowest factor of each change, and its span: 0 where it is off.
+    colours: u32,
+    brightness: f32,
+    brightness_span: f32,
+    contrast: f32,
+    contrast_span: f32,
+    saturation: f32,
+    saturation_span: f32,
 }
 
 @group(0) @binding(0) var<uniform> dims: Dims;
@@ -38,7 +52,8 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> places: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> mean: array<f32>;
 @group(0) @binding(5) var<storage, read> scale: array<f32>;
-@group(0) @binding(6) var<storage, read_write> x: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> greys: array<f32>;
+@group(0) @binding(7) var<storage, read_write> x: array<vec4<f32>>;
 @group(1) @binding(0) var<uniform> step: Step;
 
 // What is drawn for a sample.
@@ -51,13 +66,18 @@ struct Draw {
     // Where the sample's values start, and its place in the list.
     first: u32,
     listed: u32,
+    // Factors of brightness, contrast and saturation, and the mean that contrast blends with.
+    brightness: f32,
+    contrast: f32,
+    saturation: f32,
+    grey: f32,
 }
 
 fn draw(sample: u32) -> Draw {
     let listed = step.start + sample;
     let place = step.first_sample + sample;
     let first = indices[listed] * dims.channels * dims.height * dims.width;
-    var drawn = Draw(false, false, vec2<i32>(0), vec2<u32>(0u), first, listed);
+    var drawn = Draw(false, false, vec2<i32>(0), vec2<u32>(0u), first, listed, 1.0, 1.0, 1.0, 0.0);
     if dims.flip > 0.0 || dims.vertical_flip > 0.0 {
         let words = threefry(step.key_augment, vec2<u32>(place, 0u));
         drawn.flip = threefry_uniform(words.x) < dims.flip;
@@ -71,11 +91,54 @@ fn draw(sample: u32) -> Draw {
         let words = threefry(step.key_augment, vec2<u32>(place, 2u));
         drawn.cutout = words % (vec2<u32>(dims.height, dims.width) + 1u - dims.cutout);
     }
+    if dims.colours == 1u {
+        let words = threefry(step.key_augment, vec2<u32>(place, 5u));
+        let more = threefry(step.key_augment, vec2<u32>(place, 6u));
+        drawn.brightness = colours_factor(threefry_uniform(words.x), dims.brightness, dims.brightness_span);
+        drawn.contrast = colours_factor(threefry_uniform(words.y), dims.contrast, dims.contrast_span);
+        drawn.saturation = colours_factor(threefry_uniform(more.x), dims.saturation, dims.saturation_span);
+        if dims.contrast_span > 0.0 {
+            drawn.grey = greys[sample];
+        }
+    }
     return drawn;
 }
 
-// The value at (row, column) of the picture that starts at `first`; beyond its edge mirrored, or 0.
-fn value(first: u32, outside: vec2<i32>) -> f32 {
+// The value at `place` of the samples.
+fn stored(place: u32) -> f32 {
+    if dims.floats == 1u {
+        return bitcast<f32>(samples[place]);
+    }
+    return f32((samples[place / 4u] >> (8u * (place % 4u))) & 255u);
+}
+
+// The same after brightness and contrast.
+fn contrasted(drawn: Draw, place: u32) -> f32 {
+    let v = colours_blend(stored(place), 0.0, drawn.brightness);
+    if dims.contrast_span > 0.0 {
+        return colours_blend(v, drawn.grey, drawn.contrast);
+    }
+    return v;
+}
+
+// The value at `pixel` of the channel that starts at `first`, in the colours that are drawn.
+fn coloured(drawn: Draw, first: u32, pixel: u32) -> f32 {
+    if dims.colours == 0u {
+        return stored(first + pixel);
+    }
+    let v = contrasted(drawn, first + pixel);
+    if dims.saturation_span == 0.0 {
+        return v;
+    }
+    let plane = dims.height * dims.width;
+    let red = contrasted(drawn, drawn.first + pixel);
+    let green = contrasted(drawn, drawn.first + plane + pixel);
+    let blue = contrasted(drawn, drawn.first + 2u * plane + pixel);
+    return colours_blend(v, colours_grey(red, green, blue), drawn.saturation);
+}
+
+// The value at (row, column) of the channel that starts at `first`; beyond its edge mirrored, or 0.
+fn value(drawn: Draw, first: u32, outside: vec2<i32>) -> f32 {
     let size = vec2<i32>(i32(dims.height), i32(dims.width));
     var at = outside;
     if dims.reflect == 1u {
@@ -85,17 +148,13 @@ fn value(first: u32, outside: vec2<i32>) -> f32 {
     if any(at < vec2<i32>(0)) || any(at >= size) {
         return 0.0;
     }
-    let place = first + u32(at.x) * dims.width + u32(at.y);
-    if dims.floats == 1u {
-        return bitcast<f32>(samples[place]);
-    }
-    return f32((samples[place / 4u] >> (8u * (place % 4u))) & 255u);
+    return coloured(drawn, first, u32(at.x) * dims.width + u32(at.y));
 }
 
 // The value at (row, column) of the turned picture.
 fn turned(drawn: Draw, first: u32, at: vec2<i32>) -> f32 {
     if dims.affine == 0u {
-        return value(first, at);
+        return value(drawn, first, at);
     }
     let p = vec3<f32>(f32(at.y), f32(at.x), 1.0);
     let row = dot(places[2u * drawn.listed + 1u].xyz, p);
@@ -105,8 +164,12 @@ fn turned(drawn: Draw, first: u32, at: vec2<i32>) -> f32 {
     let low = floor(place);
     let share = place - low;
     let corner = vec2<i32>(low);
-    let above = mix(value(first, corner), value(first, corner + vec2<i32>(0, 1)), share.y);
-    let below = mix(value(first, corner + vec2<i32>(1, 0)), value(first, corner + vec2<i32>(1, 1)), share.y);
+    let above = mix(value(drawn, first, corner), value(drawn, first, corner + vec2<i32>(0, 1)), share.y);
+    let below = mix(
+        value(drawn, first, corner + vec2<i32>(1, 0)),
+        value(drawn, first, corner + vec2<i32>(1, 1)),
+        share.y,
+    );
     return mix(above, below, share.x);
 }
 

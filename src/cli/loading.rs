@@ -32,6 +32,13 @@ pub(super) fn load(config: &Config) -> Result<Dataset> {
     loaded
 }
 
+/// The same for who trains on them, who is told what is worth knowing about their classes.
+pub(super) fn load_to_train(config: &Config) -> Result<Dataset> {
+    let dataset = load(config)?;
+    output::note(&config.data_notes(&dataset));
+    Ok(dataset)
+}
+
 /// A bar on standard error in the form of `template`.
 pub(super) fn bar(template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template);

@@ -148,7 +148,7 @@ fn go_on(
 ) -> Result<ExitCode> {
     let notes = going.config.notes();
     let look = look(arguments, output, going.config.train.log_every);
-    let dataset = loading::load(&going.config)?;
+    let dataset = loading::load_to_train(&going.config)?;
     let mut trainer = Trainer::new(globals.open()?, going.config.clone(), dataset)?;
     going.record(&mut trainer, arguments.strict)?;
     if going.wants_lint() {
@@ -282,7 +282,7 @@ fn set_up(
             Weights::read(&file).map(|weights| (file, weights))
         })
         .transpose()?;
-    let dataset = loading::load(config)?;
+    let dataset = loading::load_to_train(config)?;
     let mut trainer = find::provisional(config, globals.open()?, dataset)?;
     if let Some((file, weights)) = init {
         let notes = trainer.start_from(&weights, &file, arguments.new_head)?;

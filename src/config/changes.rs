@@ -157,6 +157,10 @@ mod tests {
             &["train.steps=7", "schedule.max_lr=0.5"],
             &["schedule.policy=constant", "schedule.lr=0.3", "seed=4"],
             &["loss.kind=mse", "checkpoint.every=1 epoch"],
+            &[
+                "optimizer.lr_mult={ \"0.*\" = 0.1 }",
+                "augment.contrast=0.2",
+            ],
         ] {
             let other = config(set).to_toml();
             let found = differences(&base, &other);
@@ -189,6 +193,7 @@ mod tests {
             "data.batch=5",
             "model.layers=[\"flatten\", { linear = 10 }]",
             "optimizer.momentum=0.5",
+            "optimizer.lr_mult={ 0-5 = 0.1 }",
         ] {
             assert_eq!(meaning(set), Meaning::AnotherRun, "{set}");
         }

@@ -37,6 +37,9 @@ rotation = 0.0
 scale = [1.0, 1.0]
 shear = 0.0
 cutout = 0
+brightness = 0.0
+contrast = 0.0
+saturation = 0.0
 
 [model]
 layers = [

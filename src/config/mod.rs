@@ -13,6 +13,7 @@
 //! the arguments of policies, layers, losses, optimizers and sources where these are defined.
 
 mod arguments;
+mod balance;
 pub mod changes;
 mod checkpoint;
 mod document;
@@ -20,6 +21,7 @@ mod entries;
 mod explain;
 mod layers;
 mod merged;
+mod optimizer;
 pub mod presets;
 mod problem;
 mod resolve;
@@ -34,6 +36,7 @@ mod text;
 mod value;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use arguments::Overrides;
@@ -80,6 +83,9 @@ pub struct Config {
     pub clip_norm: Option<f64>,
     /// `optimizer.decay_on`: what weight decay works on, whatever the optimizer.
     pub decay_on: DecayOn,
+    /// `optimizer.lr_mult`: factors on the rates of the parameters that patterns name, whatever the
+    /// optimizer ([`crate::model::Network::scale_rates`]).
+    pub lr_mult: BTreeMap<String, f64>,
     /// `[schedule]`.
     pub schedule: Schedule,
     /// `[train]`.

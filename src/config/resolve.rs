@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::entries::{self, Family};
+use super::optimizer;
 use super::problem::{Problem, Problems, keep};
 use super::section;
 use super::sections::Top;
@@ -16,8 +17,6 @@ use super::{Bounds, Checkpoints, Config, CycleEnd, Data, HELD_OUT, Train};
 use crate::args::{is_f32, stated};
 use crate::data::Augment;
 use crate::layer::Layer;
-use crate::optim::decay_on::{self, DecayOn};
-use crate::optim::{Optimizer, clip_norm};
 
 /// The sections and the keys that have a fixed place, and those of all sources; the tables `loss`,
 /// `optimizer` and `schedule` have their entries' arguments besides. `run` is information and not looked into.
@@ -34,7 +33,7 @@ fn sections(tables: &Tables) -> [(&'static str, Vec<&'static str>); 11] {
         ("augment", stated::<Augment>().names.to_vec()),
         ("model", vec!["layers", "freeze"]),
         ("loss", vec!["kind"]),
-        ("optimizer", vec!["kind", clip_norm::KEY, decay_on::KEY]),
+        ("optimizer", [&["kind"], optimizer::BESIDE].concat()),
         ("schedule", vec!["policy"]),
         ("train", stated::<Train>().names.to_vec()),
         ("cycle_end", stated::<CycleEnd>().names.to_vec()),
@@ -61,7 +60,7 @@ pub(super) fn resolve<'t>(
     let freeze = keep(of("model").and_then(|section| freeze(&section)), &mut told);
     let loss = of("loss").and_then(|s| entries::select(&s, LOSS, tables.losses, |l| l.validate()));
     let loss = keep(loss, &mut told);
-    let optimizer = of("optimizer").and_then(|section| optimizer_section(&section, tables));
+    let optimizer = of("optimizer").and_then(|section| optimizer::read(&section, tables));
     let optimizer = keep(optimizer, &mut told);
     // Said after those of the schedule, which is tried in the run that they make.
     let mut last = Problems::new();
@@ -77,13 +76,8 @@ pub(super) fn resolve<'t>(
     else {
         return Err(told);
     };
-    let (
-        Some((optimizer, clip_norm, decay_on)),
-        Some(schedule),
-        Some(train),
-        Some(cycle_end),
-        Some(checkpoint),
-    ) = (optimizer, schedule, train, cycle_end, checkpoint)
+    let (Some(chosen), Some(schedule), Some(train), Some(cycle_end), Some(checkpoint)) =
+        (optimizer, schedule, train, cycle_end, checkpoint)
     else {
         return Err(told);
     };
@@ -94,9 +88,10 @@ pub(super) fn resolve<'t>(
         layers,
         freeze,
         loss,
-        optimizer,
-        clip_norm,
-        decay_on,
+        optimizer: chosen.optimizer,
+        clip_norm: chosen.clip_norm,
+        decay_on: chosen.decay_on,
+        lr_mult: chosen.lr_mult,
         schedule,
         train,
         cycle_end,
@@ -147,11 +142,6 @@ const LOSS: Family = Family {
     what: "loss",
     selector: "kind",
     beside: &[],
-};
-const OPTIMIZER: Family = Family {
-    what: "optimizer",
-    selector: "kind",
-    beside: &[clip_norm::KEY, decay_on::KEY],
 };
 const POLICY: Family = Family {
     what: "policy",
@@ -226,46 +216,6 @@ fn model_section(
         Ok(layers)
     } else {
         Err(problems)
-    }
-}
-
-/// An optimizer, the norm that gradients are clipped to, and what decays.
-type Chosen = (Box<dyn Optimizer>, Option<f64>, DecayOn);
-
-/// The optimizer, and what holds whatever it is: the norm that gradients are clipped to, and what
-/// decays.
-fn optimizer_section(section: &Section<'_, '_>, tables: &Tables) -> Result<Chosen, Problems> {
-    let optimizer = entries::select(section, OPTIMIZER, tables.optimizers, |o| o.validate());
-    let clip_norm = section.get(clip_norm::KEY).map_or(Ok(None), |value| {
-        if value.value.get_ref().as_str() == Some("none") {
-            return Ok(None);
-        }
-        let norm = match value.value.get_ref() {
-            DeValue::Float(number) => super::value::float(number),
-            DeValue::Integer(number) => super::value::integer(number).map(|n| n as f64),
-            _ => None,
-        };
-        let norm = norm.ok_or_else(|| value.wrong("a finite number"))?;
-        match clip_norm::validate(norm) {
-            Ok(()) => Ok(Some(norm)),
-            Err(invalid) => Err(value.refuse(&invalid.message)),
-        }
-    });
-    let decay_on = section
-        .get(decay_on::KEY)
-        .map_or(Ok(DecayOn::All), |value| {
-            let name = value.value.get_ref().as_str();
-            let decay_on = name.and_then(DecayOn::named);
-            decay_on.ok_or_else(|| value.wrong("\"all\" or \"matrices\""))
-        });
-    match (optimizer, clip_norm, decay_on) {
-        (Ok(optimizer), Ok(clip_norm), Ok(decay_on)) => Ok((optimizer, clip_norm, decay_on)),
-        (optimizer, clip_norm, decay_on) => {
-            let mut problems = optimizer.err().unwrap_or_default();
-            problems.extend(clip_norm.err());
-            problems.extend(decay_on.err());
-            Err(problems)
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::args::Entry;
 use crate::layer::{LAYERS, Layer};
 use crate::loss::LOSSES;
 use crate::optim::decay_on::{self, DecayOn};
-use crate::optim::{OPTIMIZERS, clip_norm};
+use crate::optim::{OPTIMIZERS, clip_norm, lr_mult};
 use crate::schedule::POLICIES;
 use crate::source::SOURCES;
 
@@ -53,6 +53,11 @@ impl Config {
         if self.decay_on != DecayOn::All {
             let name = self.decay_on.name().to_owned();
             line(&mut out, decay_on::KEY, &Value::String(name));
+        }
+        if !self.lr_mult.is_empty() {
+            let factors = self.lr_mult.iter();
+            let factors = factors.map(|(pattern, factor)| (pattern.clone(), (*factor).into()));
+            line(&mut out, lr_mult::KEY, &Value::Table(factors.collect()));
         }
         out.push('\n');
         out += &schedule_text(policy, schedule, bounds);

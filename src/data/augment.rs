@@ -7,7 +7,8 @@ use glam::{Affine2, Mat2, Vec2};
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::Normalization;
+use super::colours::{Colours, range};
+use super::{Normalization, Storage};
 use crate::args::{choice, number, whole};
 use crate::error::{Error, Result};
 use crate::rng::{Key, uniform};
@@ -26,7 +27,8 @@ pub enum Padding {
 
 /// `[augment]`: random changes to the pictures of a training step, none by default.
 ///
-/// They follow each other: the affine map (bilinear), the shift and the flips, which are one map with one
+/// They follow each other: brightness, contrast and saturation, as torchvision's `ColorJitter` changes them
+/// but always in this order; the affine map (bilinear), the shift and the flips, which are one map with one
 /// padding beyond the picture's edge; normalisation; the cut-out. Each has its own random numbers, a
 /// function of the run's seed, the step and the sample's place in the update, so neither the chunk nor the
 /// batches that an update takes its samples in nor where the samples lie nor the class of kernels changes them.
@@ -59,6 +61,15 @@ pub struct Augment {
     /// nothing.
     #[serde(deserialize_with = "whole::<_, _, 0, MOST_PIXELS>")]
     pub cutout: usize,
+    /// How far the factor lies from 1 at most that multiplies a picture's values.
+    #[serde(deserialize_with = "strength")]
+    pub brightness: f64,
+    /// How far the share of the picture lies from 1 at most that is blended with its mean grey.
+    #[serde(deserialize_with = "strength")]
+    pub contrast: f64,
+    /// How far the share of the picture lies from 1 at most that is blended with the grey picture.
+    #[serde(deserialize_with = "strength")]
+    pub saturation: f64,
 }
 
 /// Most pixels of a shift or a cut-out: no picture is larger.
@@ -77,6 +88,11 @@ fn rotation<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 fn shear<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let expected = "the largest angle in degrees, from 0, below 90";
     number(from, expected, expected, |a| (0.0..90.0).contains(&a))
+}
+
+fn strength<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let expected = "how far a factor of the colours lies from 1 at most, from 0 to 100";
+    number(from, expected, expected, |v| (0.0..=100.0).contains(&v))
 }
 
 /// One factor of `scale`.
@@ -135,6 +151,9 @@ impl Default for Augment {
             scale: [1.0; 2],
             shear: 0.0,
             cutout: 0,
+            brightness: 0.0,
+            contrast: 0.0,
+            saturation: 0.0,
         }
     }
 }
@@ -148,6 +167,8 @@ enum Purpose {
     Cutout = 2,
     Turn = 3,
     Shear = 4,
+    Light = 5,
+    Saturation = 6,
 }
 
 /// What happens to one picture.
@@ -167,6 +188,30 @@ pub struct Draw {
     pub scale: f64,
     /// Angle in degrees by which upright lines lean.
     pub shear: f64,
+    /// What its values are multiplied by.
+    pub brightness: f64,
+    /// The share of it that is blended with its mean grey.
+    pub contrast: f64,
+    /// The share of it that is blended with the grey picture.
+    pub saturation: f64,
+}
+
+impl Default for Draw {
+    /// Nothing changes, where nothing is cut out.
+    fn default() -> Self {
+        Self {
+            flip: false,
+            vertical_flip: false,
+            shift: [0; 2],
+            cutout: [0; 2],
+            rotation: 0.0,
+            scale: 1.0,
+            shear: 0.0,
+            brightness: 1.0,
+            contrast: 1.0,
+            saturation: 1.0,
+        }
+    }
 }
 
 fn refuse(key: &str, found: String, expected: &str, help: &str) -> Error {
@@ -183,7 +228,8 @@ impl Augment {
     #[must_use]
     pub fn is_off(&self) -> bool {
         let flips = self.horizontal_flip != 0.0 || self.vertical_flip != 0.0;
-        !flips && self.shift == 0 && self.cutout == 0 && !self.is_affine()
+        let moves = flips || self.shift != 0 || self.is_affine();
+        !moves && self.cutout == 0 && !self.is_coloured()
     }
 
     /// Whether pictures are turned, scaled or sheared.
@@ -192,15 +238,37 @@ impl Augment {
         self.rotation != 0.0 || self.scale != [1.0; 2] || self.shear != 0.0
     }
 
-    /// Whether samples of `shape` can be augmented like this.
+    /// Whether colours change.
+    #[must_use]
+    pub fn is_coloured(&self) -> bool {
+        self.strengths().on().next().is_some()
+    }
+
+    /// The lowest factor and the span that each change of colours is drawn from, by its key.
+    #[must_use]
+    pub fn factors(&self) -> [(&'static str, [f64; 2]); 3] {
+        let named = self.strengths().named();
+        named.map(|(key, strength)| (key, range(strength)))
+    }
+
+    fn strengths(&self) -> Colours {
+        Colours {
+            brightness: self.brightness,
+            contrast: self.contrast,
+            saturation: self.saturation,
+        }
+    }
+
+    /// Whether samples of `shape`, whose values lie as `storage`, can be augmented like this.
     ///
     /// # Errors
-    /// Samples that are no pictures, a shift or a cut-out that is too large for them.
-    pub fn check(&self, shape: &[usize]) -> Result<()> {
+    /// Samples that are no pictures, a shift or a cut-out that is too large for them, colours of pictures
+    /// that have none.
+    pub fn check(&self, shape: &[usize], storage: Storage) -> Result<()> {
         if self.is_off() {
             return Ok(());
         }
-        let &[_, height, width] = shape else {
+        let &[channels, height, width] = shape else {
             return Err(refuse(
                 "augment",
                 format!("samples of shape {shape:?}, which are no pictures"),
@@ -225,13 +293,15 @@ impl Augment {
                 "lower augment.cutout, or leave it out",
             ));
         }
-        Ok(())
+        self.strengths().check(channels, storage)
     }
 
     /// What is on, in a few words; nothing where nothing is.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut words = Vec::new();
+        let colours = self.strengths().on();
+        let mut words: Vec<String> = colours.map(|(key, v)| format!("{key} {v}")).collect();
+        let moved = words.len();
         if self.rotation != 0.0 {
             words.push(format!("rotation {}°", self.rotation));
         }
@@ -245,7 +315,7 @@ impl Augment {
             words.push(format!("shift {}", self.shift));
         }
         // What comes in stands behind the last that brings it in.
-        if let Some(last) = words.last_mut() {
+        if let Some(last) = words[moved..].last_mut() {
             last.push_str(match self.padding {
                 Padding::Reflect => " (reflect)",
                 Padding::Zero => " (zero)",
@@ -277,6 +347,12 @@ impl Augment {
         let first = |word: u32, side: usize| word as usize % (side + 1 - self.cutout);
         let [turn, scale] = key.uniforms(row, Purpose::Turn as u32).map(f64::from);
         let [shear, _] = key.uniforms(row, Purpose::Shear as u32).map(f64::from);
+        let [brightness, contrast] = key.uniforms(row, Purpose::Light as u32).map(f64::from);
+        let [saturation, _] = key.uniforms(row, Purpose::Saturation as u32).map(f64::from);
+        let factor = |strength: f64, uniform: f64| {
+            let [low, span] = range(strength);
+            low + span * uniform
+        };
         Draw {
             // The comparisons that the shader makes, in f32.
             flip: uniform(words(Purpose::Flip)[0]) < self.horizontal_flip as f32,
@@ -286,6 +362,9 @@ impl Augment {
             rotation: self.rotation * (2.0 * turn - 1.0),
             scale: self.scale[0] + (self.scale[1] - self.scale[0]) * scale,
             shear: self.shear * (2.0 * shear - 1.0),
+            brightness: factor(self.brightness, brightness),
+            contrast: factor(self.contrast, contrast),
+            saturation: factor(self.saturation, saturation),
         }
     }
 
@@ -313,6 +392,13 @@ impl Augment {
         normalization: &Normalization,
     ) -> Vec<f64> {
         let place = draw.place(height, width).map(|row| row.map(f64::from));
+        let drawn = Colours {
+            brightness: draw.brightness,
+            contrast: draw.contrast,
+            saturation: draw.saturation,
+        };
+        let shape = [channels, height, width];
+        let values = &self.strengths().change(&drawn, shape, values)[..];
         let mut x = Vec::with_capacity(values.len());
         for plane in values.chunks_exact(height * width).take(channels) {
             let value = |h: i64, w: i64| {
@@ -399,6 +485,9 @@ mod tests {
         scale: [0.8, 1.25],
         shear: 10.0,
         cutout: 3,
+        brightness: 0.4,
+        contrast: 1.5,
+        saturation: 0.8,
     };
 
     fn draws(seed: u64, steps: u64) -> Vec<Draw> {
@@ -448,6 +537,9 @@ mod tests {
             ),
             (draws.iter().map(|d| d.scale).collect(), 0.8, 1.25),
             (draws.iter().map(|d| d.shear).collect(), -10.0, 10.0),
+            (draws.iter().map(|d| d.brightness).collect(), 0.6, 1.4),
+            (draws.iter().map(|d| d.contrast).collect(), 0.0, 2.5),
+            (draws.iter().map(|d| d.saturation).collect(), 0.2, 1.8),
         ] {
             assert!(part.iter().all(|v| (low..=high).contains(v)));
             for tenth in 0..10 {
@@ -483,13 +575,8 @@ mod tests {
         };
         let picture = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut draw = Draw {
-            flip: false,
-            vertical_flip: false,
             shift: [0, 1],
-            cutout: [0, 0],
-            rotation: 0.0,
-            scale: 1.0,
-            shear: 0.0,
+            ..Draw::default()
         };
         let input = |augment: &Augment, draw: &Draw| {
             let x = augment.input(draw, [1, 2, 3], &picture, &normalization);
@@ -521,13 +608,11 @@ mod tests {
             scale: vec![1.0; 25],
         };
         let draw = Draw {
-            flip: false,
-            vertical_flip: false,
             shift: [2, -2],
-            cutout: [0, 0],
             rotation: 40.0,
             scale: 0.3,
             shear: 20.0,
+            ..Draw::default()
         };
         let mut augment = Augment {
             rotation: 40.0,
@@ -552,7 +637,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let message = |shape: &[usize]| ALL.check(shape).unwrap_err().to_string();
+        let message = |shape: &[usize]| ALL.check(shape, Storage::Bytes).unwrap_err().to_string();
         assert!(message(&[784]).contains("samples of shape [784], which are no pictures"));
         assert!(
             message(&[1, 2, 9])
@@ -563,12 +648,12 @@ mod tests {
             ..Augment::default()
         };
         assert!(
-            cut.check(&[3, 8, 10])
+            cut.check(&[3, 8, 10], Storage::Floats)
                 .unwrap_err()
                 .to_string()
                 .contains("at most 8")
         );
-        assert!(ALL.check(&[3, 3, 3]).is_ok());
-        assert!(Augment::default().check(&[784]).is_ok());
+        assert!(ALL.check(&[3, 3, 3], Storage::Bytes).is_ok());
+        assert!(Augment::default().check(&[784], Storage::Floats).is_ok());
     }
 }

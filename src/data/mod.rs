@@ -7,7 +7,9 @@
 //! [`epoch_order`] and [`batch_at`] which samples a step trains on.
 
 mod augment;
+mod balance;
 mod chosen;
+mod colours;
 mod extent;
 mod halves;
 mod loading;

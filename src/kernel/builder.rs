@@ -118,10 +118,10 @@ impl Call {
         self
     }
 
-    /// Binds a value under `name` that this kernel does not read.
+    /// Binds anything under `name` that this kernel does not read.
     #[must_use]
-    pub fn idle(mut self, name: &str, value: Value) -> Self {
-        self.bindings.push((name.to_owned(), value.bound()));
+    pub fn idle(mut self, name: &str, bound: impl Into<Bound>) -> Self {
+        self.bindings.push((name.to_owned(), bound.into()));
         self
     }
 

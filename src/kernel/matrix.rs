@@ -155,6 +155,12 @@ pub struct Value {
     pub element: Element,
 }
 
+impl From<Value> for Bound {
+    fn from(value: Value) -> Self {
+        value.bound()
+    }
+}
+
 impl Value {
     /// How pictures lie; nothing for lists.
     #[must_use]

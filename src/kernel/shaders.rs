@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::source::{
-    FEATURES, INDEX, NUMBERS, NUMERIC, PIXELS, POOL, RECURRENT, ROWS, STEP, STEPS, Shader,
+    COLOURS, FEATURES, INDEX, NUMBERS, NUMERIC, PIXELS, POOL, RECURRENT, ROWS, STEP, STEPS, Shader,
     Skeleton, Snippet, THREEFRY, UNARY,
 };
 
@@ -53,7 +53,7 @@ shaders! {
     "bench/copy": "the adapter's memory: a copy, in two forms", [INDEX];
     "bench/multiply_add": "the adapter's arithmetic: multiply-adds in registers", [];
     "bench/nothing": "the smallest dispatch", [];
-    "data/augment": "the batch from pictures changed at random: affine map, shift, flip, cut-out", [STEP, INDEX, THREEFRY];
+    "data/augment": "the batch from pictures changed at random: colours, affine map, shift, flip, cut-out", [STEP, INDEX, THREEFRY, COLOURS];
     "data/gather_bytes": "the batch from samples of bytes: gather, cast, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
     "data/gather_floats": "the batch from samples of floats: gather, normalise", [STEP, INDEX, NUMERIC] on FEATURES;
     "data/gather_pixels_bytes": "the batch as pixels of channels, from samples of bytes", [STEP, INDEX, NUMERIC] on PIXELS;
@@ -61,6 +61,7 @@ shaders! {
     "data/gather_steps_bytes": "the batch as sequences, from samples of bytes", [STEP, INDEX, NUMERIC] on STEPS;
     "data/gather_steps_floats": "the batch as sequences, from samples of floats", [STEP, INDEX, NUMERIC] on STEPS;
     "data/gather_tokens": "the batch as lists of tokens, windows of streams", [STEP, INDEX];
+    "data/mean_grey": "the mean grey of each picture of a batch, which contrast is about", [STEP, THREEFRY, COLOURS];
     "layer/relu": "y = max(x, 0) and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/leaky_relu": "y = x or negative_slope x, and its gradient", [INDEX, NUMERIC] on UNARY;
     "layer/silu": "y = x / (1 + exp(-x)) and its gradient", [INDEX, NUMERIC] on UNARY;

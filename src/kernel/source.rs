@@ -31,9 +31,10 @@ snippet!(STEP, "step");
 snippet!(THREEFRY, "threefry");
 snippet!(INDEX, "index");
 snippet!(NUMERIC, "numeric");
+snippet!(COLOURS, "colours");
 
 /// All snippets.
-pub static SNIPPETS: &[&Snippet] = &[&STEP, &THREEFRY, &INDEX, &NUMERIC];
+pub static SNIPPETS: &[&Snippet] = &[&STEP, &THREEFRY, &INDEX, &NUMERIC, &COLOURS];
 
 /// WGSL that several shaders end with: bindings and entry points around functions that the shader's
 /// own file holds.

@@ -131,6 +131,10 @@ impl Loss for CrossEntropy {
         known.then_some((classes as f64).ln())
     }
 
+    fn could_weigh_classes(&self) -> bool {
+        self.class_weights.is_none()
+    }
+
     fn class_weights(&self) -> &[f32] {
         &self.weights
     }

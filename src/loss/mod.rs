@@ -123,6 +123,11 @@ pub trait Loss: DynClone + std::fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// Whether classes could have weights (`class_weights`) and nobody gave them any.
+    fn could_weigh_classes(&self) -> bool {
+        false
+    }
+
     /// The loss of a network that says nothing about any of `classes` classes, where that is known.
     fn of_guessing(&self, _classes: usize) -> Option<f64> {
         None

@@ -3,11 +3,11 @@
 use super::Network;
 use super::request::{PlanRequest, Shared};
 use crate::data::{Padding, Storage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::kernel::builder::grid;
+use crate::kernel::builder::{MAX_ITERATIONS, grid};
 use crate::kernel::plan::Key;
-use crate::kernel::{Builder, Call, Element, Mode, Plan, Value, shaders};
+use crate::kernel::{Builder, Call, Element, Matrix, Mode, Plan, Value, shaders};
 use crate::shape::Shape;
 
 /// What the batch is kept as in a plan of [`gather_plan`].
@@ -71,6 +71,7 @@ pub(super) fn gather(
             height,
             width,
         } if augmented => {
+            let call = colouring(b, call, request, shared, [channels, height * width])?;
             let call = augmenting(b, call, request, x)
                 .u32("channels", channels)
                 .u32("height", height)
@@ -109,6 +110,65 @@ fn plain(b: &mut Builder, call: Call, request: &PlanRequest, x: Value) {
             b.dispatch(&shaders::named(&name), "gather", call);
         }
     }
+}
+
+/// What the shader `data/augment` is told of colours, after the dispatch of the mean greys where contrast
+/// changes.
+fn colouring(
+    b: &mut Builder,
+    call: Call,
+    request: &PlanRequest,
+    shared: &Shared,
+    [channels, plane]: [usize; 2],
+) -> Result<Call> {
+    let augment = &request.augment;
+    let mut call = call.u32("colours", usize::from(augment.is_coloured()));
+    for (key, [low, span]) in augment.factors() {
+        call = call.f32(key, low).f32(&format!("{key}_span"), span);
+    }
+    if augment.contrast == 0.0 {
+        return Ok(call.idle("greys", shared.scale));
+    }
+    let greys = mean_greys(b, request, shared, [channels, plane])?;
+    Ok(call.value("greys", greys))
+}
+
+/// Pixels of a picture whose mean grey one workgroup finds, at most: its invocations share them, and one
+/// adds their sums up.
+const MOST_PIXELS: usize = 64 * (MAX_ITERATIONS as usize - 64);
+
+/// Appends the mean grey of each picture of the batch.
+fn mean_greys(
+    b: &mut Builder,
+    request: &PlanRequest,
+    shared: &Shared,
+    [channels, plane]: [usize; 2],
+) -> Result<Value> {
+    if plane > MOST_PIXELS {
+        return Err(Error::Capacity {
+            what: "augment.contrast".into(),
+            needed: format!("the mean of {plane} pixels by one workgroup"),
+            adapter: "a portable kernel".into(),
+            available: format!("{MOST_PIXELS}"),
+            help: "leave augment.contrast out, or take smaller pictures".into(),
+        });
+    }
+    let greys = b.matrix("mean greys", Matrix::new(1, request.batch));
+    let [(_, [low, span]), ..] = request.augment.factors();
+    let elements = request.batch * channels * plane;
+    let call = Call::new(b.label("mean grey"), grid(64 * request.batch, 64)?)
+        .place("samples", shared.samples)
+        .place("indices", shared.indices)
+        .value("greys", greys)
+        .u32("rows", request.batch)
+        .u32("channels", channels)
+        .u32("plane", plane)
+        .f32("brightness", low)
+        .f32("brightness_span", span)
+        .work(format!("{}x{}", request.batch, channels * plane), elements)
+        .flops(6 * elements);
+    b.dispatch(&shaders::named("data/mean_grey"), "means", call);
+    Ok(greys)
 }
 
 /// What the shader `data/augment` is told besides.

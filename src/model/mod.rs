@@ -7,6 +7,8 @@ mod file;
 mod freeze;
 mod gather;
 mod network;
+mod pattern;
+mod rates;
 mod request;
 mod weights;
 

@@ -11,6 +11,7 @@ mod adamw;
 pub mod clip_norm;
 pub mod decay_on;
 pub mod gradient_norm;
+pub mod lr_mult;
 mod sgd;
 
 pub use crate::args::{Entry, Invalid};

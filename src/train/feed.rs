@@ -156,15 +156,23 @@ fn send_samples(
     batches: &[Read],
 ) -> Result<()> {
     let (width, words) = (readers.width(), readers.words());
-    let mut bytes = vec![0; batches.len() * request.batch * width];
-    let mut targets = vec![0; batches.len() * request.batch * words];
-    for (at, read) in batches.iter().enumerate() {
-        let first = at * request.batch;
-        bytes[first * width..][..read.bytes.len()].copy_from_slice(&read.bytes);
-        targets[first * words..][..read.targets.len()].copy_from_slice(&read.targets);
+    // Writes begin at multiples of four bytes.
+    let is_aligned = (request.batch * width).is_multiple_of(4);
+    for (first, read) in (0..).step_by(request.batch).zip(batches) {
+        if is_aligned {
+            workshop.write_at(&Key::Samples, (first * width) as u64, &read.bytes)?;
+        }
+        let targets = bytemuck::cast_slice(&read.targets);
+        workshop.write_at(&Key::Targets, (4 * first * words) as u64, targets)?;
     }
-    workshop.write(&Key::Samples, &bytes)?;
-    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))
+    if is_aligned {
+        return Ok(());
+    }
+    let mut bytes = vec![0; batches.len() * request.batch * width];
+    for (first, read) in (0..).step_by(request.batch).zip(batches) {
+        bytes[first * width..][..read.bytes.len()].copy_from_slice(&read.bytes);
+    }
+    workshop.write(&Key::Samples, &bytes)
 }
 
 /// The samples of a run: the data set, which part of it trains in which order, and which parts are

@@ -47,9 +47,12 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(gpu: &Gpu, config: &Config, dataset: &Dataset) -> Result<Self> {
         dataset.check()?;
-        config.augment.check(dataset.train.shape())?;
+        config
+            .augment
+            .check(dataset.train.shape(), dataset.train.storage())?;
         let mut network = network(config, dataset)?;
         network.freeze(&config.freeze)?;
+        network.scale_rates(&config.lr_mult)?;
         network.check_output(&dataset.task)?;
         config.loss.takes(&network.output(), &dataset.task)?;
         let data = &config.data;
@@ -59,7 +62,7 @@ impl Layout {
         check_streams(&split, dataset, data)?;
         check_last_batch(&network, per_epoch, data)?;
         let mut loss = config.loss.clone();
-        loss.suit(&dataset.task, &samples_of_classes(dataset, &split.train))?;
+        loss.suit(&dataset.task, &dataset.samples_of_classes(&split.train))?;
         let accumulate = config.train.accumulate;
         let rows = |batch: usize| batch.saturating_mul(network.positions().max(1)).max(1);
         let most = match config.train.chunk {
@@ -135,16 +138,6 @@ fn check_streams(split: &data::Split, dataset: &Dataset, data: &config::Data) ->
             help: "lower data.batch or data.context, or give that part more of the text".to_owned(),
         }),
     }
-}
-
-/// How many of the samples that are trained on each class has.
-fn samples_of_classes(dataset: &Dataset, train: &[u32]) -> Vec<u64> {
-    let mut counts = vec![0; dataset.classes().len()];
-    let labels = dataset.train.labels();
-    for label in train.iter().filter_map(|at| labels.get(*at as usize)) {
-        counts[*label as usize] += 1;
-    }
-    counts
 }
 
 /// The layers of a configuration, which take from the data what was left to them.

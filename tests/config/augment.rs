@@ -21,7 +21,7 @@ fn everything_is_off_unless_it_is_asked_for() {
 #[test]
 fn every_key_is_read_and_written_back() {
     let all = "horizontal_flip = 0.5\nvertical_flip = 0.25\nshift = 4\npadding = \"zero\"\nrotation = 10\n\
-               scale = [0.9, 1.1]\nshear = 5.5\ncutout = 8";
+               scale = [0.9, 1.1]\nshear = 5.5\ncutout = 8\nbrightness = 0.2\ncontrast = 0.3\nsaturation = 1.5";
     let config = read(all).unwrap();
     let expected = Augment {
         horizontal_flip: 0.5,
@@ -32,6 +32,9 @@ fn every_key_is_read_and_written_back() {
         scale: [0.9, 1.1],
         shear: 5.5,
         cutout: 8,
+        brightness: 0.2,
+        contrast: 0.3,
+        saturation: 1.5,
     };
     assert_eq!(config.augment, expected);
     let written = config.to_toml();
@@ -40,7 +43,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(again.to_toml(), written);
     assert_eq!(
         config.augment.describe(),
-        "rotation 10°, scale 0.9 to 1.1, shear 5.5°, shift 4 (zero), horizontal flip 0.5, vertical flip 0.25, cutout 8"
+        "brightness 0.2, contrast 0.3, saturation 1.5, rotation 10°, scale 0.9 to 1.1, shear 5.5°, shift 4 (zero), horizontal flip 0.5, vertical flip 0.25, cutout 8"
     );
 }
 
@@ -77,6 +80,17 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         ("scale = [1.0]", "has 1 elements"),
         ("shear = 90", "from 0, below 90"),
         ("cutout = \"8\"", "augment.cutout is the string"),
+        (
+            "brightness = -0.1",
+            "augment.brightness is -0.1; expected how far a factor of the colours lies from 1 at most, from 0 to 100",
+        ),
+        ("contrast = 101", "augment.contrast is 101"),
+        (
+            "saturation = [0.5, 1.5]",
+            "augment.saturation is an array; expected how far a factor",
+        ),
+        ("color_jitter = 0.4", "unknown key augment.color_jitter"),
+        ("hue = 0.1", "`brightness`, `contrast` and `saturation`"),
         ("flip = 0.5", "unknown key augment.flip"),
         ("rotation = nan", "expected a finite number"),
     ] {

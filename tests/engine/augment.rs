@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Dataset, Samples};
+use wavetrain::data::{Dataset, Normalization, Samples};
 use wavetrain::gpu::Gpu;
+use wavetrain::rng::{Key, Stream};
 use wavetrain::train::{Event, Flow, Trainer};
 
 use super::fixture::{CLASSES, Setup, bits, gpu, gpus, weight_bits};
 
 const AUGMENT: &str = "[augment]\nhorizontal_flip = 0.5\nshift = 2\nrotation = 20\n\
-                       scale = [0.8, 1.2]\nshear = 5\ncutout = 3";
+                       scale = [0.8, 1.2]\nshear = 5\ncutout = 3\n\
+                       brightness = 0.3\ncontrast = 0.4\nsaturation = 0.5";
 
 fn pictures(seed: u64, count: usize) -> Samples {
     let [side, channels] = [9, 3];
@@ -107,6 +109,53 @@ fn the_strip_shows_samples_and_their_variants() {
     }
     let mut plain = setup("", "\"auto\"").trainer(gpu(), data());
     assert!(plain.augmented().unwrap().is_empty());
+}
+
+#[test]
+fn the_strip_shows_the_colours_that_are_drawn() {
+    let setup = setup(
+        "[augment]\nbrightness = 0.3\ncontrast = 0.4\nsaturation = 0.5",
+        "\"auto\"",
+    );
+    let augment = setup.config().augment;
+    let plain = Normalization {
+        mean: vec![0.0; 243],
+        scale: vec![1.0; 243],
+    };
+    let strip = setup.trainer(gpu(), data()).augmented().unwrap();
+    assert_eq!(strip.len(), 8);
+    for (row, sample) in strip.iter().enumerate() {
+        let values: Vec<f64> = sample.pixels[0].iter().map(|v| f64::from(*v)).collect();
+        for (step, pixels) in sample.pixels[1..].iter().enumerate() {
+            let key = Key::new(setup.seed, Stream::Augment, step as u64);
+            let draw = augment.draw(key, row as u32, 9, 9);
+            let wanted = augment.input(&draw, [3, 9, 9], &values, &plain);
+            for (found, wanted) in pixels.iter().zip(&wanted) {
+                let off = (f64::from(*found) - wanted).abs();
+                assert!(off < 0.51, "{found} is not {wanted}, rounded");
+            }
+            assert_ne!(*pixels, sample.pixels[0]);
+        }
+    }
+}
+
+#[test]
+fn colours_of_floats_cannot_be_augmented() {
+    let floats = |seed, count| {
+        let bytes = pictures(seed, count);
+        let all: Vec<u32> = (0..count as u32).collect();
+        let labels = bytes.labels().to_vec();
+        Samples::from_floats(bytes.shape(), bytes.values(&all).unwrap(), labels).unwrap()
+    };
+    let dataset = Dataset::new("floats", floats(2, 70), floats(3, 20), CLASSES).unwrap();
+    let setup = setup("[augment]\ncontrast = 0.4", "\"auto\"");
+    let error = Trainer::new(gpu(), setup.config(), dataset).unwrap_err();
+    assert!(error.is_users_mistake());
+    let message = error.to_string();
+    assert!(
+        message.contains("augment.contrast: 0.4, with pictures of floats"),
+        "{message}"
+    );
 }
 
 #[test]

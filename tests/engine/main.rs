@@ -13,6 +13,7 @@ mod evaluation;
 mod fixture;
 mod freeze;
 mod low_points;
+mod lr_mult;
 mod numbers;
 mod plateau;
 mod rates;

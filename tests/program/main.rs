@@ -9,5 +9,6 @@ mod learned;
 mod many_classes;
 #[cfg(unix)]
 mod outside;
+mod uneven;
 #[cfg(unix)]
 mod unread;

@@ -48,7 +48,7 @@ fn prove(stage: &mut Stage, defect: &Defect) -> Result<(), String> {
         "optim" if name == "gradient_norm" => gradient_norm::prove(stage),
         "optim" if name == "clip_norm" => clip_norm::prove(stage),
         "optim" => optimizers::prove(stage),
-        "data" if name == "augment" => augment::prove(stage),
+        "data" if matches!(name, "augment" | "mean_grey") => augment::prove(stage),
         "data" => data::prove(stage),
         "drivers" => drivers::prove_random(stage),
         "bench" => bench::prove(stage),
@@ -154,7 +154,7 @@ fn every_shader_has_a_planted_defect() {
         assert!(inside, "skeleton {} has no line in DEFECTS", skeleton.name);
     }
     for snippet in SNIPPETS {
-        let mut all = DEFECTS.iter().chain(LOSSES).chain(OPTIM);
+        let mut all = DEFECTS.iter().chain(DATA).chain(LOSSES).chain(OPTIM);
         let inside = all.any(|defect| snippet.text.contains(defect.from));
         assert!(inside, "snippet {} has no line in DEFECTS", snippet.name);
     }

@@ -140,6 +140,9 @@ fn pictures_change_the_same_whatever_the_batches() {
         shift: 2,
         rotation: 30.0,
         cutout: 3,
+        brightness: 0.3,
+        contrast: 0.4,
+        saturation: 0.5,
         ..Augment::default()
     };
     for mut stage in Stage::all() {

@@ -60,6 +60,8 @@ pub(crate) fn stated(name: &str) -> usize {
         "loss/cross_entropy" | "loss/cross_entropy_weighted" => 5,
         // Quads; idle or ignored rows; the tree of sums.
         "loss/mse" | "loss/mse_numbers" | "loss/l1" | "loss/huber" => 3,
+        // Pixels, and the sums of the invocations.
+        "data/mean_grey" => 2,
         // The parts, for what they are and for their sum.
         "optim/clip_norm" => 2,
         // Rounds over a part, and again where its squares overflow; the sums of the invocations, for
@@ -104,6 +106,7 @@ pub(crate) fn iterations(name: &str, dispatch: &Dispatch) -> usize {
     match name {
         "bench/multiply_add" => dim("iterations"),
         "data/augment" | "data/gather_pixels_bytes" | "data/gather_pixels_floats" => 4,
+        "data/mean_grey" => dim("plane").div_ceil(64) + 64,
         "layer/dropout" | "layer/flatten" | "layer/image_rows" => 4,
         "data/gather_tokens" | "data/gather_steps_bytes" | "data/gather_steps_floats" => 4,
         // src/layer/embedding/rows.rs bounds its own.

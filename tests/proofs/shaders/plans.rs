@@ -68,7 +68,7 @@ fn layers(takes: [bool; 3]) -> String {
 }
 
 impl Preset {
-    /// All presets; and for each loss a network with every layer of the table, in front of a
+    /// All presets; pictures whose colours change; and for each loss a network with every layer of the table, in front of a
     /// flatten and behind it, that trains on floats.
     pub(crate) fn all() -> Vec<Self> {
         let presets = PRESETS.iter().map(|preset| {
@@ -119,7 +119,17 @@ impl Preset {
             classes: 11,
             storage: Storage::Floats,
         });
-        presets.chain(everything).collect()
+        let coloured = Self {
+            name: "pictures in other colours".to_owned(),
+            text: "[model]\nlayers = [{ avg_pool2d = 50 }, \"flatten\", { linear = 11 }]\n\
+                   [augment]\nbrightness = 0.2\ncontrast = 0.2\nsaturation = 0.2\n\
+                   [schedule]\npolicy = \"constant\"\nlr = 0.1\n[data]\nbatch = 1"
+                .to_owned(),
+            shape: vec![3, 200, 200],
+            classes: 11,
+            storage: Storage::Bytes,
+        };
+        presets.chain(everything).chain([coloured]).collect()
     }
 
     /// The plans of training and of evaluation.
