@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -49,6 +50,8 @@ pub(super) struct Readers {
     sets: Arc<Vec<Samples>>,
     jobs: Option<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    /// Nobody waits for what is still to be read.
+    is_over: Arc<AtomicBool>,
     /// Batches of the steps to come, in their order.
     ahead: VecDeque<Asked>,
     /// The first batch that nobody asked for yet.
@@ -67,12 +70,14 @@ impl Readers {
         let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
+        let is_over = Arc::new(AtomicBool::new(false));
         let worker = |_| {
             let (sets, queue) = (Arc::clone(&sets), Arc::clone(&queue));
+            let is_over = Arc::clone(&is_over);
             // Where the system has no more threads, those that there are do the work.
             thread::Builder::new()
                 .name("reader".into())
-                .spawn(move || work(&sets, &queue))
+                .spawn(move || work(&sets, &queue, &is_over))
                 .ok()
         };
         let threads: Vec<_> = (0..workers.unwrap_or_else(cores))
@@ -82,6 +87,7 @@ impl Readers {
             jobs: (!threads.is_empty()).then_some(jobs),
             sets,
             threads,
+            is_over,
             ahead: VecDeque::new(),
             next: (0, 0),
             end,
@@ -209,8 +215,8 @@ impl Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
         self.jobs = None;
-        self.ahead.clear();
         for thread in self.threads.drain(..) {
             // What a thread had to say it said to those who asked.
             let _ = thread.join();
@@ -218,13 +224,13 @@ impl Drop for Readers {
     }
 }
 
-/// Does jobs until there are none and never will be.
-fn work(sets: &[Samples], queue: &Mutex<Receiver<Job>>) {
+/// Does jobs until nobody waits for them.
+fn work(sets: &[Samples], queue: &Mutex<Receiver<Job>>, is_over: &AtomicBool) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
-            Ok(job) => answer_to(sets, job),
-            Err(_) => return,
+            Ok(job) if !is_over.load(Ordering::Relaxed) => answer_to(sets, job),
+            _ => return,
         }
     }
 }

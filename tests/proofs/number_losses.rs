@@ -63,7 +63,7 @@ impl Case {
         numbers
     }
 
-    fn run(&self, stage: &mut Stage, loss: &dyn Loss) -> Result<Found, String> {
+    pub(crate) fn run(&self, stage: &mut Stage, loss: &dyn Loss) -> Result<Found, String> {
         let run = Run {
             samples: self.rows,
             positions: 1,

@@ -1,9 +1,10 @@
-//! Layers that are to come, as stubs: each says what it needs through the contracts of `layer`, and
-//! its plan is validated, bound and realised on a device that runs nothing. What computes something
-//! here is proved elsewhere; a stub goes when the real layer moves in.
+//! Layers and losses that are to come, as stubs: each says what it needs through the contracts of `layer`
+//! and `loss`. A layer's plan is validated, bound and realised on a device that runs nothing; what computes
+//! something there is proved elsewhere. A stub goes when the real one moves in.
 
 mod layers;
 mod nested;
+mod shares;
 mod tied;
 
 use std::sync::Arc;
