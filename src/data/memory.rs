@@ -7,7 +7,7 @@ use crc32fast::Hasher;
 
 /// Inputs in memory.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     shape: Vec<usize>,
     values: Values,
     symbols: usize,
@@ -131,7 +131,7 @@ impl Memory {
     ///
     /// # Errors
     /// A number of values that is not the shape's.
-    pub fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
+    pub(crate) fn bytes(shape: &[usize], values: Vec<u8>, count: usize) -> Result<Self> {
         check_values(shape, values.len(), count)?;
         Ok(Self {
             shape: shape.to_vec(),
