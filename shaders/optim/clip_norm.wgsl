@@ -5,7 +5,8 @@
 // `factor` is one invocation: it adds up the parts that shaders/optim/gradient_norm.wgsl left in the
 // step's results, in their order, and writes (norm, factor) to the place `place` of them. A norm that
 // no f32 holds, or of gradients that are not finite, is (0, -1), and they stay as they are: the host
-// ends the run. `scale`: invocation i owns the four gradients 4i .. 4i + 3.
+// ends the run. `scale`: invocation i owns the four gradients 4i .. 4i + 3. A factor that is near
+// what a driver takes for 0 it works out anew, 2^140 times as large.
 // Rust twin: src/optim/clip_norm.rs.
 
 struct Dims {
@@ -63,8 +64,16 @@ fn scale(
     if i >= dims.quads {
         return;
     }
-    let clipped = results[step.slot * dims.results_stride + dims.place].y;
-    if clipped >= 0.0 && clipped < 1.0 {
+    let place = results[step.slot * dims.results_stride + dims.place];
+    let clipped = place.y;
+    if clipped < 0.0 {
+        return;
+    }
+    if clipped < 0x1p-100 {
+        // The norm to clip to is below 2^28 here, so that nothing overflows.
+        let larger = 0x1p+70 * dims.clip_norm / (0x1p-70 * (place.x + 1e-6));
+        g[i] = 0x1p-70 * (larger * (0x1p-70 * g[i]));
+    } else if clipped < 1.0 {
         g[i] = clipped * g[i];
     }
 }

@@ -69,12 +69,15 @@ pub fn clip_norm(
     Ok(())
 }
 
-/// The factor that a step's results hold; NaN where the norm is not finite.
+/// The factor that a step's results hold, of clipping to `clip_norm`; NaN where the norm is not
+/// finite.
 #[must_use]
-pub fn factor(place: [f32; 2]) -> f64 {
-    match place[1] {
-        factor if factor < 0.0 => f64::NAN,
-        factor => f64::from(factor),
+pub fn factor(place: [f32; 2], clip_norm: f64) -> f64 {
+    match place {
+        [_, factor] if factor < 0.0 => f64::NAN,
+        // A driver may have taken it for 0.
+        [norm, factor] if factor < f32::MIN_POSITIVE => reference(f64::from(norm), clip_norm),
+        [_, factor] => f64::from(factor),
     }
 }
 

@@ -222,7 +222,7 @@ impl Steps {
     ) -> Result<Vec<StepRecord>> {
         let bytes = workshop.take(chunk.ticket)?;
         let results: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&bytes[0]);
-        let clip_place = self.request.clip_place();
+        let clip = self.request.clip_place().zip(self.request.clip_norm);
         let norm_first = self.request.norm_first();
         let norm_end = norm_first + self.norm_parts;
         let stride = self.request.results_stride();
@@ -251,7 +251,7 @@ impl Steps {
                     _ => f64::NAN,
                 },
                 grad_norm: gradient_norm::norm(&last[norm_first..norm_end]),
-                clip_factor: clip_place.map(|place| clip_norm::factor(last[place])),
+                clip_factor: clip.map(|(place, norm)| clip_norm::factor(last[place], norm)),
             });
         }
         Ok(records)

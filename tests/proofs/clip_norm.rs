@@ -72,6 +72,12 @@ const CASES: &[(usize, f32, f64, bool)] = &[
     (301, 1e36, 1e30, false),
     // A norm of 0.9 times the largest f32.
     (3, 3.8e37, 1.0, false),
+    // Factors that no f32 of full precision holds.
+    (70, 1e30, 1e-9, true),
+    (3, 1e37, 1.2e-38, false),
+    // On both sides of 2^-100.
+    (3, 1.0, 1e-30, false),
+    (3, 1.0, 1e-29, false),
 ];
 
 /// Beyond the first part: a gradient that is large in all cases that have it.
@@ -114,7 +120,7 @@ fn check(stage: &mut Stage, case: (usize, f32, f64, bool)) -> Result<(), String>
         let factor = clip_norm::reference(length, norm);
         // 1e-6 and the norm to clip to as f32, the sum, a division's 2.5 ulp.
         roundings += 8.0;
-        let off = (clip_norm::factor(places[PLACE]) - factor).abs();
+        let off = (clip_norm::factor(places[PLACE], norm) - factor).abs();
         if off.is_nan() || off > roundings * U * factor + vanished / 1e-6 * factor {
             return Err(format!(
                 "{what}, slot {slot}: factor {:?}, not {factor:e}",
@@ -156,7 +162,7 @@ fn check_not_finite(stage: &mut Stage) -> Result<(), String> {
         let (found, results) = run(stage, &g, 1.0, false);
         for slot in 0..SLOTS {
             let place = results[slot * STRIDE + PLACE];
-            if place != [0.0, -1.0] || !clip_norm::factor(place).is_nan() {
+            if place != [0.0, -1.0] || !clip_norm::factor(place, 1.0).is_nan() {
                 return Err(format!("gradients that are {what}: {place:?}"));
             }
         }

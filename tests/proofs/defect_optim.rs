@@ -123,7 +123,9 @@ pub(crate) static OPTIM: &[Defect] = &[
         "if i >= dims.quads",
         "if i + 1u >= dims.quads",
     ),
-    Defect::new("optim/clip_norm", "clipped >= 0.0 && ", ""),
+    Defect::new("optim/clip_norm", "clipped < 0.0", "false"),
+    Defect::new("optim/clip_norm", "clipped < 0x1p-100", "false"),
+    Defect::new("optim/clip_norm", "0x1p-70 * (larger", "0x1p-69 * (larger"),
     // The rate's sign; no correction of the first average, none of the second, one for the other.
     Defect::new("optim/adam", "kept - rate *", "kept + rate *"),
     Defect::new("optim/adam", "m_new * step.optimizer.y", "m_new"),
