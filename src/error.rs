@@ -149,7 +149,18 @@ pub enum Error {
         /// What to do.
         help: String,
     },
-    /// The device failed while running: a driver's or wgpu's error, or the device was lost.
+    /// The device is gone (its driver was reset or updated, or it was destroyed): nothing that lay on it
+    /// is left, and another one has to be opened. What had a checkpoint goes on from there.
+    #[error("{adapter}: the device was lost: {reason}\nhelp: {help}")]
+    DeviceLost {
+        /// The adapter's name.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+        /// What to do.
+        help: String,
+    },
+    /// The device failed while running: a driver's or wgpu's error.
     #[error("{adapter}: {problem}\nhelp: {help}")]
     Device {
         /// The adapter's name.
@@ -203,6 +214,7 @@ impl Error {
             | Self::NotFinite { .. }
             | Self::Interrupted { .. }
             | Self::RangeTest { .. }
+            | Self::DeviceLost { .. }
             | Self::Device { .. }
             | Self::Kernel { .. }
             | Self::Io { .. } => false,

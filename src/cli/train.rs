@@ -1,6 +1,7 @@
 //! `wavetrain train`: the main job.
 
 mod going_on;
+mod lost;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ use crate::report::record::Recorder;
 use crate::report::tensorboard::TensorBoard;
 use crate::report::terminal::{Progress, Terminal, TerminalOptions};
 use crate::train::{Checkpoint, Ended, Event, Observer, Summary, Trainer};
-use going_on::{GoingOn, Start};
+use going_on::GoingOn;
+use lost::{Open, Trained};
 
 /// Trains a network: without arguments the preset `glyphs`, which needs no download
 #[derive(Debug, clap::Args)]
@@ -77,24 +79,21 @@ pub(super) fn run(
     globals: &Globals,
     output: &mut Output,
 ) -> Result<ExitCode> {
-    match going_on::start(arguments)? {
-        Start::Anew(folder) => anew(arguments, globals, output, folder),
-        Start::From(going) => go_on(arguments, globals, output, *going),
-    }
+    lost::through_loss(arguments, &|| globals.open(), output)
 }
 
 /// Trains from step 0.
 fn anew(
     arguments: &Arguments,
-    globals: &Globals,
+    open: Open<'_>,
     output: &mut Output,
     folder: Option<RunFolder>,
-) -> Result<ExitCode> {
+) -> Result<Trained> {
     let config = arguments.config.load()?;
     let notes = config.notes();
     let log_every = config.train.log_every;
     let auto = config.schedule.wants_bounds();
-    let mut trainer = set_up(arguments, globals, &config, folder.is_some())?;
+    let mut trainer = set_up(arguments, open, &config, folder.is_some())?;
     let mut talk = talk(arguments);
     if !auto {
         output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
@@ -103,12 +102,12 @@ fn anew(
     if arguments.dry_run {
         look.plot = None;
         dry_run(&trainer, Terminal::new(&mut talk, look), &notes, auto)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Trained::Over(ExitCode::SUCCESS));
     }
     let signals = Signals::listen();
     let range = match auto {
         true => match range_test(arguments, &mut trainer, &mut talk, &signals) {
-            Err(error) => return signals.status_of(error),
+            Err(error) => return signals.status_of(error).map(Trained::Over),
             Ok(test) => Some(test),
         },
         false => None,
@@ -142,14 +141,14 @@ fn anew(
 /// Trains from a checkpoint.
 fn go_on(
     arguments: &Arguments,
-    globals: &Globals,
+    open: Open<'_>,
     output: &mut Output,
     going: GoingOn,
-) -> Result<ExitCode> {
+) -> Result<Trained> {
     let notes = going.config.notes();
     let look = look(arguments, output, going.config.train.log_every);
     let dataset = loading::load_to_train(&going.config)?;
-    let mut trainer = Trainer::new(globals.open()?, going.config.clone(), dataset)?;
+    let mut trainer = Trainer::new(open()?, going.config.clone(), dataset)?;
     going.record(&mut trainer, arguments.strict)?;
     if going.wants_lint() {
         output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
@@ -158,7 +157,7 @@ fn go_on(
     if arguments.dry_run {
         let look = TerminalOptions { plot: None, ..look };
         dry_run(&trainer, Terminal::new(&mut talk, look), &notes, false)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Trained::Over(ExitCode::SUCCESS));
     }
     output::note(&notes);
     let folder = going.folder.clone();
@@ -206,7 +205,7 @@ fn train(
     trainer: &mut Trainer,
     checkpoint: Option<&Checkpoint>,
     watchers: Watchers<'_>,
-) -> Result<ExitCode> {
+) -> Result<Trained> {
     let Watchers {
         folder,
         mut recorder,
@@ -231,6 +230,9 @@ fn train(
             going_on::after_divergence(&folder, trainer.schedule());
             return Err(diverged);
         }
+        Err(lost @ Error::DeviceLost { .. }) => {
+            return Ok(Trained::Lost(folder.path().to_owned(), lost));
+        }
         ended => ended?,
     };
     if arguments.json {
@@ -242,13 +244,13 @@ fn train(
             learned::HELP
         )]);
     }
-    Ok(match summary.ended {
+    Ok(Trained::Over(match summary.ended {
         Ended::Interrupted => {
             going_on::after_interruption(&folder);
             signals.status()
         }
         _ => ExitCode::SUCCESS,
-    })
+    }))
 }
 
 /// Shows what would be trained.
@@ -265,7 +267,7 @@ fn dry_run(trainer: &Trainer, mut shown: Terminal<'_>, notes: &[String], auto: b
 /// Data, adapter, network and first weights: everything that can be wrong before a folder is made.
 fn set_up(
     arguments: &Arguments,
-    globals: &Globals,
+    open: Open<'_>,
     config: &Config,
     have_folder: bool,
 ) -> Result<Trainer> {
@@ -283,7 +285,7 @@ fn set_up(
         })
         .transpose()?;
     let dataset = loading::load_to_train(config)?;
-    let mut trainer = find::provisional(config, globals.open()?, dataset)?;
+    let mut trainer = find::provisional(config, open()?, dataset)?;
     if let Some((file, weights)) = init {
         let notes = trainer.start_from(&weights, &file, arguments.new_head)?;
         output::note(&notes);

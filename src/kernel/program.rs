@@ -325,6 +325,7 @@ impl Workshop {
 
     fn image(&self, spec: &super::plan::ImageSpec) -> wgpu::Texture {
         let [width, height] = spec.sides();
+        self.gpu.asks_for(&spec.name, spec.bytes());
         self.gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: Some(&spec.name),
             size: wgpu::Extent3d {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
 
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
@@ -12,7 +13,7 @@ use crate::data::{bfloat16, binary16, checksum};
 use crate::error::{Error, Result};
 
 /// A tensor in logical order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Its shape.
     pub shape: Vec<usize>,

@@ -11,6 +11,9 @@ use crate::model::Tensor;
 ///
 /// The schedule is not part of it, and is handed over by [`super::Trainer::set_schedule`]; what a policy
 /// with state was told of evaluations is.
+///
+/// Serialisable by serde: values that are not finite need a format that holds them (JSON does not);
+/// [`State::to_bytes_with`] holds all, with a hash.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     /// The run's seed: initial weights, dropout, augmentation.
@@ -26,7 +29,7 @@ pub struct State {
     /// The parameters and all running statistics by their names (`1.weight`, `2.running_mean`), and
     /// what the optimizer keeps for each parameter by both names (`exp_avg/1.weight`). Logical
     /// values without padding, so that they fit another adapter and another class of kernels.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tensors: BTreeMap<String, Tensor>,
 }
 

@@ -6,7 +6,7 @@ use wavetrain::Config;
 use wavetrain::config::Schedule;
 use wavetrain::data::{Dataset, Samples};
 use wavetrain::schedule::{Constant, Policy, Triangular};
-use wavetrain::train::Trainer;
+use wavetrain::train::{State, Trainer};
 
 use super::fixture::{CLASSES, Setup, bits, data, gpus, samples, weight_bits};
 
@@ -50,6 +50,9 @@ fn what_is_put_back_trains_on_to_the_same_bits() {
         trainer.advance(7, 3).unwrap();
         let state = trainer.state().unwrap();
         assert_eq!(state.done, 7);
+        // As a text in between, too.
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
         let expected = future(&mut trainer);
         // Another seed, another order, a rate that destroys the weights.
         trainer.set_order_seed(91);

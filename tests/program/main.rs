@@ -7,6 +7,8 @@ mod examples;
 mod learned;
 #[cfg(target_os = "linux")]
 mod many_classes;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(unix)]
 mod outside;
 mod uneven;

@@ -180,9 +180,12 @@ pub(crate) fn prove_width(
 
 #[test]
 fn kernels_equal_their_references() {
-    for mut stage in Stage::all() {
-        for proof in PROOFS {
-            prove(&mut stage, proof).unwrap();
+    // A driver may hold megabytes for each kernel: those of a layer go with it.
+    for proofs in PROOFS.chunk_by(|one, next| one.name == next.name) {
+        for mut stage in Stage::all() {
+            for proof in proofs {
+                prove(&mut stage, proof).unwrap();
+            }
         }
     }
 }

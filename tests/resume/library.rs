@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use wavetrain::Config;
-use wavetrain::gpu::{ClassName, Gpu};
+use wavetrain::error::Error;
+use wavetrain::gpu::{ClassName, Gpu, Selection};
 use wavetrain::report::checkpoints::newest;
 use wavetrain::report::folder::RunFolder;
 use wavetrain::report::folder::checkpoints as list;
@@ -99,6 +100,70 @@ fn a_run_goes_on_from_wherever_it_was_interrupted() {
         assert_eq!((summary.ended, summary.steps), (Ended::Done, 50), "{name}");
         same(run.path(), &expected);
         assert_eq!(other.state().unwrap(), first.state().unwrap());
+    }
+}
+
+/// In any format of serde: as the bytes of its file.
+#[test]
+fn a_checkpoint_is_serialisable() {
+    let data = tempfile::tempdir().unwrap();
+    let run = folder(data.path().join("run"));
+    let mut one = trainer(&gpu(), data.path(), 20, &[]);
+    one.run(&mut [&mut Recorder::new(run.clone())]).unwrap();
+    let checkpoint = latest(&run);
+    let text = serde_json::to_string(&checkpoint).unwrap();
+    let back: Checkpoint = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, checkpoint);
+    let cut: Result<Checkpoint, _> = serde_json::from_str("[1, 2, 3]");
+    assert!(cut.unwrap_err().to_string().contains("no whole checkpoint"));
+}
+
+/// Everything that is asked of a device that is gone says so; what was kept goes on with another.
+#[test]
+fn a_run_whose_device_is_lost_goes_on_with_another() {
+    let data = tempfile::tempdir().unwrap();
+    let whole = folder(data.path().join("whole"));
+    let own = || {
+        let class = Some(ClassName::LanesPlain);
+        let selection = Selection {
+            class,
+            ..Selection::default()
+        };
+        Arc::new(Gpu::open(&selection).unwrap())
+    };
+    let mut first = trainer(&own(), data.path(), 50, &[]);
+    first.run(&mut [&mut Recorder::new(whole.clone())]).unwrap();
+    let run = folder(data.path().join("run"));
+    let gpu = own();
+    let mut losing = trainer(&gpu, data.path(), 50, &[]);
+    let mut loser = Loser(Arc::clone(&gpu));
+    let error = losing
+        .run(&mut [&mut loser, &mut Recorder::new(run.clone())])
+        .unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    for error in [
+        losing.state().unwrap_err(),
+        losing.advance(1, 1).unwrap_err(),
+        losing.weights().unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    }
+    let mut other = trainer(&own(), data.path(), 50, &[]);
+    other
+        .resume(&latest(&run), &mut [&mut Recorder::new(run.clone())])
+        .unwrap();
+    same(run.path(), &contents(whole.path()));
+}
+
+/// Gives the device up after 23 steps.
+struct Loser(Arc<Gpu>);
+
+impl Observer for Loser {
+    fn on(&mut self, event: &Event<'_>) -> wavetrain::Result<Flow> {
+        if matches!(event, Event::Steps(steps) if steps.last().unwrap().step >= 23) {
+            self.0.destroy();
+        }
+        Ok(Flow::Continue)
     }
 }
 
