@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::loading;
 use super::options::Globals;
 use super::output::{self, Output};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Tables};
 use crate::data::Dataset;
 use crate::draw::words::{digits, things};
 use crate::error::{Error, Result};
@@ -139,7 +139,7 @@ fn config(arguments: &Arguments, model: &Model) -> Result<Config> {
         let of_run = Path::new(".").join(of_run);
         return Config::load(Some(&of_run), &overrides);
     }
-    config_of(model, &overrides)
+    config_of(model, &overrides, &Tables::default())
 }
 
 fn check_data(model: &Model, dataset: &Dataset) -> Result<()> {

@@ -94,6 +94,8 @@ pub struct Config {
     pub cycle_end: CycleEnd,
     /// `[checkpoint]`.
     pub checkpoint: Checkpoints,
+    /// The tables that names were chosen from, and are when the configuration is read again.
+    pub tables: Tables,
     /// What a range test found: the line `bounds` in the table `[run]`, which is otherwise not read.
     pub bounds: Option<Bounds>,
 }

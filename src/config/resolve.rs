@@ -96,6 +96,7 @@ pub(super) fn resolve<'t>(
         train,
         cycle_end,
         checkpoint,
+        tables: *tables,
         bounds: super::layers::get(merged, "run.bounds")
             .and_then(|line| Bounds::read(line.get_ref().as_str()?)),
     });

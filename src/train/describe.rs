@@ -90,12 +90,12 @@ impl Described {
 }
 
 /// The configuration under which a model's file was trained, as far as the file says, under
-/// `overrides`: the data it was trained on, but for the place of the files; layers and loss. The
+/// `overrides`, with a source of `tables`: the data it was trained on, but for the place of the files; layers and loss. The
 /// schedule is a stand-in.
 ///
 /// # Errors
 /// [`crate::error::Error::Config`] for what is wrong with the overrides or the description.
-pub fn config_of(model: &Model, overrides: &Overrides) -> Result<Config> {
+pub fn config_of(model: &Model, overrides: &Overrides, tables: &Tables) -> Result<Config> {
     let description = &model.description;
     let table = |pairs: Vec<(&str, toml::Value)>| -> toml::Table {
         let pairs = pairs
@@ -109,7 +109,7 @@ pub fn config_of(model: &Model, overrides: &Overrides) -> Result<Config> {
         ("schedule", schedule.into()),
     ]);
     let name = format!("the description in {}", model.path.display());
-    let config = Config::read(&name, &document.to_string(), overrides, &Tables::default())?;
+    let config = Config::read(&name, &document.to_string(), overrides, tables)?;
     // Of whatever table they are.
     Ok(Config {
         layers: model.layers.clone(),

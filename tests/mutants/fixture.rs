@@ -13,7 +13,9 @@ use safetensors::tensor::{Dtype, TensorView};
 use wavetrain::error::shown::MESSAGE;
 
 /// No damaged input takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// No damaged input takes more memory, in KiB: 1 GB.
+const MEMORY: u64 = 1_000_000_000 / 1024;
 
 /// Runs the program in a folder of its own.
 pub(crate) struct Judge {
@@ -50,10 +52,11 @@ impl Judge {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (out, errors) = (drain(child.stdout.take()), drain(child.stderr.take()));
-        let status = wait(&mut child);
+        let (status, most) = wait(&mut child);
         let [out, errors] = [out, errors].map(|reader| reader.join().unwrap());
         let what = format!("{} {arguments:?}\n{out}\n{errors}", self.what);
         assert!(!errors.contains("panicked"), "a panic: {what}");
+        assert!(most <= MEMORY, "{most} KiB of memory: {what}");
         assert!(
             matches!(status, Some(0..=2)),
             "the status {status:?}: {what}"
@@ -87,15 +90,23 @@ fn drain<R: std::io::Read + Send + 'static>(from: Option<R>) -> std::thread::Joi
     })
 }
 
-fn wait(child: &mut Child) -> Option<i32> {
+/// The exit status, and the most memory that was resident in KiB, where the system tells it.
+fn wait(child: &mut Child) -> (Option<i32>, u64) {
     let begun = Instant::now();
+    let file = format!("/proc/{}/status", child.id());
+    let mut most = 0;
     loop {
+        // The system keeps the highest value itself.
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(kib.unwrap_or(0));
         if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
+            return (status.code(), most);
         }
         if begun.elapsed() > PATIENCE {
             child.kill().unwrap();
-            return None;
+            return (None, most);
         }
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::PlannedLook;
 use super::{Along, Arm, Settings};
-use crate::config::Config;
+use crate::config::{Config, Overrides, Tables};
 use crate::error::Result;
 use crate::schedule::Policy;
 
@@ -93,14 +93,15 @@ impl ComparisonPlan {
         self.arms[arm].same_as.unwrap_or(arm)
     }
 
-    /// The schedules of the arms, in their order, from their configurations, which have them in numbers.
+    /// The schedules of the arms, in their order, from their configurations, which have them in numbers
+    /// and name what stands in `tables`.
     ///
     /// # Errors
     /// [`crate::error::Error::Config`] for one that this version of the program cannot read.
-    pub fn schedules(&self) -> Result<Vec<Box<dyn Policy>>> {
+    pub fn schedules(&self, tables: &Tables) -> Result<Vec<Box<dyn Policy>>> {
         let made = self.arms.iter().map(|arm| {
             let name = format!("the configuration of {}", arm.name);
-            let config = Config::parse(&name, &arm.config)?;
+            let config = Config::read(&name, &arm.config, &Overrides::default(), tables)?;
             config.schedule_in(None, arm.steps, None)
         });
         made.collect()

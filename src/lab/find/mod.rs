@@ -357,8 +357,7 @@ pub fn between(
         set: set.iter().map(|pair| format!("schedule.{pair}")).collect(),
         ..config::Overrides::default()
     };
-    let tables = config::Tables::default();
-    let other = config::Config::read("config.toml", &own.to_toml(), &overrides, &tables)?;
+    let other = config::Config::read("config.toml", &own.to_toml(), &overrides, &config.tables)?;
     other.settle(samples, Some(bounds))
 }
 
