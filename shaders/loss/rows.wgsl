@@ -8,9 +8,9 @@
 // its class is chosen, too.
 //
 // Invocation r of the grid owns row r of the dispatch, which takes all rows or, where they do not fit into
-// one binding, those from `first_row` on, a multiple of 64; x and dx are bound from there. A workgroup of 64 rows adds up its losses and its right answers
-// in a fixed tree and writes the two sums to its own place of the step's results, which the host adds up
-// in f64. `rows` keeps each row's loss and chosen class (the first of equal largest ones) for those who
+// one binding, those from `first_row` on, a multiple of 64; x and dx are bound from there. A workgroup of
+// 64 rows adds up its losses and its right answers in a fixed tree and writes the two sums to its own
+// place of the step's results, which the host adds up in f64. `rows` keeps each row's loss and chosen class (the first of equal largest ones) for those who
 // look at single rows.
 // Rust twin: src/loss/mod.rs.
 
@@ -30,20 +30,12 @@ struct Best {
 
 // With four more outputs, of the classes from `first` on; of equal ones the first stays.
 fn better(before: Best, v: vec4<f32>, first: u32) -> Best {
-    var best = before;
-    if first < dims.cols && v.x > best.value {
-        best = Best(v.x, first);
-    }
-    if first + 1u < dims.cols && v.y > best.value {
-        best = Best(v.y, first + 1u);
-    }
-    if first + 2u < dims.cols && v.z > best.value {
-        best = Best(v.z, first + 2u);
-    }
-    if first + 3u < dims.cols && v.w > best.value {
-        best = Best(v.w, first + 3u);
-    }
-    return best;
+    let columns = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+    let w = select(vec4<f32>(before.value), v, columns < vec4<u32>(dims.cols));
+    let most = max(max(w.x, w.y), max(w.z, w.w));
+    let place = select(select(select(3u, 2u, w.z == most), 1u, w.y == most), 0u, w.x == most);
+    let larger = most > before.value;
+    return Best(select(before.value, most, larger), select(before.choice, first + place, larger));
 }
 
 const IGNORED: u32 = 0xffffffffu;
@@ -66,10 +58,11 @@ fn loss(
     let row = block * 64u + local;
     let whole = dims.first_row + row;
     sums[local] = vec2<f32>(0.0);
+    var counts = false;
     if row < dims.rows && whole < step.count * dims.positions {
         let sample = indices[step.start + whole / dims.positions];
         let label = labels[sample * dims.positions + step.phase + whole % dims.positions];
-        let counts = label != IGNORED;
+        counts = label != IGNORED;
         let result = row_loss(row, select(0u, label, counts));
         rows[step.start * dims.positions + whole] = vec2<f32>(select(0.0, result.x, counts), result.y);
         let right = select(0.0, 1.0, result.y == f32(label));
@@ -78,10 +71,8 @@ fn loss(
         if counts || result.y < 0.0 {
             sums[local] = sum;
         }
-        if !counts {
-            idle(row);
-        }
-    } else if row < dims.rows {
+    }
+    if row < dims.rows && !counts {
         idle(row);
     }
     for (var half = 32u; half > 0u; half /= 2u) {

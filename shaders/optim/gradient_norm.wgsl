@@ -52,24 +52,20 @@ fn squares(
     let end = min(first + dims.part_quads, dims.quads);
     var total = vec4<f32>(0.0);
     var most = vec4<u32>(0u);
-    for (var i = first + 4u * local; i < end; i += 256u) {
-        let a = g[i];
-        let b = g[i + 1u];
-        let c = g[i + 2u];
-        let d = g[i + 3u];
-        total += (a * a + b * b) + (c * c + d * d);
-        most = max(most, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
-    }
-    let own = max(max(most.x, most.y), max(most.z, most.w));
-    if own >= LARGE && own < NOT_FINITE {
+    var own = 0u;
+    // Once as they are; where a square would overflow, once more 2^-80 times as large.
+    for (var factor = 1.0; factor > 0.0;) {
         total = vec4<f32>(0.0);
         for (var i = first + 4u * local; i < end; i += 256u) {
-            let a = DOWN * g[i];
-            let b = DOWN * g[i + 1u];
-            let c = DOWN * g[i + 2u];
-            let d = DOWN * g[i + 3u];
+            let a = factor * g[i];
+            let b = factor * g[i + 1u];
+            let c = factor * g[i + 2u];
+            let d = factor * g[i + 3u];
             total += (a * a + b * b) + (c * c + d * d);
+            most = max(most, max(max(magnitude(a), magnitude(b)), max(magnitude(c), magnitude(d))));
         }
+        own = max(max(most.x, most.y), max(most.z, most.w));
+        factor = select(0.0, DOWN, factor == 1.0 && own >= LARGE && own < NOT_FINITE);
     }
     sums[local] = (total.x + total.y) + (total.z + total.w);
     largest[local] = own;
@@ -81,13 +77,9 @@ fn squares(
         }
         var sum = 0.0;
         for (var i = 0u; i < 64u; i++) {
-            var own_sum = sums[i];
-            if all >= LARGE && largest[i] < LARGE {
-                // Not scaled yet, in a part that is: by its root, since 2^-160 is no f32.
-                let root = DOWN * sqrt(own_sum);
-                own_sum = root * root;
-            }
-            sum += own_sum;
+            // Not scaled yet, in a part that is: by its root, since 2^-160 is no f32.
+            let root = DOWN * sqrt(sums[i]);
+            sum += select(sums[i], root * root, all >= LARGE && largest[i] < LARGE);
         }
         var place = vec2<f32>(sum, select(0.0, 1.0, all >= LARGE));
         if all >= NOT_FINITE {

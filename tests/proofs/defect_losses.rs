@@ -6,13 +6,13 @@ use super::stage::Defect;
 pub(crate) static LOSSES: &[Defect] = &[
     Defect::new(
         "loss/cross_entropy",
-        "v.y > best.value",
-        "v.y >= best.value",
+        "1u, w.y == most), 0u, w.x == most",
+        "0u, w.x == most), 1u, w.y == most",
     ),
     Defect::new(
         "loss/cross_entropy",
-        "first + 1u < dims.cols &&",
-        "first + 1u <= dims.cols &&",
+        "columns < vec4<u32>(dims.cols)",
+        "columns <= vec4<u32>(dims.cols)",
     ),
     Defect::new(
         "loss/cross_entropy",
@@ -63,7 +63,7 @@ pub(crate) static LOSSES: &[Defect] = &[
     Defect::new("loss/cross_entropy", "+ step.phase", ""),
     Defect::new("loss/cross_entropy", "+ whole % dims.positions", ""),
     Defect::new("loss/cross_entropy", "if counts ||", "if true ||"),
-    Defect::new("loss/mse", "if !counts {", "if false {"),
+    Defect::new("loss/mse", "&& !counts", "&& false"),
     Defect::new(
         "loss/cross_entropy",
         "step.slot * dims.results_stride",
@@ -100,7 +100,7 @@ pub(crate) static LOSSES: &[Defect] = &[
         "column == vec4<u32>(label)",
         "column == vec4<u32>(label + 1u)",
     ),
-    Defect::new("loss/mse", "v.z > best.value", "v.z >= best.value"),
+    Defect::new("loss/mse", "most > before.value", "most >= before.value"),
     Defect::new(
         "loss/mse",
         "whole < step.count * dims.positions",

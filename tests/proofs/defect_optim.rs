@@ -73,7 +73,7 @@ pub(crate) static OPTIM: &[Defect] = &[
     Defect::new("optim/gradient_norm", "= 0x57800000u", "= 0x7f000000u"),
     Defect::new(
         "optim/gradient_norm",
-        "let b = DOWN * g[i + 1u]",
+        "let b = factor * g[i + 1u]",
         "let b = g[i + 1u]",
     ),
     Defect::new(

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Arguments, TUNING, flagged, wishes};
 use crate::cli::options::as_flag;
 use crate::cli::output;
-use crate::config::{Config, Length};
+use crate::config::{Bounds, Config, Length};
 use crate::error::{Error, Result};
 use crate::lab::compare::{
     Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations, take,
@@ -59,6 +59,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Wishes> {
             help: "for example --minutes 10".into(),
         });
     }
+    bounds(arguments)?;
     let combined = combined(arguments)?;
     let policies = policies(arguments);
     for name in &policies {
@@ -88,6 +89,32 @@ pub(super) fn check(arguments: &Arguments) -> Result<Wishes> {
         RunFolder::refuse_occupied(path)?;
     }
     Ok(wishes)
+}
+
+/// The bounds of `--bounds`.
+pub(super) fn bounds(arguments: &Arguments) -> Result<Option<Bounds>> {
+    let refuse = |found: String, expected: &str| Error::Argument {
+        what: "--bounds".into(),
+        found,
+        expected: expected.into(),
+        help: "for example --bounds 0.001,0.1".into(),
+    };
+    let words = || arguments.bounds.iter().map(f64::to_string);
+    match arguments.bounds[..] {
+        [] => Ok(None),
+        [base_lr, max_lr] if 0.0 <= base_lr && base_lr < max_lr && (max_lr as f32).is_finite() => {
+            Ok(Some(Bounds {
+                base_lr,
+                max_lr,
+                intervals: None,
+                from: "--bounds".into(),
+            }))
+        }
+        _ => Err(refuse(
+            words().collect::<Vec<_>>().join(","),
+            "two finite rates, the lower first",
+        )),
+    }
 }
 
 /// Any bounds and length, to see which policies they make.

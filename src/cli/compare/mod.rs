@@ -47,6 +47,14 @@ pub(super) struct Arguments {
     /// [default, where there is no --and and no --vary: constant,step,triangular,one_cycle,cosine]
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     policies: Vec<String>,
+    /// The bounds of --policies, and of rates that are "auto", instead of a range test's
+    #[arg(
+        long,
+        value_name = "BASE_LR,MAX_LR",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
+    bounds: Vec<f64>,
     /// Compare values of this key; of several keys all combinations
     #[arg(long, value_name = "KEY=V1,V2,...")]
     vary: Vec<String>,

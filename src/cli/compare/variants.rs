@@ -54,8 +54,14 @@ pub(super) fn choose(
         })
         .collect::<Result<_>>()?;
     let policies = checks::policies(arguments);
-    let tested = range_test((globals, signals), &written, &dataset, !policies.is_empty())?;
-    let (range, found) = tested.map_or((None, None), |(range, found)| (Some(range), Some(found)));
+    let (range, found) = match checks::bounds(arguments)? {
+        Some(given) if policies.is_empty() && !written.schedule.wants_bounds() => {
+            return Err(nothing_between(&given));
+        }
+        Some(given) => (None, Some(given)),
+        None => range_test((globals, signals), &written, &dataset, !policies.is_empty())?
+            .map_or((None, None), |(range, found)| (Some(range), Some(found))),
+    };
     let base = written.settle(dataset.train.extent(), found.as_ref())?;
     let own = Variant {
         name: stem(&arguments.config.name()),
@@ -69,10 +75,15 @@ pub(super) fn choose(
         variants.push(own.clone());
     }
     for (name, config, dataset) in others {
-        let tested = range_test((globals, signals), &config, &dataset, false)?;
+        let found = match checks::bounds(arguments)? {
+            Some(given) => Some(given),
+            None => {
+                range_test((globals, signals), &config, &dataset, false)?.map(|(_, found)| found)
+            }
+        };
         variants.push(Variant {
             name: stem(&name),
-            found: tested.map(|(_, found)| found),
+            found,
             config,
             policy: None,
             dataset,
@@ -101,6 +112,15 @@ pub(super) fn choose(
     })
 }
 
+fn nothing_between(given: &Bounds) -> Error {
+    Error::Argument {
+        what: "--bounds".into(),
+        found: format!("{},{}", given.base_lr, given.max_lr),
+        expected: "policies between them, or rates that are \"auto\"".into(),
+        help: "add --policies triangular,one_cycle, or leave it out".into(),
+    }
+}
+
 /// A variant for each combination of values. Bounds of a range test hold for the optimizer that it was made
 /// with: a variant with another has a test of its own.
 fn varied(
@@ -118,7 +138,8 @@ fn varied(
         };
         let names = [&own.name[..], &combined.name[..]];
         same_data(names, [&own.dataset, &dataset], "--vary")?;
-        let same = config.optimizer.name() == own.config.optimizer.name();
+        let same =
+            config.optimizer.name() == own.config.optimizer.name() || !arguments.bounds.is_empty();
         let found = match same && own.found.is_some() {
             true => own.found.clone(),
             false => {
@@ -217,9 +238,7 @@ fn range_test(
     let Some(found) = test.as_bounds(&options) else {
         return Err(Error::RangeTest {
             says: format!("{} ({})", test.says, test.verdict.name()),
-            help: "give the bounds as numbers: --set schedule.policy=triangular --set \
-                   schedule.base_lr=LR --set schedule.max_lr=LR"
-                .into(),
+            help: "give the bounds as numbers: --bounds BASE_LR,MAX_LR".into(),
         });
     };
     Ok(Some((test, found)))

@@ -93,12 +93,19 @@ impl ComparisonPlan {
         self.arms[arm].same_as.unwrap_or(arm)
     }
 
-    /// The schedules of the arms, in their order, from their configurations, which have them in numbers
-    /// and name what stands in `tables`.
+    /// The schedules of the arms, in their order, from their configurations, which have them in numbers.
     ///
     /// # Errors
     /// [`crate::error::Error::Config`] for one that this version of the program cannot read.
-    pub fn schedules(&self, tables: &Tables) -> Result<Vec<Box<dyn Policy>>> {
+    pub fn schedules(&self) -> Result<Vec<Box<dyn Policy>>> {
+        self.schedules_of(&Tables::default())
+    }
+
+    /// [`ComparisonPlan::schedules`] with policies of own tables.
+    ///
+    /// # Errors
+    /// As it.
+    pub fn schedules_of(&self, tables: &Tables) -> Result<Vec<Box<dyn Policy>>> {
         let made = self.arms.iter().map(|arm| {
             let name = format!("the configuration of {}", arm.name);
             let config = Config::read(&name, &arm.config, &Overrides::default(), tables)?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Comparison;
-use crate::config::Tables;
 use crate::error::{Error, Result};
 use crate::lab::compare::{ComparisonEnded, ComparisonPlan, Record, Tuned};
 use crate::lab::find::RangeTest;
@@ -66,7 +65,7 @@ pub(in crate::page) fn write_again(folder: &RunFolder) -> Result<PathBuf> {
     }
     let config = folder.file(CONFIG);
     let text = std::fs::read_to_string(&config).map_err(Error::io(&config, "reading"))?;
-    let schedules = stored.plan.schedules(&Tables::default())?;
+    let schedules = stored.plan.schedules()?;
     let names = (stored.data, stored.adapter);
     let found = (stored.range, stored.tuned);
     let comparison = Comparison::new(names, stored.plan, found, (stored.records, stored.ended));
