@@ -5,7 +5,7 @@ use super::cosine::check_least;
 use super::growth::Growth;
 use super::length::{check_decay, check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
+use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr * gamma^c - eta_min) * (1 + cos(pi * q / T_c)) / 2`, where step `t` is step
@@ -98,17 +98,8 @@ impl Policy for CosineRestarts {
         Rate::new(Anneal::Cos.between(peak, self.eta_min, share))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.growth().is_even().then_some(self.t_0.max(1))
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.growth().place(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let place = self.growth().place(step);
-        place.start.checked_add(place.length)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.growth().cycle(step))
     }
 
     fn between(&self, span: &Span) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::cycle::{self, Cycle};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
+use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
 use serde::{Deserialize, Serialize};
 
 /// A triangle that shrinks by the factor `gamma` at every step, in one of two forms
@@ -119,16 +119,8 @@ impl Policy for ExpRange {
         }
     }
 
-    fn period(&self) -> Option<u64> {
-        self.cycle.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.cycle.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.cycle.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.cycle.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

@@ -14,6 +14,7 @@ mod constant;
 mod cosine;
 mod cosine_restarts;
 mod cycle;
+mod cycles;
 mod exp_range;
 mod exponential;
 mod growth;
@@ -45,6 +46,7 @@ pub use constant::Constant;
 pub use cosine::Cosine;
 pub use cosine_restarts::CosineRestarts;
 pub use cycle::{Cycle, Position};
+pub use cycles::CycleAt;
 pub use exp_range::{Decay, ExpRange};
 pub use exponential::Exponential;
 pub use halved::halved;
@@ -97,22 +99,9 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// Rate and momentum of update `step`: the same answer whenever and in whatever order it is
     /// asked, for every `step`.
     fn at(&self, step: u64) -> Rate;
-    /// Length of a cycle in steps, where the policy has cycles.
-    fn period(&self) -> Option<u64> {
+    /// The cycle that `step` belongs to, where the policy has cycles.
+    fn cycle(&self, _step: u64) -> Option<CycleAt> {
         None
-    }
-    /// The cycle that `step` belongs to, from 0, where the policy has cycles.
-    fn cycle(&self, step: u64) -> Option<u64> {
-        self.period().map(|period| step / period.max(1))
-    }
-    /// The step at which the cycle of `step` ends and the next begins, where the policy has cycles.
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let period = self.period()?.max(1);
-        (step / period).checked_add(1)?.checked_mul(period)
-    }
-    /// The first step after `step` at which a cycle ends that nothing cuts short.
-    fn next_low(&self, step: u64) -> Option<u64> {
-        self.cycle_end(step)
     }
     /// The step from which the rate no longer changes, for a policy that comes to an end.
     fn end(&self) -> Option<u64> {
@@ -123,14 +112,10 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn length(&self) -> Option<u64> {
         None
     }
-    /// The step at which each member begins, for a policy whose members follow each other; nothing for a
-    /// member behind one that never ends.
-    fn member_starts(&self) -> Vec<Option<u64>> {
+    /// The policies within this one, in their order, each with the step from which on its own steps
+    /// count; `None` for one behind another that never ends.
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
         Vec::new()
-    }
-    /// How deep policies are nested in this one: 0 for a policy alone.
-    fn depth(&self) -> usize {
-        0
     }
     /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it.
     fn momentum_range(&self) -> Option<[f64; 2]> {

@@ -1,7 +1,7 @@
 //! Policies one after the other.
 
 use super::length::{table, written};
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scope, member};
+use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scope, member};
 use crate::args::{Args, Steps};
 use serde::Deserialize;
 
@@ -111,14 +111,14 @@ impl Sequence {
 }
 
 impl Policy for Sequence {
-    fn member_starts(&self) -> Vec<Option<u64>> {
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
         let mut start = Some(0_u64);
         let each = self.policies.iter().map(|(policy, steps)| {
             let length = steps.or_else(|| policy.length());
             let end = start
                 .zip(length)
                 .and_then(|(start, length)| start.checked_add(length));
-            std::mem::replace(&mut start, end)
+            (std::mem::replace(&mut start, end), &**policy)
         });
         each.collect()
     }
@@ -162,32 +162,9 @@ impl Policy for Sequence {
             .map_or(Rate::new(0.0), |(policy, start)| policy.at(step - start))
     }
 
-    fn cycle(&self, step: u64) -> Option<u64> {
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
         let (policy, start) = self.member(step)?;
-        policy.cycle(step - start)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let (policy, start) = self.member(step)?;
-        policy.cycle_end(step - start)?.checked_add(start)
-    }
-
-    fn next_low(&self, step: u64) -> Option<u64> {
-        let mut start = 0_u64;
-        for (position, (policy, steps)) in self.policies.iter().enumerate() {
-            let last = position + 1 == self.policies.len();
-            let length = steps.or_else(|| policy.length()).filter(|_| !last);
-            let end = length.map_or(u64::MAX, |length| start.saturating_add(length));
-            if step < end {
-                let low = policy.next_low(step.saturating_sub(start));
-                let low = low.and_then(|low| low.checked_add(start));
-                if let Some(low) = low.filter(|low| *low <= end) {
-                    return Some(low);
-                }
-            }
-            start = end;
-        }
-        None
+        Some(policy.cycle(step - start)?.later(start))
     }
 
     fn end(&self) -> Option<u64> {
@@ -204,11 +181,6 @@ impl Policy for Sequence {
     fn momentum_range(&self) -> Option<[f64; 2]> {
         let ranges = self.policies.iter().filter_map(|(p, _)| p.momentum_range());
         ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
-    }
-
-    fn depth(&self) -> usize {
-        let inner = self.policies.iter().map(|(policy, _)| policy.depth());
-        inner.max().unwrap_or(0) + 1
     }
 
     /// For the policy that the last of the steps belongs to.

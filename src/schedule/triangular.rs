@@ -1,7 +1,7 @@
 //! The triangular policy: straight up, straight down, for ever.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
+use super::{Cycle, CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s`, where in the cycle `c = t div T` of
 /// `T = step_size_up + step_size_down` steps and at `q = t mod T`
@@ -52,16 +52,8 @@ impl Policy for Triangular {
         self.0.rate(at.height * self.0.left(at.cycle))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.0.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.0.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.0.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.0.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

@@ -1,7 +1,7 @@
 //! The triangular policy whose swing is halved after each cycle.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
+use super::{Cycle, CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s / 2^c`: [`Triangular`](super::Triangular) with half
 /// the swing in each new cycle `c` (from 0).
@@ -56,16 +56,8 @@ impl Policy for Triangular2 {
         self.0.rate(libm::ldexp(position.height * left, -halvings))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.0.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.0.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.0.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.0.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

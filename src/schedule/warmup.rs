@@ -3,7 +3,7 @@
 use super::anneal::{Anneal, share};
 use super::length::{table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
+use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
 use serde::Deserialize;
 
 /// `lr(t) = L * (start_factor + (1 - start_factor) * a((t + 1) / warmup_steps))` for `t < warmup_steps`, where `L`
@@ -98,20 +98,14 @@ impl Policy for Warmup {
         }
     }
 
-    fn cycle(&self, step: u64) -> Option<u64> {
-        self.then.cycle(step.saturating_sub(self.warmup_steps))
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let end = self
-            .then
-            .cycle_end(step.saturating_sub(self.warmup_steps))?;
-        end.checked_add(self.warmup_steps)
-    }
-
-    fn next_low(&self, step: u64) -> Option<u64> {
-        let low = self.then.next_low(step.saturating_sub(self.warmup_steps))?;
-        low.checked_add(self.warmup_steps)
+    /// The warm-up is part of the cycle that `then` begins with.
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        let cycle = self.then.cycle(step.saturating_sub(self.warmup_steps))?;
+        let later = cycle.later(self.warmup_steps);
+        Some(match cycle.start {
+            0 => CycleAt { start: 0, ..later },
+            _ => later,
+        })
     }
 
     fn end(&self) -> Option<u64> {
@@ -126,8 +120,8 @@ impl Policy for Warmup {
         self.then.momentum_range()
     }
 
-    fn depth(&self) -> usize {
-        self.then.depth() + 1
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
+        vec![(Some(self.warmup_steps), &*self.then)]
     }
 
     fn observe(&mut self, step: u64, loss: f64) {
