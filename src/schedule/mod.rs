@@ -117,18 +117,21 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
         Vec::new()
     }
-    /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it.
+    /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it; where nothing
+    /// is said, that of its members.
     fn momentum_range(&self) -> Option<[f64; 2]> {
-        None
+        let members = self.members();
+        let ranges = members.iter().filter_map(|(_, m)| m.momentum_range());
+        ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
     }
-    /// Tells a policy with state the loss of the validation set when `step` steps are done, so that
-    /// the rates from update `step` on follow from it. Those of earlier steps stay.
-    fn observe(&mut self, _step: u64, _loss: f64) {}
-    /// Forgets all that was observed.
-    fn forget(&mut self) {}
-    /// Whether rates depend on what [`Policy::observe`] is told.
+    /// Tells all evaluations so far, the first one first: how many steps were done, and the loss of the
+    /// validation set. The rates follow from these alone; one more changes no rate of a step before it.
+    fn observe(&mut self, _evaluations: &[(u64, f64)]) {}
+    /// Whether rates depend on what [`Policy::observe`] is told; where nothing is said, whether those
+    /// of a member do.
     fn reads_evaluations(&self) -> bool {
-        false
+        let members = self.members();
+        members.iter().any(|(_, member)| member.reads_evaluations())
     }
     /// The arguments, as TOML, of a policy of this name between two rates in a run of known length;
     /// `None` where these do not make one.

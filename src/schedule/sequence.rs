@@ -178,29 +178,18 @@ impl Policy for Sequence {
         self.last_start()?.checked_add(length)
     }
 
-    fn momentum_range(&self) -> Option<[f64; 2]> {
-        let ranges = self.policies.iter().filter_map(|(p, _)| p.momentum_range());
-        ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
-    }
-
-    /// For the policy that the last of the steps belongs to.
-    fn observe(&mut self, step: u64, loss: f64) {
-        let place = step.checked_sub(1).and_then(|last| self.place(last));
-        if let Some((position, start)) = place {
-            self.policies[position].0.observe(step - start, loss);
+    /// Each member is told of the evaluations whose last step was one of its own.
+    fn observe(&mut self, evaluations: &[(u64, f64)]) {
+        let mut told = vec![Vec::new(); self.policies.len()];
+        for (done, loss) in evaluations {
+            let place = done.checked_sub(1).and_then(|last| self.place(last));
+            if let Some((position, start)) = place {
+                told[position].push((done - start, *loss));
+            }
         }
-    }
-
-    fn forget(&mut self) {
-        for (policy, _) in &mut self.policies {
-            policy.forget();
+        for ((policy, _), told) in self.policies.iter_mut().zip(told) {
+            policy.observe(&told);
         }
-    }
-
-    fn reads_evaluations(&self) -> bool {
-        self.policies
-            .iter()
-            .any(|(policy, _)| policy.reads_evaluations())
     }
 
     fn python(&self, code: &mut Python) -> Option<Formula> {

@@ -116,26 +116,17 @@ impl Policy for Warmup {
         self.then.length()?.checked_add(self.warmup_steps)
     }
 
-    fn momentum_range(&self) -> Option<[f64; 2]> {
-        self.then.momentum_range()
-    }
-
     fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
         vec![(Some(self.warmup_steps), &*self.then)]
     }
 
-    fn observe(&mut self, step: u64, loss: f64) {
-        if let Some(step) = step.checked_sub(self.warmup_steps).filter(|step| *step > 0) {
-            self.then.observe(step, loss);
-        }
-    }
-
-    fn forget(&mut self) {
-        self.then.forget();
-    }
-
-    fn reads_evaluations(&self) -> bool {
-        self.then.reads_evaluations()
+    fn observe(&mut self, evaluations: &[(u64, f64)]) {
+        let own = evaluations.iter().filter_map(|(done, loss)| {
+            let done = done.checked_sub(self.warmup_steps)?;
+            (done > 0).then_some((done, *loss))
+        });
+        let own: Vec<_> = own.collect();
+        self.then.observe(&own);
     }
 
     fn python(&self, code: &mut Python) -> Option<Formula> {
