@@ -2,7 +2,9 @@
 
 use super::cycle::{self, Cycle};
 use super::python::float;
-use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
+use super::{
+    CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps,
+};
 use serde::{Deserialize, Serialize};
 
 /// A triangle that shrinks by the factor `gamma` at every step, in one of two forms
@@ -132,20 +134,8 @@ impl Policy for ExpRange {
         Some(format!("{}\ngamma = {:?}", span.cycle(), span.reach(0.1)))
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        let power = format!("{} ** t", float(self.gamma));
-        let mut formula = self.cycle.python(code, &format!("height * {power}"));
-        if self.decay == Decay::Both {
-            // (base + (max - base) * height) * power, of the swing that has the power already.
-            let [base, max] = [self.cycle.base_lr, self.cycle.max_lr].map(float);
-            formula.rate = format!("{base} * {power} + ({max} - {base}) * swing");
-        }
-        Some(formula)
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let amplitude = self.decay == Decay::Amplitude;
-        amplitude.then(|| self.cycle.pytorch(ENTRY.name, Some(self.gamma)))?
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -162,6 +152,24 @@ impl Policy for ExpRange {
         table.insert("gamma".to_owned(), self.gamma.into());
         table.insert("decay".to_owned(), self.decay.name().into());
         table
+    }
+}
+
+impl InPython for ExpRange {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        let power = format!("{} ** t", float(self.gamma));
+        let mut formula = self.cycle.python(code, &format!("height * {power}"));
+        if self.decay == Decay::Both {
+            // (base + (max - base) * height) * power, of the swing that has the power already.
+            let [base, max] = [self.cycle.base_lr, self.cycle.max_lr].map(float);
+            formula.rate = format!("{base} * {power} + ({max} - {base}) * swing");
+        }
+        Some(formula)
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let amplitude = self.decay == Decay::Amplitude;
+        amplitude.then(|| self.cycle.pytorch(ENTRY.name, Some(self.gamma)))?
     }
 }
 

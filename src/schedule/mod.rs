@@ -58,7 +58,7 @@ pub use one_cycle::OneCycle;
 pub use piecewise::Piecewise;
 pub use plateau::Plateau;
 pub use polynomial::Polynomial;
-pub use python::{Formula, Framework, Names, Python, Scheduler, code};
+pub use python::{Formula, Framework, InPython, Names, Python, Scheduler, code};
 pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
 pub use span::Span;
@@ -87,7 +87,8 @@ impl Rate {
     }
 }
 
-/// A learning-rate policy: one file each.
+/// A learning-rate policy: one file each. The first five methods make one; each of the others is for
+/// what not every policy has.
 pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// The policy's name in the configuration.
     fn name(&self) -> &'static str;
@@ -99,6 +100,10 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// Rate and momentum of update `step`: the same answer whenever and in whatever order it is
     /// asked, for every `step`.
     fn at(&self, step: u64) -> Rate;
+    /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
+    fn describe(&self) -> String;
+    /// All arguments, defaults included, as they would be written in `[schedule]`.
+    fn arguments(&self) -> toml::Table;
     /// The cycle that `step` belongs to, where the policy has cycles.
     fn cycle(&self, _step: u64) -> Option<CycleAt> {
         None
@@ -138,19 +143,10 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn between(&self, _: &Span) -> Option<String> {
         None
     }
-    /// The closed form in Python; `None` where there is none, and in a policy of one's own that does
-    /// not say it.
-    fn python(&self, _: &mut Python) -> Option<Formula> {
+    /// How the policy is written in Python, where it can be.
+    fn python(&self) -> Option<&dyn InPython> {
         None
     }
-    /// PyTorch's scheduler with the same values in the first `steps` steps, where it has one.
-    fn pytorch(&self, _steps: u64) -> Option<Scheduler> {
-        None
-    }
-    /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
-    fn describe(&self) -> String;
-    /// All arguments, defaults included, as they would be written in `[schedule]`.
-    fn arguments(&self) -> toml::Table;
 }
 
 dyn_clone::clone_trait_object!(Policy);

@@ -1,7 +1,7 @@
 //! The rate falls when the evaluations no longer get better: the policy with state.
 
 use super::python::float;
-use super::{Entry, Invalid, Policy, Rate, Scheduler, Span, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr`, times `factor` (but not below `min_lr`) after each time that more than `patience`
@@ -180,24 +180,8 @@ impl Policy for Plateau {
         Some(format!("{}\npatience = 3", span.lr()))
     }
 
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let given = &self.arguments;
-        let numbers = [given.factor, given.threshold, given.min_lr, given.eps];
-        let [factor, threshold, least, eps] = numbers.map(float);
-        let mode = match given.threshold_mode {
-            ThresholdMode::Rel => "rel",
-            ThresholdMode::Abs => "abs",
-        };
-        let (patience, cooldown) = (given.patience, given.cooldown);
-        let call = format!(
-            "ReduceLROnPlateau(mode=\"min\", factor={factor}, patience={patience}, \
-             threshold={threshold}, threshold_mode=\"{mode}\", cooldown={cooldown}, \
-             min_lr={least}, eps={eps})"
-        );
-        Some(Scheduler {
-            evaluated: true,
-            ..Scheduler::new(given.lr, call)
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -215,5 +199,32 @@ impl Policy for Plateau {
 
     fn arguments(&self) -> toml::Table {
         toml::Table::try_from(&self.arguments).unwrap_or_default()
+    }
+}
+
+impl InPython for Plateau {
+    /// None: what the losses will be is not known.
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        None
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let given = &self.arguments;
+        let numbers = [given.factor, given.threshold, given.min_lr, given.eps];
+        let [factor, threshold, least, eps] = numbers.map(float);
+        let mode = match given.threshold_mode {
+            ThresholdMode::Rel => "rel",
+            ThresholdMode::Abs => "abs",
+        };
+        let (patience, cooldown) = (given.patience, given.cooldown);
+        let call = format!(
+            "ReduceLROnPlateau(mode=\"min\", factor={factor}, patience={patience}, \
+             threshold={threshold}, threshold_mode=\"{mode}\", cooldown={cooldown}, \
+             min_lr={least}, eps={eps})"
+        );
+        Some(Scheduler {
+            evaluated: true,
+            ..Scheduler::new(given.lr, call)
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Policies one after the other.
 
 use super::length::{table, written};
-use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scope, member};
+use super::{CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scope, member};
 use crate::args::{Args, Steps};
 use serde::Deserialize;
 
@@ -192,7 +192,33 @@ impl Policy for Sequence {
         }
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
+    }
+
+    fn describe(&self) -> String {
+        let parts = self.policies.iter().map(|(policy, steps)| match steps {
+            Some(steps) => format!("{} for {steps} steps", policy.describe()),
+            None => policy.describe(),
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("sequence: {}", parts.join("; then "))
+    }
+
+    fn arguments(&self) -> toml::Table {
+        let policies = self.policies.iter().map(|(policy, steps)| {
+            let mut table = member::write(&**policy);
+            if let Some(steps) = steps {
+                table.insert("steps".to_owned(), written(*steps));
+            }
+            toml::Value::Table(table)
+        });
+        table([("policies", toml::Value::Array(policies.collect()))])
+    }
+}
+
+impl InPython for Sequence {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
         let (mut rate, mut momentum, mut start) = (String::new(), String::new(), 0_u64);
         for (at, (policy, steps)) in self.policies.iter().enumerate() {
             let names = code.member(&**policy)?;
@@ -215,25 +241,5 @@ impl Policy for Sequence {
             momentum: self.momentum_range().map(|_| momentum),
             ..Formula::new(rate)
         })
-    }
-
-    fn describe(&self) -> String {
-        let parts = self.policies.iter().map(|(policy, steps)| match steps {
-            Some(steps) => format!("{} for {steps} steps", policy.describe()),
-            None => policy.describe(),
-        });
-        let parts: Vec<String> = parts.collect();
-        format!("sequence: {}", parts.join("; then "))
-    }
-
-    fn arguments(&self) -> toml::Table {
-        let policies = self.policies.iter().map(|(policy, steps)| {
-            let mut table = member::write(&**policy);
-            if let Some(steps) = steps {
-                table.insert("steps".to_owned(), written(*steps));
-            }
-            toml::Value::Table(table)
-        });
-        table([("policies", toml::Value::Array(policies.collect()))])
     }
 }

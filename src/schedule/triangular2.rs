@@ -1,7 +1,9 @@
 //! The triangular policy whose swing is halved after each cycle.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
+use super::{
+    Cycle, CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span,
+};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s / 2^c`: [`Triangular`](super::Triangular) with half
 /// the swing in each new cycle `c` (from 0).
@@ -68,12 +70,8 @@ impl Policy for Triangular2 {
         Some(span.cycle())
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        Some(self.0.python(code, "height * 0.5 ** cycle"))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        self.0.pytorch(ENTRY.name, None)
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -82,5 +80,15 @@ impl Policy for Triangular2 {
 
     fn arguments(&self) -> toml::Table {
         self.0.arguments()
+    }
+}
+
+impl InPython for Triangular2 {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "height * 0.5 ** cycle"))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        self.0.pytorch(ENTRY.name, None)
     }
 }

@@ -3,7 +3,9 @@
 use super::anneal::{Anneal, share};
 use super::length::{table, written};
 use super::python::float;
-use super::{CycleAt, Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
+use super::{
+    CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Steps, check_rate, member,
+};
 use serde::Deserialize;
 
 /// `lr(t) = L * (start_factor + (1 - start_factor) * a((t + 1) / warmup_steps))` for `t < warmup_steps`, where `L`
@@ -129,18 +131,8 @@ impl Policy for Warmup {
         self.then.observe(&own);
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        let then = code.member(&*self.then)?;
-        let n = self.warmup_steps;
-        let (rate, share) = (then.rate, format!("(t + 1) / {n}"));
-        let share = format!("({share})");
-        let start = float(self.start_factor);
-        let factor = self.anneal_strategy.python(&start, "1.0", &share);
-        let rises = format!("{rate}(0) * ({factor}) if t < {n}");
-        Some(Formula {
-            momentum: then.momentum.map(|name| format!("{name}(max(t - {n}, 0))")),
-            ..Formula::new(format!("{rises} else {rate}(t - {n})"))
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -158,6 +150,22 @@ impl Policy for Warmup {
             ("anneal_strategy", self.anneal_strategy.name().into()),
             ("then", member::write(&*self.then).into()),
         ])
+    }
+}
+
+impl InPython for Warmup {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        let then = code.member(&*self.then)?;
+        let n = self.warmup_steps;
+        let (rate, share) = (then.rate, format!("(t + 1) / {n}"));
+        let share = format!("({share})");
+        let start = float(self.start_factor);
+        let factor = self.anneal_strategy.python(&start, "1.0", &share);
+        let rises = format!("{rate}(0) * ({factor}) if t < {n}");
+        Some(Formula {
+            momentum: then.momentum.map(|name| format!("{name}(max(t - {n}, 0))")),
+            ..Formula::new(format!("{rises} else {rate}(t - {n})"))
+        })
     }
 }
 
