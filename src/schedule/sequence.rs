@@ -111,18 +111,6 @@ impl Sequence {
 }
 
 impl Policy for Sequence {
-    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
-        let mut start = Some(0_u64);
-        let each = self.policies.iter().map(|(policy, steps)| {
-            let length = steps.or_else(|| policy.length());
-            let end = start
-                .zip(length)
-                .and_then(|(start, length)| start.checked_add(length));
-            (std::mem::replace(&mut start, end), &**policy)
-        });
-        each.collect()
-    }
-
     fn name(&self) -> &'static str {
         ENTRY.name
     }
@@ -176,6 +164,18 @@ impl Policy for Sequence {
         let (last, steps) = self.policies.last()?;
         let length = steps.or_else(|| last.length())?;
         self.last_start()?.checked_add(length)
+    }
+
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
+        let mut start = Some(0_u64);
+        let each = self.policies.iter().map(|(policy, steps)| {
+            let length = steps.or_else(|| policy.length());
+            let end = start
+                .zip(length)
+                .and_then(|(start, length)| start.checked_add(length));
+            (std::mem::replace(&mut start, end), &**policy)
+        });
+        each.collect()
     }
 
     /// Each member is told of the evaluations whose last step was one of its own.
