@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Invalid, Policy, Rate};
+use super::{CycleAt, Invalid, Policy, Rate};
 
 /// `at(t) = f(t)` for a closure `f`.
 ///
@@ -92,8 +92,8 @@ impl Policy for Closure {
         (self.at)(step)
     }
 
-    fn period(&self) -> Option<u64> {
-        self.period
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        self.period.map(|period| CycleAt::every(period, step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {

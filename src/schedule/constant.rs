@@ -1,7 +1,7 @@
 //! The constant rate: the baseline that every other policy is compared with.
 
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr` for every step `t`.
@@ -49,8 +49,8 @@ impl Policy for Constant {
         Some(format!("lr = {:?}", (span.base_lr + span.max_lr) / 2.0))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        Some(Formula::new(float(self.lr)))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -59,5 +59,11 @@ impl Policy for Constant {
 
     fn arguments(&self) -> toml::Table {
         toml::Table::from_iter([("lr".to_owned(), self.lr.into())])
+    }
+}
+
+impl InPython for Constant {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        Some(Formula::new(float(self.lr)))
     }
 }

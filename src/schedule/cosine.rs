@@ -3,7 +3,9 @@
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, or_run, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr - eta_min) * (1 + cos(pi * t / t_max)) / 2` up to `t_max`, then `eta_min`.
@@ -98,17 +100,8 @@ impl Policy for Cosine {
         Some(format!("{}\nt_max = {}", span.lr(), span.steps))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let ([lr, least], n) = ([self.lr, self.eta_min].map(float), self.t_max);
-        let share = format!("min(t, {n}) / {n}");
-        Some(Formula::new(Anneal::Cos.python(&lr, &least, &share)))
-    }
-
-    /// After `T_max` PyTorch's rate rises again.
-    fn pytorch(&self, steps: u64) -> Option<Scheduler> {
-        let (n, least) = (self.t_max, float(self.eta_min));
-        let call = format!("CosineAnnealingLR(T_max={n}, eta_min={least})");
-        (steps <= n.saturating_add(1)).then(|| Scheduler::new(self.lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -122,5 +115,20 @@ impl Policy for Cosine {
             ("t_max", written(self.t_max)),
             ("eta_min", self.eta_min.into()),
         ])
+    }
+}
+
+impl InPython for Cosine {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, least], n) = ([self.lr, self.eta_min].map(float), self.t_max);
+        let share = format!("min(t, {n}) / {n}");
+        Some(Formula::new(Anneal::Cos.python(&lr, &least, &share)))
+    }
+
+    /// After `T_max` PyTorch's rate rises again.
+    fn scheduler(&self, steps: u64) -> Option<Scheduler> {
+        let (n, least) = (self.t_max, float(self.eta_min));
+        let call = format!("CosineAnnealingLR(T_max={n}, eta_min={least})");
+        (steps <= n.saturating_add(1)).then(|| Scheduler::new(self.lr, call))
     }
 }

@@ -5,7 +5,9 @@ use super::cosine::check_least;
 use super::growth::Growth;
 use super::length::{check_decay, check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
+use super::{
+    CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps,
+};
 use serde::Deserialize;
 
 /// `lr(t) = eta_min + (lr * gamma^c - eta_min) * (1 + cos(pi * q / T_c)) / 2`, where step `t` is step
@@ -98,17 +100,8 @@ impl Policy for CosineRestarts {
         Rate::new(Anneal::Cos.between(peak, self.eta_min, share))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.growth().is_even().then_some(self.t_0.max(1))
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.growth().place(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let place = self.growth().place(step);
-        place.start.checked_add(place.length)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.growth().cycle(step))
     }
 
     fn between(&self, span: &Span) -> Option<String> {
@@ -117,32 +110,8 @@ impl Policy for CosineRestarts {
         Some(format!("{}\nt_0 = {first}\nt_mult = 2", span.lr()))
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        let mut before = self.growth().python(code.steps());
-        let [lr, least] = [self.lr, self.eta_min].map(float);
-        let peak = if self.gamma == 1.0 {
-            lr
-        } else {
-            let gamma = float(self.gamma);
-            before.push(format!("peak = max({lr} * {gamma} ** cycle, {least})"));
-            "peak".to_owned()
-        };
-        Some(Formula {
-            before,
-            ..Formula::new(Anneal::Cos.python(&peak, &least, "(q / length)"))
-        })
-    }
-
-    /// `CosineAnnealingWarmRestarts` has whole `T_mult` only and no decay.
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        if self.gamma != 1.0 || self.t_mult.fract() != 0.0 || self.t_mult > 1e9 {
-            return None;
-        }
-        let (first, mult, least) = (self.t_0, self.t_mult as u64, float(self.eta_min));
-        Some(Scheduler::new(
-            self.lr,
-            format!("CosineAnnealingWarmRestarts(T_0={first}, T_mult={mult}, eta_min={least})"),
-        ))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -171,5 +140,35 @@ impl Policy for CosineRestarts {
             ("eta_min", self.eta_min.into()),
             ("gamma", self.gamma.into()),
         ])
+    }
+}
+
+impl InPython for CosineRestarts {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        let mut before = self.growth().python(code.steps());
+        let [lr, least] = [self.lr, self.eta_min].map(float);
+        let peak = if self.gamma == 1.0 {
+            lr
+        } else {
+            let gamma = float(self.gamma);
+            before.push(format!("peak = max({lr} * {gamma} ** cycle, {least})"));
+            "peak".to_owned()
+        };
+        Some(Formula {
+            before,
+            ..Formula::new(Anneal::Cos.python(&peak, &least, "(q / length)"))
+        })
+    }
+
+    /// `CosineAnnealingWarmRestarts` has whole `T_mult` only and no decay.
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        if self.gamma != 1.0 || self.t_mult.fract() != 0.0 || self.t_mult > 1e9 {
+            return None;
+        }
+        let (first, mult, least) = (self.t_0, self.t_mult as u64, float(self.eta_min));
+        Some(Scheduler::new(
+            self.lr,
+            format!("CosineAnnealingWarmRestarts(T_0={first}, T_mult={mult}, eta_min={least})"),
+        ))
     }
 }

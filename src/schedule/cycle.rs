@@ -125,7 +125,7 @@ impl Cycle {
         }
     }
 
-    fn growth(&self) -> Growth {
+    pub(super) fn growth(&self) -> Growth {
         Growth {
             first: self.period(),
             factor: self.cycle_mul,
@@ -139,17 +139,6 @@ impl Cycle {
             return 1.0;
         }
         libm::pow(self.cycle_decay, cycle as f64)
-    }
-
-    /// The length of every cycle; `None` where they grow.
-    pub(super) fn even_period(&self) -> Option<u64> {
-        self.growth().is_even().then(|| self.period())
-    }
-
-    /// The step at which the cycle of `step` ends.
-    pub(super) fn end_of(&self, step: u64) -> Option<u64> {
-        let place = self.growth().place(step);
-        place.start.checked_add(place.length)
     }
 
     /// Rate and momentum at `swing` in [0, 1], the share of the way from base to max:

@@ -2,7 +2,9 @@
 
 use super::cycle::{self, Cycle};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps};
+use super::{
+    CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps,
+};
 use serde::{Deserialize, Serialize};
 
 /// A triangle that shrinks by the factor `gamma` at every step, in one of two forms
@@ -119,16 +121,8 @@ impl Policy for ExpRange {
         }
     }
 
-    fn period(&self) -> Option<u64> {
-        self.cycle.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.cycle.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.cycle.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.cycle.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
@@ -140,20 +134,8 @@ impl Policy for ExpRange {
         Some(format!("{}\ngamma = {:?}", span.cycle(), span.reach(0.1)))
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        let power = format!("{} ** t", float(self.gamma));
-        let mut formula = self.cycle.python(code, &format!("height * {power}"));
-        if self.decay == Decay::Both {
-            // (base + (max - base) * height) * power, of the swing that has the power already.
-            let [base, max] = [self.cycle.base_lr, self.cycle.max_lr].map(float);
-            formula.rate = format!("{base} * {power} + ({max} - {base}) * swing");
-        }
-        Some(formula)
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let amplitude = self.decay == Decay::Amplitude;
-        amplitude.then(|| self.cycle.pytorch(ENTRY.name, Some(self.gamma)))?
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -170,6 +152,24 @@ impl Policy for ExpRange {
         table.insert("gamma".to_owned(), self.gamma.into());
         table.insert("decay".to_owned(), self.decay.name().into());
         table
+    }
+}
+
+impl InPython for ExpRange {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        let power = format!("{} ** t", float(self.gamma));
+        let mut formula = self.cycle.python(code, &format!("height * {power}"));
+        if self.decay == Decay::Both {
+            // (base + (max - base) * height) * power, of the swing that has the power already.
+            let [base, max] = [self.cycle.base_lr, self.cycle.max_lr].map(float);
+            formula.rate = format!("{base} * {power} + ({max} - {base}) * swing");
+        }
+        Some(formula)
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let amplitude = self.decay == Decay::Amplitude;
+        amplitude.then(|| self.cycle.pytorch(ENTRY.name, Some(self.gamma)))?
     }
 }
 

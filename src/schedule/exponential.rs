@@ -2,7 +2,7 @@
 
 use super::length::{check_decay, table};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * gamma^t`.
@@ -55,14 +55,8 @@ impl Policy for Exponential {
         Some(format!("{}\ngamma = {gamma:?}", span.lr()))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let [lr, gamma] = [self.lr, self.gamma].map(float);
-        Some(Formula::new(format!("{lr} * {gamma} ** t")))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let call = format!("ExponentialLR(gamma={})", float(self.gamma));
-        Some(Scheduler::new(self.lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -74,5 +68,17 @@ impl Policy for Exponential {
 
     fn arguments(&self) -> toml::Table {
         table([("lr", self.lr.into()), ("gamma", self.gamma.into())])
+    }
+}
+
+impl InPython for Exponential {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let [lr, gamma] = [self.lr, self.gamma].map(float);
+        Some(Formula::new(format!("{lr} * {gamma} ** t")))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let call = format!("ExponentialLR(gamma={})", float(self.gamma));
+        Some(Scheduler::new(self.lr, call))
     }
 }

@@ -1,7 +1,7 @@
 //! Cycles that grow: where a step lies when each cycle is `factor` times as long as the one before.
 
-use super::Invalid;
 use super::python::list;
+use super::{CycleAt, Invalid};
 
 /// Cycles of `first`, `first * factor`, `first * factor^2` ... steps, each end rounded to a whole
 /// step.
@@ -71,6 +71,17 @@ impl Growth {
             start,
             // The last cycle that 64 bits can count never ends.
             length: (self.start(cycle + 1) - start).max((step - start).saturating_add(1)),
+        }
+    }
+
+    /// The cycle of `step`, for [`Policy::cycle`](super::Policy::cycle).
+    pub(super) fn cycle(self, step: u64) -> CycleAt {
+        let place = self.place(step);
+        CycleAt {
+            index: place.cycle,
+            start: place.start,
+            end: place.start.checked_add(place.length),
+            period: self.is_even().then(|| self.first.max(1)),
         }
     }
 

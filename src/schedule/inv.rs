@@ -3,7 +3,7 @@
 use super::length::table;
 use super::polynomial::check_power;
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * (1 + gamma * t)^(-power)`.
@@ -72,11 +72,8 @@ impl Policy for Inv {
         ))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let [lr, gamma, power] = [self.lr, self.gamma, self.power].map(float);
-        Some(Formula::new(format!(
-            "{lr} * (1 + {gamma} * t) ** -{power}"
-        )))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -90,5 +87,14 @@ impl Policy for Inv {
             ("gamma", self.gamma.into()),
             ("power", self.power.into()),
         ])
+    }
+}
+
+impl InPython for Inv {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let [lr, gamma, power] = [self.lr, self.gamma, self.power].map(float);
+        Some(Formula::new(format!(
+            "{lr} * (1 + {gamma} * t) ** -{power}"
+        )))
     }
 }

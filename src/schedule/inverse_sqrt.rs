@@ -2,7 +2,7 @@
 
 use super::length::{check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = lr / sqrt(1 + t / timescale)`.
@@ -68,11 +68,8 @@ impl Policy for InverseSqrt {
         Some(format!("{}\ntimescale = {}", span.lr(), span.part(10)))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let (lr, timescale) = (float(self.lr), self.timescale);
-        Some(Formula::new(format!(
-            "{lr} / math.sqrt(1 + t / {timescale})"
-        )))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -87,5 +84,14 @@ impl Policy for InverseSqrt {
             ("lr", self.lr.into()),
             ("timescale", written(self.timescale)),
         ])
+    }
+}
+
+impl InPython for InverseSqrt {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let (lr, timescale) = (float(self.lr), self.timescale);
+        Some(Formula::new(format!(
+            "{lr} / math.sqrt(1 + t / {timescale})"
+        )))
     }
 }

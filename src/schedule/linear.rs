@@ -3,7 +3,9 @@
 use super::anneal::{Anneal, share};
 use super::length::{check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// `lr(t) = lr * (start_factor + (end_factor - start_factor) * t / total_iters)` up to `total_iters`,
@@ -96,25 +98,8 @@ impl Policy for Linear {
         ))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let n = self.total_iters;
-        let [lr, start, end] = [self.lr, self.start_factor, self.end_factor].map(float);
-        let share = format!("min(t, {n}) / {n}");
-        let factor = Anneal::Linear.python(&start, &end, &share);
-        Some(Formula::new(format!("{lr} * ({factor})")))
-    }
-
-    /// `LinearLR` takes factors from above 0 to 1.
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let (start, end, n) = (self.start_factor, self.end_factor, self.total_iters);
-        if !(start > 0.0 && start <= 1.0 && end <= 1.0) {
-            return None;
-        }
-        let [start, end] = [start, end].map(float);
-        Some(Scheduler::new(
-            self.lr,
-            format!("LinearLR(start_factor={start}, end_factor={end}, total_iters={n})"),
-        ))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -129,5 +114,28 @@ impl Policy for Linear {
             ("end_factor", self.end_factor.into()),
             ("total_iters", written(self.total_iters)),
         ])
+    }
+}
+
+impl InPython for Linear {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let n = self.total_iters;
+        let [lr, start, end] = [self.lr, self.start_factor, self.end_factor].map(float);
+        let share = format!("min(t, {n}) / {n}");
+        let factor = Anneal::Linear.python(&start, &end, &share);
+        Some(Formula::new(format!("{lr} * ({factor})")))
+    }
+
+    /// `LinearLR` takes factors from above 0 to 1.
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let (start, end, n) = (self.start_factor, self.end_factor, self.total_iters);
+        if !(start > 0.0 && start <= 1.0 && end <= 1.0) {
+            return None;
+        }
+        let [start, end] = [start, end].map(float);
+        Some(Scheduler::new(
+            self.lr,
+            format!("LinearLR(start_factor={start}, end_factor={end}, total_iters={n})"),
+        ))
     }
 }

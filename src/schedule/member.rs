@@ -39,9 +39,16 @@ pub(super) fn write(policy: &dyn Policy) -> toml::Table {
     std::iter::once(name).chain(policy.arguments()).collect()
 }
 
+/// How deep policies are nested in this one: 0 for a policy alone.
+fn depth(policy: &dyn Policy) -> usize {
+    let members = policy.members();
+    let inner = members.iter().map(|(_, member)| depth(*member) + 1);
+    inner.max().unwrap_or(0)
+}
+
 /// What a policy within refuses, as a fault of the argument `key` that holds it.
 pub(super) fn check(policy: &dyn Policy, key: &'static str, at: &str) -> Result<(), Invalid> {
-    if policy.depth() > DEEPEST {
+    if depth(policy) > DEEPEST {
         return Err(Invalid {
             key,
             message: format!(

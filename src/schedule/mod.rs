@@ -14,6 +14,7 @@ mod constant;
 mod cosine;
 mod cosine_restarts;
 mod cycle;
+mod cycles;
 mod exp_range;
 mod exponential;
 mod growth;
@@ -45,6 +46,7 @@ pub use constant::Constant;
 pub use cosine::Cosine;
 pub use cosine_restarts::CosineRestarts;
 pub use cycle::{Cycle, Position};
+pub use cycles::CycleAt;
 pub use exp_range::{Decay, ExpRange};
 pub use exponential::Exponential;
 pub use halved::halved;
@@ -56,7 +58,7 @@ pub use one_cycle::OneCycle;
 pub use piecewise::Piecewise;
 pub use plateau::Plateau;
 pub use polynomial::Polynomial;
-pub use python::{Formula, Framework, Names, Python, Scheduler, code};
+pub use python::{Formula, Framework, InPython, Names, Python, Scheduler, code};
 pub use sequence::{Member, Sequence};
 pub use sinusoidal::Sinusoidal;
 pub use span::Span;
@@ -85,7 +87,8 @@ impl Rate {
     }
 }
 
-/// A learning-rate policy: one file each.
+/// A learning-rate policy: one file each. The first five methods make one; each of the others is for
+/// what not every policy has.
 pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// The policy's name in the configuration.
     fn name(&self) -> &'static str;
@@ -97,22 +100,13 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     /// Rate and momentum of update `step`: the same answer whenever and in whatever order it is
     /// asked, for every `step`.
     fn at(&self, step: u64) -> Rate;
-    /// Length of a cycle in steps, where the policy has cycles.
-    fn period(&self) -> Option<u64> {
+    /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
+    fn describe(&self) -> String;
+    /// All arguments, defaults included, as they would be written in `[schedule]`.
+    fn arguments(&self) -> toml::Table;
+    /// The cycle that `step` belongs to, where the policy has cycles.
+    fn cycle(&self, _step: u64) -> Option<CycleAt> {
         None
-    }
-    /// The cycle that `step` belongs to, from 0, where the policy has cycles.
-    fn cycle(&self, step: u64) -> Option<u64> {
-        self.period().map(|period| step / period.max(1))
-    }
-    /// The step at which the cycle of `step` ends and the next begins, where the policy has cycles.
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let period = self.period()?.max(1);
-        (step / period).checked_add(1)?.checked_mul(period)
-    }
-    /// The first step after `step` at which a cycle ends that nothing cuts short.
-    fn next_low(&self, step: u64) -> Option<u64> {
-        self.cycle_end(step)
     }
     /// The step from which the rate no longer changes, for a policy that comes to an end.
     fn end(&self) -> Option<u64> {
@@ -123,46 +117,36 @@ pub trait Policy: DynClone + std::fmt::Debug + Send + Sync {
     fn length(&self) -> Option<u64> {
         None
     }
-    /// The step at which each member begins, for a policy whose members follow each other; nothing for a
-    /// member behind one that never ends.
-    fn member_starts(&self) -> Vec<Option<u64>> {
+    /// The policies within this one, in their order, each with the step from which on its own steps
+    /// count; `None` for one behind another that never ends.
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
         Vec::new()
     }
-    /// How deep policies are nested in this one: 0 for a policy alone.
-    fn depth(&self) -> usize {
-        0
-    }
-    /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it.
+    /// The momentum's range `[base_momentum, max_momentum]` where the policy cycles it; where nothing
+    /// is said, that of its members.
     fn momentum_range(&self) -> Option<[f64; 2]> {
-        None
+        let members = self.members();
+        let ranges = members.iter().filter_map(|(_, m)| m.momentum_range());
+        ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
     }
-    /// Tells a policy with state the loss of the validation set when `step` steps are done, so that
-    /// the rates from update `step` on follow from it. Those of earlier steps stay.
-    fn observe(&mut self, _step: u64, _loss: f64) {}
-    /// Forgets all that was observed.
-    fn forget(&mut self) {}
-    /// Whether rates depend on what [`Policy::observe`] is told.
+    /// Tells all evaluations so far, the first one first: how many steps were done, and the loss of the
+    /// validation set. The rates follow from these alone; one more changes no rate of a step before it.
+    fn observe(&mut self, _evaluations: &[(u64, f64)]) {}
+    /// Whether rates depend on what [`Policy::observe`] is told; where nothing is said, whether those
+    /// of a member do.
     fn reads_evaluations(&self) -> bool {
-        false
+        let members = self.members();
+        members.iter().any(|(_, member)| member.reads_evaluations())
     }
     /// The arguments, as TOML, of a policy of this name between two rates in a run of known length;
     /// `None` where these do not make one.
     fn between(&self, _: &Span) -> Option<String> {
         None
     }
-    /// The closed form in Python; `None` where there is none, and in a policy of one's own that does
-    /// not say it.
-    fn python(&self, _: &mut Python) -> Option<Formula> {
+    /// How the policy is written in Python, where it can be.
+    fn python(&self) -> Option<&dyn InPython> {
         None
     }
-    /// PyTorch's scheduler with the same values in the first `steps` steps, where it has one.
-    fn pytorch(&self, _steps: u64) -> Option<Scheduler> {
-        None
-    }
-    /// One line for people: `triangular from 0.01 to 0.1, half cycle 938 steps`.
-    fn describe(&self) -> String;
-    /// All arguments, defaults included, as they would be written in `[schedule]`.
-    fn arguments(&self) -> toml::Table;
 }
 
 dyn_clone::clone_trait_object!(Policy);

@@ -2,7 +2,9 @@
 
 use super::length::{check_decay, table, written};
 use super::python::{float, list};
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^n`, where `n` is the number of milestones at or before step `t`.
@@ -88,17 +90,8 @@ impl Policy for MultiStep {
         Some(format!("{}\nmilestones = [{half}, {most}]", span.lr()))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let ([lr, gamma], at) = ([self.lr, self.gamma].map(float), list(&self.milestones));
-        Some(Formula::new(format!(
-            "{lr} * {gamma} ** bisect.bisect({at}, t)"
-        )))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let (at, gamma) = (list(&self.milestones), float(self.gamma));
-        let call = format!("MultiStepLR(milestones={at}, gamma={gamma})");
-        Some(Scheduler::new(self.lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -117,5 +110,20 @@ impl Policy for MultiStep {
             ("milestones", toml::Value::Array(milestones)),
             ("gamma", self.gamma.into()),
         ])
+    }
+}
+
+impl InPython for MultiStep {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, gamma], at) = ([self.lr, self.gamma].map(float), list(&self.milestones));
+        Some(Formula::new(format!(
+            "{lr} * {gamma} ** bisect.bisect({at}, t)"
+        )))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let (at, gamma) = (list(&self.milestones), float(self.gamma));
+        let call = format!("MultiStepLR(milestones={at}, gamma={gamma})");
+        Some(Scheduler::new(self.lr, call))
     }
 }

@@ -4,7 +4,9 @@ use super::anneal::{Anneal, share};
 use super::cycle::check_momentum;
 use super::length::{or_run, table, written};
 use super::python::{boolean, float};
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// Up to `max_lr` and down to almost nothing. With `N = total_steps`, the peak at the whole step
@@ -240,62 +242,8 @@ impl Policy for OneCycle {
         ))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let (peak, last) = (self.peak(), self.last());
-        let phases = if self.three_phase { 2 } else { 1 };
-        let (turn, left) = (phases * peak, last.saturating_sub(phases * peak));
-        let back = match self.three_phase {
-            true => format!("(t - {peak}) / {peak} if t <= {turn} else "),
-            false => String::new(),
-        };
-        let share = format!(
-            "share = t / {peak} if t <= {peak} else {back}min(t - {turn}, {left}) / {left}"
-        );
-        let initial = self.max_lr / self.div_factor;
-        let rates = [initial, self.max_lr, initial / self.final_div_factor];
-        let momentums = [self.max_momentum, self.base_momentum, self.max_momentum];
-        let phases = |values: [f64; 3]| {
-            let [start, top, end] = values.map(float);
-            let way = |from: &str, to: &str| self.anneal_strategy.python(from, to, "share");
-            let up = format!("{} if t <= {peak} else", way(&start, &top));
-            match self.three_phase {
-                true => format!(
-                    "{up} {} if t <= {turn} else {}",
-                    way(&top, &start),
-                    way(&start, &end)
-                ),
-                false => format!("{up} {}", way(&top, &end)),
-            }
-        };
-        Some(Formula {
-            before: vec![share],
-            rate: phases(rates),
-            momentum: self.cycle_momentum.then(|| phases(momentums)),
-        })
-    }
-
-    /// `OneCycleLR` meets its peak only at a whole step, and raises an error after its end.
-    fn pytorch(&self, steps: u64) -> Option<Scheduler> {
-        let peak = self.pct_start * self.total_steps as f64 - 1.0;
-        if (peak - self.peak() as f64).abs() > 1e-9 || steps > self.total_steps {
-            return None;
-        }
-        let [max, pct, div, end] = [
-            self.max_lr,
-            self.pct_start,
-            self.div_factor,
-            self.final_div_factor,
-        ]
-        .map(float);
-        let [low, high] = [self.base_momentum, self.max_momentum].map(float);
-        let [cycles, three] = [self.cycle_momentum, self.three_phase].map(boolean);
-        let (n, way) = (self.total_steps, self.anneal_strategy.name());
-        let call = format!(
-            "OneCycleLR(max_lr={max}, total_steps={n}, pct_start={pct}, \
-             anneal_strategy=\"{way}\", cycle_momentum={cycles}, base_momentum={low}, \
-             max_momentum={high}, div_factor={div}, final_div_factor={end}, three_phase={three})"
-        );
-        Some(Scheduler::new(self.max_lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -330,5 +278,65 @@ impl Policy for OneCycle {
             ("final_div_factor", self.final_div_factor.into()),
             ("three_phase", self.three_phase.into()),
         ])
+    }
+}
+
+impl InPython for OneCycle {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let (peak, last) = (self.peak(), self.last());
+        let phases = if self.three_phase { 2 } else { 1 };
+        let (turn, left) = (phases * peak, last.saturating_sub(phases * peak));
+        let back = match self.three_phase {
+            true => format!("(t - {peak}) / {peak} if t <= {turn} else "),
+            false => String::new(),
+        };
+        let share = format!(
+            "share = t / {peak} if t <= {peak} else {back}min(t - {turn}, {left}) / {left}"
+        );
+        let initial = self.max_lr / self.div_factor;
+        let rates = [initial, self.max_lr, initial / self.final_div_factor];
+        let momentums = [self.max_momentum, self.base_momentum, self.max_momentum];
+        let phases = |values: [f64; 3]| {
+            let [start, top, end] = values.map(float);
+            let way = |from: &str, to: &str| self.anneal_strategy.python(from, to, "share");
+            let up = format!("{} if t <= {peak} else", way(&start, &top));
+            match self.three_phase {
+                true => format!(
+                    "{up} {} if t <= {turn} else {}",
+                    way(&top, &start),
+                    way(&start, &end)
+                ),
+                false => format!("{up} {}", way(&top, &end)),
+            }
+        };
+        Some(Formula {
+            before: vec![share],
+            rate: phases(rates),
+            momentum: self.cycle_momentum.then(|| phases(momentums)),
+        })
+    }
+
+    /// `OneCycleLR` meets its peak only at a whole step, and raises an error after its end.
+    fn scheduler(&self, steps: u64) -> Option<Scheduler> {
+        let peak = self.pct_start * self.total_steps as f64 - 1.0;
+        if (peak - self.peak() as f64).abs() > 1e-9 || steps > self.total_steps {
+            return None;
+        }
+        let [max, pct, div, end] = [
+            self.max_lr,
+            self.pct_start,
+            self.div_factor,
+            self.final_div_factor,
+        ]
+        .map(float);
+        let [low, high] = [self.base_momentum, self.max_momentum].map(float);
+        let [cycles, three] = [self.cycle_momentum, self.three_phase].map(boolean);
+        let (n, way) = (self.total_steps, self.anneal_strategy.name());
+        let call = format!(
+            "OneCycleLR(max_lr={max}, total_steps={n}, pct_start={pct}, \
+             anneal_strategy=\"{way}\", cycle_momentum={cycles}, base_momentum={low}, \
+             max_momentum={high}, div_factor={div}, final_div_factor={end}, three_phase={three})"
+        );
+        Some(Scheduler::new(self.max_lr, call))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::anneal::{Anneal, share};
 use super::length::{table, written};
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Steps, check_rate};
 use serde::Deserialize;
 
 /// `lr(t) = a(lr_i -> lr_(i+1))` between the points `[t_i, lr_i]` and `[t_(i+1), lr_(i+1)]`, the
@@ -102,19 +102,8 @@ impl Policy for Piecewise {
         self.end()
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let points = self.points.iter();
-        let points: Vec<String> = points.map(|(at, lr)| format!("({at}, {lr:?})")).collect();
-        Some(Formula {
-            before: vec![
-                format!("points = [{}]", points.join(", ")),
-                "after = bisect.bisect([at for at, _ in points], t)".to_owned(),
-                "(a, low), (b, high) = points[max(after - 1, 0)], points[min(after, len(points) - 1)]"
-                    .to_owned(),
-                "share = (t - a) / (b - a) if a < b else 0".to_owned(),
-            ],
-            ..Formula::new(self.anneal_strategy.python("low", "high", "share"))
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -134,5 +123,22 @@ impl Policy for Piecewise {
             ),
             ("anneal_strategy", self.anneal_strategy.name().into()),
         ])
+    }
+}
+
+impl InPython for Piecewise {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let points = self.points.iter();
+        let points: Vec<String> = points.map(|(at, lr)| format!("({at}, {lr:?})")).collect();
+        Some(Formula {
+            before: vec![
+                format!("points = [{}]", points.join(", ")),
+                "after = bisect.bisect([at for at, _ in points], t)".to_owned(),
+                "(a, low), (b, high) = points[max(after - 1, 0)], points[min(after, len(points) - 1)]"
+                    .to_owned(),
+                "share = (t - a) / (b - a) if a < b else 0".to_owned(),
+            ],
+            ..Formula::new(self.anneal_strategy.python("low", "high", "share"))
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The rate falls when the evaluations no longer get better: the policy with state.
 
 use super::python::float;
-use super::{Entry, Invalid, Policy, Rate, Scheduler, Span, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr`, times `factor` (but not below `min_lr`) after each time that more than `patience`
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A loss is better below `best * (1 - threshold)` (`rel`) or `best - threshold` (`abs`). After a
 /// fall, `cooldown` evaluations do not count. A fall of `eps` or less is left out. The trainer tells
-/// the loss of the validation set; the falls are kept with their steps, so that the rate of a step
+/// the losses of the validation set; the falls are kept with their steps, so that the rate of a step
 /// never changes afterwards.
 ///
 /// Source: PyTorch's `ReduceLROnPlateau` with `mode='min'`, equal to its values. Keras's lowers the
@@ -26,9 +26,6 @@ pub struct Plateau {
     arguments: Arguments,
     /// The first step of each new rate, and the rate.
     falls: Vec<(u64, f64)>,
-    best: f64,
-    bad: u64,
-    cooling: u64,
 }
 
 /// How a better loss is told.
@@ -94,23 +91,15 @@ pub(super) const ENTRY: Entry<dyn Policy> = Entry {
         Ok(Box::new(Plateau {
             arguments: args.with_bounds("", "lr").read()?,
             falls: Vec::new(),
-            best: f64::INFINITY,
-            bad: 0,
-            cooling: 0,
         }))
     },
 };
 
-impl Plateau {
-    fn now(&self) -> f64 {
-        self.falls.last().map_or(self.arguments.lr, |(_, lr)| *lr)
-    }
-
-    fn is_better(&self, loss: f64) -> bool {
-        let threshold = self.arguments.threshold;
-        match self.arguments.threshold_mode {
-            ThresholdMode::Rel => loss < self.best * (1.0 - threshold),
-            ThresholdMode::Abs => loss < self.best - threshold,
+impl Arguments {
+    fn is_better(&self, loss: f64, best: f64) -> bool {
+        match self.threshold_mode {
+            ThresholdMode::Rel => loss < best * (1.0 - self.threshold),
+            ThresholdMode::Abs => loss < best - self.threshold,
         }
     }
 }
@@ -154,33 +143,32 @@ impl Policy for Plateau {
         Rate::new(last.map_or(self.arguments.lr, |(_, lr)| *lr))
     }
 
-    fn observe(&mut self, step: u64, loss: f64) {
-        if self.is_better(loss) {
-            self.best = loss;
-            self.bad = 0;
-        } else {
-            self.bad += 1;
-        }
-        if self.cooling > 0 {
-            self.cooling -= 1;
-            self.bad = 0;
-        }
-        if self.bad > self.arguments.patience {
-            let (old, given) = (self.now(), &self.arguments);
-            let new = (old * given.factor).max(given.min_lr);
-            self.bad = 0;
-            self.cooling = given.cooldown;
-            if old - new > given.eps {
-                self.falls.push((step, new));
+    fn observe(&mut self, evaluations: &[(u64, f64)]) {
+        let given = &self.arguments;
+        let (mut best, mut bad, mut cooling) = (f64::INFINITY, 0_u64, 0_u64);
+        let mut lr = given.lr;
+        self.falls.clear();
+        for &(done, loss) in evaluations {
+            if given.is_better(loss, best) {
+                best = loss;
+                bad = 0;
+            } else {
+                bad += 1;
+            }
+            if cooling > 0 {
+                cooling -= 1;
+                bad = 0;
+            }
+            if bad > given.patience {
+                let lower = (lr * given.factor).max(given.min_lr);
+                bad = 0;
+                cooling = given.cooldown;
+                if lr - lower > given.eps {
+                    lr = lower;
+                    self.falls.push((done, lr));
+                }
             }
         }
-    }
-
-    fn forget(&mut self) {
-        self.falls.clear();
-        self.best = f64::INFINITY;
-        self.bad = 0;
-        self.cooling = 0;
     }
 
     fn reads_evaluations(&self) -> bool {
@@ -192,24 +180,8 @@ impl Policy for Plateau {
         Some(format!("{}\npatience = 3", span.lr()))
     }
 
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let given = &self.arguments;
-        let numbers = [given.factor, given.threshold, given.min_lr, given.eps];
-        let [factor, threshold, least, eps] = numbers.map(float);
-        let mode = match given.threshold_mode {
-            ThresholdMode::Rel => "rel",
-            ThresholdMode::Abs => "abs",
-        };
-        let (patience, cooldown) = (given.patience, given.cooldown);
-        let call = format!(
-            "ReduceLROnPlateau(mode=\"min\", factor={factor}, patience={patience}, \
-             threshold={threshold}, threshold_mode=\"{mode}\", cooldown={cooldown}, \
-             min_lr={least}, eps={eps})"
-        );
-        Some(Scheduler {
-            evaluated: true,
-            ..Scheduler::new(given.lr, call)
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -227,5 +199,32 @@ impl Policy for Plateau {
 
     fn arguments(&self) -> toml::Table {
         toml::Table::try_from(&self.arguments).unwrap_or_default()
+    }
+}
+
+impl InPython for Plateau {
+    /// None: what the losses will be is not known.
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        None
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let given = &self.arguments;
+        let numbers = [given.factor, given.threshold, given.min_lr, given.eps];
+        let [factor, threshold, least, eps] = numbers.map(float);
+        let mode = match given.threshold_mode {
+            ThresholdMode::Rel => "rel",
+            ThresholdMode::Abs => "abs",
+        };
+        let (patience, cooldown) = (given.patience, given.cooldown);
+        let call = format!(
+            "ReduceLROnPlateau(mode=\"min\", factor={factor}, patience={patience}, \
+             threshold={threshold}, threshold_mode=\"{mode}\", cooldown={cooldown}, \
+             min_lr={least}, eps={eps})"
+        );
+        Some(Scheduler {
+            evaluated: true,
+            ..Scheduler::new(given.lr, call)
+        })
     }
 }

@@ -3,7 +3,9 @@
 use super::anneal::share;
 use super::length::{check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// `lr(t) = lr * (1 - t / total_iters)^power` up to `total_iters`, then 0.
@@ -93,17 +95,8 @@ impl Policy for Polynomial {
         Some(format!("{}\ntotal_iters = {}", span.lr(), span.steps))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let ([lr, power], n) = ([self.lr, self.power].map(float), self.total_iters);
-        Some(Formula::new(format!(
-            "{lr} * (max({n} - t, 0) / {n}) ** {power}"
-        )))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let (n, power) = (self.total_iters, float(self.power));
-        let call = format!("PolynomialLR(total_iters={n}, power={power})");
-        Some(Scheduler::new(self.lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -117,5 +110,20 @@ impl Policy for Polynomial {
             ("total_iters", written(self.total_iters)),
             ("power", self.power.into()),
         ])
+    }
+}
+
+impl InPython for Polynomial {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, power], n) = ([self.lr, self.power].map(float), self.total_iters);
+        Some(Formula::new(format!(
+            "{lr} * (max({n} - t, 0) / {n}) ** {power}"
+        )))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let (n, power) = (self.total_iters, float(self.power));
+        let call = format!("PolynomialLR(total_iters={n}, power={power})");
+        Some(Scheduler::new(self.lr, call))
     }
 }

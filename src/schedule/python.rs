@@ -14,6 +14,16 @@ pub enum Framework {
     Keras,
 }
 
+/// A policy that can be written in Python (see [`Policy::python`]).
+pub trait InPython {
+    /// The closed form; `None` where there is none.
+    fn formula(&self, code: &mut Python) -> Option<Formula>;
+    /// PyTorch's scheduler with the same values in the first `steps` steps, where it has one.
+    fn scheduler(&self, _steps: u64) -> Option<Scheduler> {
+        None
+    }
+}
+
 /// A policy's closed form: Python expressions in the whole step `t`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Formula {
@@ -93,7 +103,7 @@ impl Python {
 
     /// Writes the functions of a policy within another.
     pub fn member(&mut self, policy: &dyn Policy) -> Option<Names> {
-        let formula = policy.python(self)?;
+        let formula = policy.python()?.formula(self)?;
         self.members += 1;
         let suffix = format!("_{}", self.members);
         Some(self.define(&formula, &suffix))
@@ -151,7 +161,7 @@ pub fn code(
         policy.describe()
     );
     if framework == Framework::Torch
-        && let Some(scheduler) = policy.pytorch(steps)
+        && let Some(scheduler) = policy.python().and_then(|python| python.scheduler(steps))
     {
         return Ok(about + &native(&scheduler));
     }
@@ -161,7 +171,9 @@ pub fn code(
         functions: String::new(),
         members: 0,
     };
-    let mut formula = policy.python(&mut python).ok_or_else(|| no_form(policy))?;
+    let own = policy.python();
+    let formula = own.and_then(|own| own.formula(&mut python));
+    let mut formula = formula.ok_or_else(|| no_form(policy))?;
     let cycles_momentum = formula.momentum.is_some();
     if framework == Framework::Keras {
         formula.momentum = None;

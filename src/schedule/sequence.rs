@@ -1,7 +1,7 @@
 //! Policies one after the other.
 
 use super::length::{table, written};
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scope, member};
+use super::{CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scope, member};
 use crate::args::{Args, Steps};
 use serde::Deserialize;
 
@@ -111,18 +111,6 @@ impl Sequence {
 }
 
 impl Policy for Sequence {
-    fn member_starts(&self) -> Vec<Option<u64>> {
-        let mut start = Some(0_u64);
-        let each = self.policies.iter().map(|(policy, steps)| {
-            let length = steps.or_else(|| policy.length());
-            let end = start
-                .zip(length)
-                .and_then(|(start, length)| start.checked_add(length));
-            std::mem::replace(&mut start, end)
-        });
-        each.collect()
-    }
-
     fn name(&self) -> &'static str {
         ENTRY.name
     }
@@ -162,32 +150,9 @@ impl Policy for Sequence {
             .map_or(Rate::new(0.0), |(policy, start)| policy.at(step - start))
     }
 
-    fn cycle(&self, step: u64) -> Option<u64> {
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
         let (policy, start) = self.member(step)?;
-        policy.cycle(step - start)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let (policy, start) = self.member(step)?;
-        policy.cycle_end(step - start)?.checked_add(start)
-    }
-
-    fn next_low(&self, step: u64) -> Option<u64> {
-        let mut start = 0_u64;
-        for (position, (policy, steps)) in self.policies.iter().enumerate() {
-            let last = position + 1 == self.policies.len();
-            let length = steps.or_else(|| policy.length()).filter(|_| !last);
-            let end = length.map_or(u64::MAX, |length| start.saturating_add(length));
-            if step < end {
-                let low = policy.next_low(step.saturating_sub(start));
-                let low = low.and_then(|low| low.checked_add(start));
-                if let Some(low) = low.filter(|low| *low <= end) {
-                    return Some(low);
-                }
-            }
-            start = end;
-        }
-        None
+        Some(policy.cycle(step - start)?.later(start))
     }
 
     fn end(&self) -> Option<u64> {
@@ -201,37 +166,59 @@ impl Policy for Sequence {
         self.last_start()?.checked_add(length)
     }
 
-    fn momentum_range(&self) -> Option<[f64; 2]> {
-        let ranges = self.policies.iter().filter_map(|(p, _)| p.momentum_range());
-        ranges.reduce(|[a, b], [c, d]| [a.min(c), b.max(d)])
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
+        let mut start = Some(0_u64);
+        let each = self.policies.iter().map(|(policy, steps)| {
+            let length = steps.or_else(|| policy.length());
+            let end = start
+                .zip(length)
+                .and_then(|(start, length)| start.checked_add(length));
+            (std::mem::replace(&mut start, end), &**policy)
+        });
+        each.collect()
     }
 
-    fn depth(&self) -> usize {
-        let inner = self.policies.iter().map(|(policy, _)| policy.depth());
-        inner.max().unwrap_or(0) + 1
-    }
-
-    /// For the policy that the last of the steps belongs to.
-    fn observe(&mut self, step: u64, loss: f64) {
-        let place = step.checked_sub(1).and_then(|last| self.place(last));
-        if let Some((position, start)) = place {
-            self.policies[position].0.observe(step - start, loss);
+    /// Each member is told of the evaluations whose last step was one of its own.
+    fn observe(&mut self, evaluations: &[(u64, f64)]) {
+        let mut told = vec![Vec::new(); self.policies.len()];
+        for (done, loss) in evaluations {
+            let place = done.checked_sub(1).and_then(|last| self.place(last));
+            if let Some((position, start)) = place {
+                told[position].push((done - start, *loss));
+            }
+        }
+        for ((policy, _), told) in self.policies.iter_mut().zip(told) {
+            policy.observe(&told);
         }
     }
 
-    fn forget(&mut self) {
-        for (policy, _) in &mut self.policies {
-            policy.forget();
-        }
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
-    fn reads_evaluations(&self) -> bool {
-        self.policies
-            .iter()
-            .any(|(policy, _)| policy.reads_evaluations())
+    fn describe(&self) -> String {
+        let parts = self.policies.iter().map(|(policy, steps)| match steps {
+            Some(steps) => format!("{} for {steps} steps", policy.describe()),
+            None => policy.describe(),
+        });
+        let parts: Vec<String> = parts.collect();
+        format!("sequence: {}", parts.join("; then "))
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
+    fn arguments(&self) -> toml::Table {
+        let policies = self.policies.iter().map(|(policy, steps)| {
+            let mut table = member::write(&**policy);
+            if let Some(steps) = steps {
+                table.insert("steps".to_owned(), written(*steps));
+            }
+            toml::Value::Table(table)
+        });
+        table([("policies", toml::Value::Array(policies.collect()))])
+    }
+}
+
+impl InPython for Sequence {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
         let (mut rate, mut momentum, mut start) = (String::new(), String::new(), 0_u64);
         for (at, (policy, steps)) in self.policies.iter().enumerate() {
             let names = code.member(&**policy)?;
@@ -254,25 +241,5 @@ impl Policy for Sequence {
             momentum: self.momentum_range().map(|_| momentum),
             ..Formula::new(rate)
         })
-    }
-
-    fn describe(&self) -> String {
-        let parts = self.policies.iter().map(|(policy, steps)| match steps {
-            Some(steps) => format!("{} for {steps} steps", policy.describe()),
-            None => policy.describe(),
-        });
-        let parts: Vec<String> = parts.collect();
-        format!("sequence: {}", parts.join("; then "))
-    }
-
-    fn arguments(&self) -> toml::Table {
-        let policies = self.policies.iter().map(|(policy, steps)| {
-            let mut table = member::write(&**policy);
-            if let Some(steps) = steps {
-                table.insert("steps".to_owned(), written(*steps));
-            }
-            toml::Value::Table(table)
-        });
-        table([("policies", toml::Value::Array(policies.collect()))])
     }
 }

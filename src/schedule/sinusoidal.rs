@@ -1,7 +1,7 @@
 //! The cosine-shaped cycle (Hann window): smooth at both ends.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Span};
+use super::{Cycle, CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Span};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s` with `s = (1 - cos(pi * q / step_size_up)) / 2` while
 /// rising and `(1 + cos(pi * (q - step_size_up) / step_size_down)) / 2` while falling,
@@ -56,16 +56,8 @@ impl Policy for Sinusoidal {
         self.0.rate(sine * sine * self.0.left(at.cycle))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.0.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.0.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.0.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.0.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
@@ -76,8 +68,8 @@ impl Policy for Sinusoidal {
         Some(span.cycle())
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        Some(self.0.python(code, "math.sin(math.pi / 2 * height) ** 2"))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -86,5 +78,11 @@ impl Policy for Sinusoidal {
 
     fn arguments(&self) -> toml::Table {
         self.0.arguments()
+    }
+}
+
+impl InPython for Sinusoidal {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "math.sin(math.pi / 2 * height) ** 2"))
     }
 }

@@ -2,7 +2,9 @@
 
 use super::length::{check_decay, check_steps, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate};
+use super::{
+    Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span, Steps, check_rate,
+};
 use serde::Deserialize;
 
 /// `lr(t) = lr * gamma^(t div step_size)`.
@@ -74,15 +76,8 @@ impl Policy for Step {
         ))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let ([lr, gamma], n) = ([self.lr, self.gamma].map(float), self.step_size);
-        Some(Formula::new(format!("{lr} * {gamma} ** (t // {n})")))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        let (n, gamma) = (self.step_size, float(self.gamma));
-        let call = format!("StepLR(step_size={n}, gamma={gamma})");
-        Some(Scheduler::new(self.lr, call))
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -96,5 +91,18 @@ impl Policy for Step {
             ("step_size", written(self.step_size)),
             ("gamma", self.gamma.into()),
         ])
+    }
+}
+
+impl InPython for Step {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let ([lr, gamma], n) = ([self.lr, self.gamma].map(float), self.step_size);
+        Some(Formula::new(format!("{lr} * {gamma} ** (t // {n})")))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        let (n, gamma) = (self.step_size, float(self.gamma));
+        let call = format!("StepLR(step_size={n}, gamma={gamma})");
+        Some(Scheduler::new(self.lr, call))
     }
 }

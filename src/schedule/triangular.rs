@@ -1,7 +1,9 @@
 //! The triangular policy: straight up, straight down, for ever.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
+use super::{
+    Cycle, CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span,
+};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s`, where in the cycle `c = t div T` of
 /// `T = step_size_up + step_size_down` steps and at `q = t mod T`
@@ -52,16 +54,8 @@ impl Policy for Triangular {
         self.0.rate(at.height * self.0.left(at.cycle))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.0.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.0.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.0.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.0.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
@@ -72,12 +66,8 @@ impl Policy for Triangular {
         Some(span.cycle())
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        Some(self.0.python(code, "height"))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        self.0.pytorch(ENTRY.name, None)
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -86,5 +76,15 @@ impl Policy for Triangular {
 
     fn arguments(&self) -> toml::Table {
         self.0.arguments()
+    }
+}
+
+impl InPython for Triangular {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "height"))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        self.0.pytorch(ENTRY.name, None)
     }
 }

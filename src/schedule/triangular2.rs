@@ -1,7 +1,9 @@
 //! The triangular policy whose swing is halved after each cycle.
 
 use super::cycle::ARGUMENTS;
-use super::{Cycle, Entry, Formula, Invalid, Policy, Python, Rate, Scheduler, Span};
+use super::{
+    Cycle, CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Scheduler, Span,
+};
 
 /// `lr(t) = base_lr + (max_lr - base_lr) * s / 2^c`: [`Triangular`](super::Triangular) with half
 /// the swing in each new cycle `c` (from 0).
@@ -56,16 +58,8 @@ impl Policy for Triangular2 {
         self.0.rate(libm::ldexp(position.height * left, -halvings))
     }
 
-    fn period(&self) -> Option<u64> {
-        self.0.even_period()
-    }
-
-    fn cycle(&self, step: u64) -> Option<u64> {
-        Some(self.0.position(step).cycle)
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        self.0.end_of(step)
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        Some(self.0.growth().cycle(step))
     }
 
     fn momentum_range(&self) -> Option<[f64; 2]> {
@@ -76,12 +70,8 @@ impl Policy for Triangular2 {
         Some(span.cycle())
     }
 
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        Some(self.0.python(code, "height * 0.5 ** cycle"))
-    }
-
-    fn pytorch(&self, _: u64) -> Option<Scheduler> {
-        self.0.pytorch(ENTRY.name, None)
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -90,5 +80,15 @@ impl Policy for Triangular2 {
 
     fn arguments(&self) -> toml::Table {
         self.0.arguments()
+    }
+}
+
+impl InPython for Triangular2 {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        Some(self.0.python(code, "height * 0.5 ** cycle"))
+    }
+
+    fn scheduler(&self, _: u64) -> Option<Scheduler> {
+        self.0.pytorch(ENTRY.name, None)
     }
 }

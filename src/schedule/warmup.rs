@@ -3,7 +3,9 @@
 use super::anneal::{Anneal, share};
 use super::length::{table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Steps, check_rate, member};
+use super::{
+    CycleAt, Entry, Formula, InPython, Invalid, Policy, Python, Rate, Steps, check_rate, member,
+};
 use serde::Deserialize;
 
 /// `lr(t) = L * (start_factor + (1 - start_factor) * a((t + 1) / warmup_steps))` for `t < warmup_steps`, where `L`
@@ -98,20 +100,14 @@ impl Policy for Warmup {
         }
     }
 
-    fn cycle(&self, step: u64) -> Option<u64> {
-        self.then.cycle(step.saturating_sub(self.warmup_steps))
-    }
-
-    fn cycle_end(&self, step: u64) -> Option<u64> {
-        let end = self
-            .then
-            .cycle_end(step.saturating_sub(self.warmup_steps))?;
-        end.checked_add(self.warmup_steps)
-    }
-
-    fn next_low(&self, step: u64) -> Option<u64> {
-        let low = self.then.next_low(step.saturating_sub(self.warmup_steps))?;
-        low.checked_add(self.warmup_steps)
+    /// The warm-up is part of the cycle that `then` begins with.
+    fn cycle(&self, step: u64) -> Option<CycleAt> {
+        let cycle = self.then.cycle(step.saturating_sub(self.warmup_steps))?;
+        let later = cycle.later(self.warmup_steps);
+        Some(match cycle.start {
+            0 => CycleAt { start: 0, ..later },
+            _ => later,
+        })
     }
 
     fn end(&self) -> Option<u64> {
@@ -122,40 +118,21 @@ impl Policy for Warmup {
         self.then.length()?.checked_add(self.warmup_steps)
     }
 
-    fn momentum_range(&self) -> Option<[f64; 2]> {
-        self.then.momentum_range()
+    fn members(&self) -> Vec<(Option<u64>, &dyn Policy)> {
+        vec![(Some(self.warmup_steps), &*self.then)]
     }
 
-    fn depth(&self) -> usize {
-        self.then.depth() + 1
+    fn observe(&mut self, evaluations: &[(u64, f64)]) {
+        let own = evaluations.iter().filter_map(|(done, loss)| {
+            let done = done.checked_sub(self.warmup_steps)?;
+            (done > 0).then_some((done, *loss))
+        });
+        let own: Vec<_> = own.collect();
+        self.then.observe(&own);
     }
 
-    fn observe(&mut self, step: u64, loss: f64) {
-        if let Some(step) = step.checked_sub(self.warmup_steps).filter(|step| *step > 0) {
-            self.then.observe(step, loss);
-        }
-    }
-
-    fn forget(&mut self) {
-        self.then.forget();
-    }
-
-    fn reads_evaluations(&self) -> bool {
-        self.then.reads_evaluations()
-    }
-
-    fn python(&self, code: &mut Python) -> Option<Formula> {
-        let then = code.member(&*self.then)?;
-        let n = self.warmup_steps;
-        let (rate, share) = (then.rate, format!("(t + 1) / {n}"));
-        let share = format!("({share})");
-        let start = float(self.start_factor);
-        let factor = self.anneal_strategy.python(&start, "1.0", &share);
-        let rises = format!("{rate}(0) * ({factor}) if t < {n}");
-        Some(Formula {
-            momentum: then.momentum.map(|name| format!("{name}(max(t - {n}, 0))")),
-            ..Formula::new(format!("{rises} else {rate}(t - {n})"))
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -173,6 +150,22 @@ impl Policy for Warmup {
             ("anneal_strategy", self.anneal_strategy.name().into()),
             ("then", member::write(&*self.then).into()),
         ])
+    }
+}
+
+impl InPython for Warmup {
+    fn formula(&self, code: &mut Python) -> Option<Formula> {
+        let then = code.member(&*self.then)?;
+        let n = self.warmup_steps;
+        let (rate, share) = (then.rate, format!("(t + 1) / {n}"));
+        let share = format!("({share})");
+        let start = float(self.start_factor);
+        let factor = self.anneal_strategy.python(&start, "1.0", &share);
+        let rises = format!("{rate}(0) * ({factor}) if t < {n}");
+        Some(Formula {
+            momentum: then.momentum.map(|name| format!("{name}(max(t - {n}, 0))")),
+            ..Formula::new(format!("{rises} else {rate}(t - {n})"))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::anneal::share;
 use super::length::{check_steps, or_run, table, written};
 use super::python::float;
-use super::{Entry, Formula, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
+use super::{Entry, Formula, InPython, Invalid, Policy, Python, Rate, Span, Steps, check_rate};
 use serde::{Deserialize, Serialize};
 
 /// `lr(t) = lr * t / warmup_steps` while warming up, `lr` until `total_steps - decay_steps`, then
@@ -194,19 +194,8 @@ impl Policy for Wsd {
         ))
     }
 
-    fn python(&self, _: &mut Python) -> Option<Formula> {
-        let falls = self.total_steps.saturating_sub(self.decay_steps);
-        let (warm, decay) = (self.warmup_steps, self.decay_steps);
-        let [lr, least] = [self.lr, self.min_lr].map(float);
-        let rises = match warm {
-            0 => String::new(),
-            _ => format!("{lr} * (t / {warm}) if t < {warm} else "),
-        };
-        let left = self.decay_type.python();
-        Some(Formula {
-            before: vec![format!("q = min(max(t - {falls}, 0), {decay}) / {decay}")],
-            ..Formula::new(format!("{rises}{least} + ({lr} - {least}) * {left}"))
-        })
+    fn python(&self) -> Option<&dyn InPython> {
+        Some(self)
     }
 
     fn describe(&self) -> String {
@@ -230,5 +219,22 @@ impl Policy for Wsd {
             ("decay_type", self.decay_type.name().into()),
             ("min_lr", self.min_lr.into()),
         ])
+    }
+}
+
+impl InPython for Wsd {
+    fn formula(&self, _: &mut Python) -> Option<Formula> {
+        let falls = self.total_steps.saturating_sub(self.decay_steps);
+        let (warm, decay) = (self.warmup_steps, self.decay_steps);
+        let [lr, least] = [self.lr, self.min_lr].map(float);
+        let rises = match warm {
+            0 => String::new(),
+            _ => format!("{lr} * (t / {warm}) if t < {warm} else "),
+        };
+        let left = self.decay_type.python();
+        Some(Formula {
+            before: vec![format!("q = min(max(t - {falls}, 0), {decay}) / {decay}")],
+            ..Formula::new(format!("{rises}{least} + ({lr} - {least}) * {left}"))
+        })
     }
 }

@@ -65,9 +65,8 @@ impl Cadence {
                 done.is_multiple_of(epochs.saturating_mul(self.steps_per_epoch).max(1))
             }
             Every::Cycles(cycles) => done.checked_sub(1).is_some_and(|last| {
-                let ends = schedule.cycle_end(last) == Some(done);
-                let ended = schedule.cycle(last).map(|cycle| cycle + 1);
-                ends && ended.is_some_and(|ended| ended.is_multiple_of(cycles.max(1)))
+                let ended = schedule.cycle(last).filter(|cycle| cycle.end == Some(done));
+                ended.is_some_and(|cycle| (cycle.index + 1).is_multiple_of(cycles.max(1)))
             }),
             Every::Auto => done.is_multiple_of(self.steps_per_epoch) && self.is_due(),
             Every::Time(_) => self.is_due(),

@@ -236,7 +236,8 @@ impl<'a, 'b> Run<'a, 'b> {
     /// cycles do, so only the cycle of the step before counts.
     fn is_low(&self, step: u64) -> bool {
         let last = step.checked_sub(1);
-        last.is_some_and(|last| self.trainer.schedule().cycle_end(last) == Some(step))
+        let cycle = last.and_then(|last| self.trainer.schedule().cycle(last));
+        cycle.is_some_and(|cycle| cycle.end == Some(step))
     }
 
     /// Does what happens besides training at the step where the trainer stands.
@@ -395,9 +396,9 @@ impl<'a, 'b> Run<'a, 'b> {
         let steps_per_epoch = self.trainer.steps_per_epoch();
         for record in records {
             let next = record.step + 1;
-            let schedule = self.trainer.schedule();
-            if schedule.cycle_end(record.step) == Some(next) {
-                let cycle = schedule.cycle(record.step).unwrap_or(0);
+            let cycle = self.trainer.schedule().cycle(record.step);
+            if let Some(cycle) = cycle.filter(|cycle| cycle.end == Some(next)) {
+                let cycle = cycle.index;
                 self.emit(&Event::CycleEnded { cycle, step: next })?;
             }
             if next % steps_per_epoch == 0 {

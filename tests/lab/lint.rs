@@ -155,6 +155,10 @@ fn decays_that_are_meant_per_epoch_are_seen() {
         "{message}"
     );
     assert_eq!(mend(&members(990), rule), None);
+    // What follows a warm-up stands in no list.
+    let warm =
+        "policy = \"warmup\"\nwarmup_steps = 1200\nthen = { policy = \"constant\", lr = 0.1 }";
+    assert_eq!(mend(warm, rule), None);
 }
 
 #[test]

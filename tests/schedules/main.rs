@@ -9,7 +9,7 @@ mod refusals;
 
 use std::path::Path;
 use wavetrain::args::Args;
-use wavetrain::schedule::{Closure, Entry, POLICIES, Policy, Rate};
+use wavetrain::schedule::{Closure, CycleAt, Entry, POLICIES, Policy, Rate};
 
 fn entry(name: &str) -> &'static Entry<dyn Policy> {
     let entry = POLICIES.iter().find(|entry| entry.name == name);
@@ -74,7 +74,7 @@ fn no_policy_answers_outside_its_bounds_or_panics_at_any_step() {
                 assert!((0.0..=0.1).contains(&lr), "{} at {step}: {lr}", entry.name);
             }
         }
-        assert!(policy.cycle(u64::MAX).is_none_or(|cycle| cycle > 0));
+        assert!(policy.cycle(u64::MAX).is_none_or(|cycle| cycle.index > 0));
     }
 }
 
@@ -155,7 +155,7 @@ fn a_closure_is_a_policy() {
     let policy: Box<dyn Policy> = Box::new(sawtooth);
     assert_eq!(policy.validate(), Ok(()));
     assert_eq!(policy.at(20).lr, 0.1);
-    assert_eq!(policy.cycle(25), Some(2));
+    assert_eq!(policy.cycle(25), Some(CycleAt::every(10, 25)));
     assert_eq!(policy.momentum_range(), Some([0.5, 0.5]));
     assert!(policy.describe().starts_with("saw-tooth"));
 
@@ -163,5 +163,5 @@ fn a_closure_is_a_policy() {
     assert_eq!(flat(f64::NAN).validate().unwrap_err().key, "lr");
     let endless = flat(0.1).with_period(0);
     assert_eq!(endless.validate().unwrap_err().key, "period");
-    assert_eq!(endless.cycle(5), Some(5));
+    assert_eq!(endless.cycle(5).unwrap().index, 5);
 }

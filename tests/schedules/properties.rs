@@ -3,7 +3,7 @@
 use super::policy;
 use proptest::prelude::*;
 use wavetrain::schedule::{
-    Cycle, Decay, ExpRange, Policy, Rate, Sinusoidal, Triangular, Triangular2,
+    Cycle, CycleAt, Decay, ExpRange, Policy, Rate, Sinusoidal, Triangular, Triangular2,
 };
 
 /// Cycles of any size and lopsidedness.
@@ -55,7 +55,11 @@ proptest! {
         let period = cycle.period();
         prop_assert_eq!(Triangular(cycle).at(t), Triangular(cycle).at(t + period));
         prop_assert_eq!(Sinusoidal(cycle).at(t), Sinusoidal(cycle).at(t + period));
-        prop_assert_eq!(Triangular(cycle).cycle(t + period), Some(t / period + 1));
+        let index = t / period + 1;
+        let end = (index + 1).checked_mul(period);
+        let next = CycleAt { index, start: index * period, end, period: Some(period) };
+        prop_assert_eq!(Triangular(cycle).cycle(t + period), Some(next));
+        prop_assert_eq!(CycleAt::every(period, t + period), next);
     }
 
     /// Just before and after the peak of a very long cycle, where rounding can pass the bound.
@@ -104,11 +108,19 @@ fn the_next_low_point_is_the_first_step_where_a_whole_cycle_ends() {
         ("constant", "lr = 0.1"),
     ] {
         let policy = policy(name, arguments);
-        let is_low = |step: &u64| policy.cycle_end(step - 1) == Some(*step);
+        let is_low = |step: &u64| {
+            policy
+                .cycle(step - 1)
+                .is_some_and(|cycle| cycle.end == Some(*step))
+        };
         for step in 0..150 {
             let walked = (step + 1..400).find(is_low);
             let found = policy.next_low(step).filter(|low| *low < 400);
             assert_eq!(found, walked, "{name} after {step}");
+            if let Some(cycle) = policy.cycle(step) {
+                assert!(cycle.start <= step && cycle.end.is_some_and(|end| step < end));
+                assert_eq!(policy.cycle(cycle.start), Some(cycle), "{name} at {step}");
+            }
         }
     }
 }

@@ -263,11 +263,12 @@ fn sequences_nest_and_every_member_starts_at_its_own_step_0() {
     assert_eq!(policy.at(5).momentum, Some(0.8));
     assert_eq!(policy.at(20).momentum, None);
     assert_eq!(policy.momentum_range(), Some([0.8, 0.9]));
-    assert_eq!(
-        (policy.cycle(12), policy.cycle_end(12)),
-        (Some(1), Some(20))
-    );
-    assert_eq!((policy.length(), policy.depth()), (None, 3));
+    let cycle = policy.cycle(12).unwrap();
+    assert_eq!((cycle.index, cycle.start, cycle.end), (1, 10, Some(20)));
+    let starts = policy.members();
+    let starts: Vec<_> = starts.iter().map(|(start, _)| *start).collect();
+    assert_eq!(starts, [Some(0), Some(20), Some(33)]);
+    assert_eq!((policy.length(), policy.period()), (None, None));
 }
 
 #[test]

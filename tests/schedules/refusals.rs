@@ -320,7 +320,7 @@ fn what_makes_no_schedule_is_refused_by_every_policy() {
         }
         // Asked before it is validated: some answer, never a panic.
         for step in [0, 1, 5, 2000, u64::MAX] {
-            let _ = (policy.at(step), policy.cycle(step), policy.cycle_end(step));
+            let _ = (policy.at(step), policy.cycle(step), policy.next_low(step));
         }
         let _ = (policy.describe(), policy.length(), policy.end());
     }

@@ -106,7 +106,7 @@ impl Variant {
 impl Variant {
     /// Refuses a schedule of which not even one cycle ends within another length than its own run's.
     fn check_length(&self, schedule: &dyn Policy, steps: u64) -> Result<()> {
-        let cycle = schedule.length().or_else(|| schedule.cycle_end(0));
+        let cycle = schedule.length().or_else(|| schedule.cycle(0)?.end);
         match cycle.filter(|cycle| *cycle > steps) {
             None => Ok(()),
             Some(cycle) => Err(Error::Argument {

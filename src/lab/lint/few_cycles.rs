@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let up = plan.steps_of("step_size_up")?;
-    let end = plan.schedule.cycle_end(0)?;
+    let end = plan.schedule.cycle(0)?.end?;
     if up >= plan.steps || super::mid_cycle::nearly(plan.steps, end, end) || end < plan.steps {
         return None;
     }

@@ -1,7 +1,6 @@
 //! A run that ends within a cycle.
 
 use super::{Rule, RunPlan, Told, warning};
-use crate::schedule::Policy;
 
 pub(super) const RULE: Rule = Rule {
     name: "mid_cycle",
@@ -20,39 +19,12 @@ pub(super) fn nearly(steps: u64, end: u64, cycle: u64) -> bool {
     steps.abs_diff(end) as f64 <= NEAR * cycle as f64
 }
 
-/// The first step of the cycle that `step` belongs to and that ends at `end`.
-fn start_of(schedule: &dyn Policy, step: u64, end: u64) -> u64 {
-    let same = |step: u64| schedule.cycle_end(step) == Some(end);
-    // Back in growing strides until it is another cycle, then between the two.
-    let (mut inside, mut stride) = (step, 1_u64);
-    let mut outside = loop {
-        let Some(back) = inside.checked_sub(stride) else {
-            match same(0) {
-                true => return 0,
-                false => break 0,
-            }
-        };
-        match same(back) {
-            true => (inside, stride) = (back, stride.saturating_mul(2)),
-            false => break back,
-        }
-    };
-    while inside - outside > 1 {
-        let middle = outside + (inside - outside) / 2;
-        match same(middle) {
-            true => inside = middle,
-            false => outside = middle,
-        }
-    }
-    inside
-}
-
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let last = plan.steps - 1;
-    let end = plan.schedule.cycle_end(last)?;
-    let start = start_of(plan.schedule, last, end);
-    let cycle = end - start;
-    if start == 0 || nearly(plan.steps, end, cycle) || nearly(plan.steps, start, cycle) {
+    let cycle = plan.schedule.cycle(last)?;
+    let (start, end) = (cycle.start, cycle.end?);
+    let length = end - start;
+    if start == 0 || nearly(plan.steps, end, length) || nearly(plan.steps, start, length) {
         return None;
     }
     warning(

@@ -16,7 +16,7 @@ const GONE: f64 = 0.01;
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let (base, up) = (plan.number_of("base_lr")?, plan.steps_of("step_size_up")?);
-    let end = plan.schedule.cycle_end(0)?;
+    let end = plan.schedule.cycle(0)?.end?;
     if end >= plan.steps {
         return None;
     }

@@ -13,17 +13,17 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
-    let starts = plan.schedule.member_starts();
-    let late = |start: &Option<u64>| start.is_none_or(|start| start >= plan.steps);
-    let first = starts.iter().position(late)?;
-    let which = match starts.len() - first {
+    let members = plan.schedule.members();
+    let late = |start: Option<u64>| start.is_none_or(|start| start >= plan.steps);
+    let first = (1..members.len()).find(|&position| late(members[position].0))?;
+    let which = match members.len() - first {
         1 => format!("policies[{first}] is never reached"),
         more => format!(
             "policies[{first}] and {} behind it are never reached",
             more - 1
         ),
     };
-    let begins = match starts[first] {
+    let begins = match members[first].0 {
         Some(start) => format!("it begins at step {start}"),
         None => "what stands before it has no end".to_owned(),
     };

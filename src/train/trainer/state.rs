@@ -189,16 +189,17 @@ impl Trainer {
     pub fn observe(&mut self, loss: f64) {
         if self.schedule.reads_evaluations() {
             self.observed.push((self.done, loss.to_bits()));
-            self.schedule.observe(self.done, loss);
+            self.tell_all();
         }
     }
 
     /// Tells the schedule all that was observed, and nothing else.
     fn tell_all(&mut self) {
-        self.schedule.forget();
-        for (step, bits) in &self.observed {
-            self.schedule.observe(*step, f64::from_bits(*bits));
-        }
+        let observed = self.observed.iter();
+        let all: Vec<_> = observed
+            .map(|(done, bits)| (*done, f64::from_bits(*bits)))
+            .collect();
+        self.schedule.observe(&all);
     }
 
     /// Trains under another schedule from here on, which is told what was observed so far; gives the
