@@ -83,12 +83,15 @@ impl Default for Setup {
 }
 
 impl Setup {
-    pub(crate) fn config(&self) -> Config {
-        let text = format!(
+    pub(crate) fn text(&self) -> String {
+        format!(
             "seed = {}\n[data]\n{}\n[model]\nlayers = {}\n[loss]\n{}\n[optimizer]\n{}\n[schedule]\n{}\n[train]\n{}\n",
             self.seed, self.data, self.layers, self.loss, self.optimizer, self.schedule, self.train
-        );
-        Config::parse("setup", &text).unwrap_or_else(|error| panic!("{error}"))
+        )
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config::parse("setup", &self.text()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The schedule, which is the same in every run.

@@ -74,7 +74,7 @@ const SPAN: Span = Span {
 #[test]
 fn every_policy_takes_something_or_says_why_not() {
     for entry in POLICIES {
-        match compare::take(entry.name, &SPAN) {
+        match compare::take(entry.name, &SPAN, POLICIES) {
             Ok(policy) => {
                 let rates: Vec<f64> = (0..SPAN.steps).map(|step| policy.at(step).lr).collect();
                 let highest = rates.iter().copied().fold(0.0, f64::max);
@@ -90,13 +90,13 @@ fn every_policy_takes_something_or_says_why_not() {
             }
         }
     }
-    let error = compare::take("triangulr", &SPAN).unwrap_err();
+    let error = compare::take("triangulr", &SPAN, POLICIES).unwrap_err();
     assert!(error.is_users_mistake());
     for words in ["no policy", "did you mean triangular?", "one_cycle"] {
         assert!(error.to_string().contains(words), "{error}");
     }
     let short = Span { steps: 2, ..SPAN };
-    let error = compare::take("one_cycle", &short).unwrap_err();
+    let error = compare::take("one_cycle", &short, POLICIES).unwrap_err();
     assert!(error.to_string().contains("at least 3 steps"), "{error}");
 }
 

@@ -7,6 +7,7 @@ mod comparison;
 #[allow(dead_code, reason = "the tests of the engine use the rest")]
 mod fixture;
 mod lint;
+mod own;
 mod range_test;
 mod scaling;
 mod statistics;

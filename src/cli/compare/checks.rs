@@ -11,7 +11,7 @@ use crate::lab::compare::{
     Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations, take,
 };
 use crate::report::folder::RunFolder;
-use crate::schedule::Span;
+use crate::schedule::{self, Span};
 
 /// Policies that are compared where nothing else is.
 const POLICIES: [&str; 5] = ["constant", "step", "triangular", "one_cycle", "cosine"];
@@ -63,7 +63,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Wishes> {
     let combined = combined(arguments)?;
     let policies = policies(arguments);
     for name in &policies {
-        take(name, &SOME).map_err(|error| with_flags(&error))?;
+        take(name, &SOME, schedule::POLICIES).map_err(|error| with_flags(&error))?;
     }
     several(arguments, &policies, &combined)?;
     let varied = arguments

@@ -80,7 +80,7 @@ impl Variant {
                     steps,
                     half: half_cycle(&own, steps),
                 };
-                config.schedule = take(&between.policy, &takes)?.into();
+                config.schedule = take(&between.policy, &takes, config.tables.policies)?.into();
                 // A run is looked at 40 times, for policies that read evaluations.
                 let every = crate::config::Length::Steps((steps / 40).max(1));
                 config.train.eval_every = every;

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Entry};
 use crate::error::{Error, Result};
-use crate::schedule::{POLICIES, Policy, Span};
+use crate::schedule::{Policy, Span};
 
 /// The arguments of the policy that `entry` makes, which says itself what it takes.
 fn arguments(entry: &Entry<dyn Policy>, span: &Span) -> Option<String> {
@@ -10,21 +10,22 @@ fn arguments(entry: &Entry<dyn Policy>, span: &Span) -> Option<String> {
     example.between(span)
 }
 
-/// The policy `name` between bounds, for a length.
+/// The policy `name` of the table `policies` ([`crate::schedule::POLICIES`], or a longer one) between
+/// bounds, for a length.
 ///
 /// # Errors
 /// [`Error::Argument`] for an unknown policy (all are listed), and for one that bounds and a length
 /// do not make.
-pub fn take(name: &str, span: &Span) -> Result<Box<dyn Policy>> {
+pub fn take(name: &str, span: &Span, policies: &[Entry<dyn Policy>]) -> Result<Box<dyn Policy>> {
     let refuse = |found: String, help: String| Error::Argument {
         what: "policies".into(),
         found,
         expected: "names of policies that two bounds and a length make".into(),
         help,
     };
-    let able = POLICIES.iter().filter(|e| arguments(e, span).is_some());
+    let able = policies.iter().filter(|e| arguments(e, span).is_some());
     let able: Vec<&str> = able.map(|entry| entry.name).collect();
-    let Some(entry) = POLICIES.iter().find(|entry| entry.name == name) else {
+    let Some(entry) = policies.iter().find(|entry| entry.name == name) else {
         let near = crate::config::nearest(name, able.iter().copied());
         let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
         let help = format!("{near}there are {}", able.join(", "));
