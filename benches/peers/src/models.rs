@@ -1,4 +1,4 @@
-//! The nets, as `src/bench/models.rs` of wavetrain lists them.
+//! The nets over pictures and rows of numbers, as `src/bench/models.rs` of wavetrain lists them.
 
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
@@ -6,10 +6,37 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
-/// A net from pictures [N, C, H, W] to logits [N, 10].
+/// What a net reads.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Pictures [N, C, H, W].
+    Floats(Tensor<4>),
+    /// Tokens [N, T].
+    Tokens(Tensor<2, Int>),
+}
+
+impl Input {
+    /// The pictures.
+    pub fn floats(self) -> Tensor<4> {
+        match self {
+            Self::Floats(x) => x,
+            Self::Tokens(_) => panic!("a net over pictures was given tokens"),
+        }
+    }
+
+    /// The tokens.
+    pub fn tokens(self) -> Tensor<2, Int> {
+        match self {
+            Self::Tokens(x) => x,
+            Self::Floats(_) => panic!("a net over tokens was given pictures"),
+        }
+    }
+}
+
+/// A net from samples to logits, a row for each of them or of their positions.
 pub trait Net: Module {
     /// The logits.
-    fn forward(&self, x: Tensor<4>) -> Tensor<2>;
+    fn forward(&self, x: Input) -> Tensor<2>;
 }
 
 /// Three linear layers with relu between them.
@@ -32,8 +59,8 @@ impl Mlp {
 }
 
 impl Net for Mlp {
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.first.forward(x.flatten::<2>(1, 3)));
+    fn forward(&self, x: Input) -> Tensor<2> {
+        let x = relu(self.first.forward(x.floats().flatten::<2>(1, 3)));
         self.third.forward(relu(self.second.forward(x)))
     }
 }
@@ -62,8 +89,8 @@ impl Lenet {
 }
 
 impl Net for Lenet {
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = self.pool.forward(self.conv1.forward(x));
+    fn forward(&self, x: Input) -> Tensor<2> {
+        let x = self.pool.forward(self.conv1.forward(x.floats()));
         let x = self.pool.forward(self.conv2.forward(x));
         self.second
             .forward(relu(self.first.forward(x.flatten::<2>(1, 3))))
@@ -109,8 +136,8 @@ impl Quick {
 }
 
 impl Net for Quick {
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.max_pool.forward(self.conv1.forward(x)));
+    fn forward(&self, x: Input) -> Tensor<2> {
+        let x = relu(self.max_pool.forward(self.conv1.forward(x.floats())));
         let x = self.avg_pool.forward(relu(self.conv2.forward(x)));
         let x = self.avg_pool.forward(relu(self.conv3.forward(x)));
         let x = self.first.forward(x.flatten::<2>(1, 3));
