@@ -17,6 +17,8 @@ const LARGE: u32 = 0x57800000u;
 // The least bits of what is infinite or no number.
 const NOT_FINITE: u32 = 0x7f800000u;
 const DOWN: f32 = 0x1p-80;
+// Below every sum.
+const BROKEN: f32 = -0x1p+127;
 
 struct Dims {
     // All quads, a multiple of four, and those of one part.
@@ -33,9 +35,9 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> results: array<vec2<f32>>;
 @group(1) @binding(0) var<uniform> step: Step;
 
+// The sum of each invocation: below zero where it is scaled, BROKEN where an element is not finite. One
+// number, since a software adapter reads those of others one by one.
 var<workgroup> sums: array<f32, 64>;
-// The bits of each invocation's largest magnitude.
-var<workgroup> largest: array<u32, 64>;
 
 fn magnitude(v: vec4<f32>) -> vec4<u32> {
     return bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu);
@@ -67,23 +69,27 @@ fn squares(
         own = max(max(most.x, most.y), max(most.z, most.w));
         factor = select(0.0, DOWN, factor == 1.0 && own >= LARGE && own < NOT_FINITE);
     }
-    sums[local] = (total.x + total.y) + (total.z + total.w);
-    largest[local] = own;
+    let own_sum = (total.x + total.y) + (total.z + total.w);
+    sums[local] = select(own_sum, select(-own_sum, BROKEN, own >= NOT_FINITE), own >= LARGE);
     workgroupBarrier();
     if local == 0u && part < dims.parts {
-        var all = 0u;
-        for (var i = 0u; i < 64u; i++) {
-            all = max(all, largest[i]);
-        }
+        var lowest = 0.0;
         var sum = 0.0;
         for (var i = 0u; i < 64u; i++) {
-            // Not scaled yet, in a part that is: by its root, since 2^-160 is no f32.
-            let root = DOWN * sqrt(sums[i]);
-            sum += select(sums[i], root * root, all >= LARGE && largest[i] < LARGE);
+            lowest = min(lowest, sums[i]);
+            sum += sums[i];
         }
-        var place = vec2<f32>(sum, select(0.0, 1.0, all >= LARGE));
-        if all >= NOT_FINITE {
+        var place = vec2<f32>(sum, 0.0);
+        if lowest == BROKEN {
             place = vec2<f32>(0.0, -1.0);
+        } else if lowest < 0.0 {
+            sum = 0.0;
+            for (var i = 0u; i < 64u; i++) {
+                // Not scaled yet, in a part that is: by its root, since 2^-160 is no f32.
+                let root = DOWN * sqrt(max(sums[i], 0.0));
+                sum += select(root * root, -sums[i], sums[i] < 0.0);
+            }
+            place = vec2<f32>(sum, 1.0);
         }
         results[step.slot * dims.results_stride + dims.results_first + part] = place;
     }

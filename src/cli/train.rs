@@ -57,7 +57,8 @@ pub(super) struct Arguments {
     /// Start from the weights in this file, or of the run in this folder, instead of random ones
     #[arg(long, value_name = "RUN | FILE.safetensors")]
     init: Option<PathBuf>,
-    /// Let layers whose shapes differ from those of --init start anew; each is named
+    /// Let layers whose shapes differ from those of --init start anew, or else the last one; each is
+    /// named
     #[arg(long, requires = "init")]
     new_head: bool,
     /// Take warnings about the schedule for errors
@@ -151,7 +152,12 @@ fn go_on(
     let mut trainer = Trainer::new(open()?, going.config.clone(), dataset)?;
     going.record(&mut trainer, arguments.strict)?;
     if going.wants_lint() {
-        output::findings(&lint::lint(&lint::RunPlan::of(&trainer)), arguments.strict)?;
+        let plan = lint::RunPlan {
+            // The weights are the checkpoint's.
+            frozen_at_random: None,
+            ..lint::RunPlan::of(&trainer)
+        };
+        output::findings(&lint::lint(&plan), arguments.strict)?;
     }
     let mut talk = talk(arguments);
     if arguments.dry_run {

@@ -71,6 +71,8 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Places on the horizontal axis with a thin vertical line (ends of cycles).
     pub marks: Vec<f64>,
+    /// What the marks are, in their order; none where the page says it.
+    pub mark_names: Vec<String>,
     /// A range that the horizontal axis covers at least, so that charts can share one.
     pub x_range: Option<(f64, f64)>,
     /// Whether the horizontal axis counts things, so that only whole numbers have a label.

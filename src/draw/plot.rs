@@ -26,11 +26,18 @@ pub struct Style {
     pub colour: bool,
 }
 
-/// Colours of the series: blue, yellow, magenta, green, the best apart for most eyes.
-const COLOURS: [&str; 4] = ["\u{1b}[34m", "\u{1b}[33m", "\u{1b}[35m", "\u{1b}[32m"];
+/// Colours of the series: blue, yellow, magenta, green, the best apart for most eyes; cyan, red.
+const COLOURS: [&str; 6] = [
+    "\u{1b}[34m",
+    "\u{1b}[33m",
+    "\u{1b}[35m",
+    "\u{1b}[32m",
+    "\u{1b}[36m",
+    "\u{1b}[31m",
+];
 const PLAIN: &str = "\u{1b}[0m";
 /// ASCII letters of the series.
-const LETTERS: [char; 4] = ['*', '+', 'o', 'x'];
+const LETTERS: [char; 8] = ['*', '+', 'o', 'x', '#', '@', '%', '='];
 /// Of every so many dots along a line, this many are drawn: whole, dashed, dotted, sparse.
 const DASHES: [(usize, usize); 4] = [(1, 1), (6, 4), (3, 1), (5, 1)];
 /// Legend samples of these dashes.
@@ -44,11 +51,19 @@ const SAMPLES: [&str; 4] = ["───", "╌╌╌", "···", ". ."];
 pub fn draw(chart: &Chart, width: usize, height: usize, style: Style) -> String {
     let (width, height) = (width.clamp(24, 1000), height.clamp(7, 500));
     let ascii = style.glyphs == PlotGlyphs::Ascii;
-    // Title above; axis, labels and the label of the axis below.
-    let rows = height - 4;
-    let (_, y) = chart.axes(1, (rows / 3).clamp(2, 8));
-    let longest = y.ticks.iter().map(|tick| tick.1.chars().count()).max();
-    let gutter = longest.unwrap_or(0).min(width / 2).max(3);
+    // Title and legend above; axis, labels and the label of the axis below.
+    let legend = legend(chart, style);
+    let ticks = |rows: usize| chart.axes(1, (rows / 3).clamp(2, 8)).1;
+    let gutter = |y: &Axis| {
+        let longest = y.ticks.iter().map(|tick| tick.1.chars().count()).max();
+        longest.unwrap_or(0).min(width / 2).max(3)
+    };
+    // At least three rows of the plot itself.
+    let room = (gutter(&ticks(height - 4)), width, height - 6);
+    let above = heading(chart, room, &legend);
+    let rows = height - 3 - above.len();
+    let y = ticks(rows);
+    let gutter = gutter(&y);
     let columns = width - gutter - 2;
     let (x, _) = chart.axes((columns / 14).clamp(1, 10), 1);
 
@@ -59,7 +74,9 @@ pub fn draw(chart: &Chart, width: usize, height: usize, style: Style) -> String 
     }
 
     let mut text = String::new();
-    push_line(&mut text, &heading(chart, gutter, width, style));
+    for line in above {
+        push_line(&mut text, &line);
+    }
     let mut labels = vec![None; rows];
     for (value, label) in &y.ticks {
         let row = y.position(*value).map(|at| cell(1.0 - at, rows));
@@ -100,31 +117,60 @@ fn cell(at: f64, count: usize) -> usize {
     ((at * last as f64).round() as usize).min(last)
 }
 
-/// Title, unit and legend.
-fn heading(chart: &Chart, gutter: usize, width: usize, style: Style) -> String {
-    let mut title = clean(&chart.title);
-    if !chart.y_label.is_empty() {
-        title = format!("{title} ({})", clean(&chart.y_label));
+/// A named line: its sample, as it is written and in columns, and its name.
+type Entry = (String, usize, String);
+
+/// What each named line is; nothing where there is one alone.
+fn legend(chart: &Chart, style: Style) -> Vec<Entry> {
+    if chart.series.len() < 2 {
+        return Vec::new();
     }
-    let whole = format!("{:gutter$}  {title}", "");
-    let mut line: String = whole.chars().take(width).collect();
-    let mut used = line.chars().count();
-    if chart.series.len() > 1 {
-        for (i, series) in chart.series.iter().enumerate() {
+    let named = chart.series.iter().enumerate();
+    named
+        .filter(|(_, series)| !series.name.is_empty())
+        .map(|(i, series)| {
             let sample: String = match style.glyphs {
                 PlotGlyphs::Ascii => LETTERS[i % LETTERS.len()].into(),
                 PlotGlyphs::Braille => SAMPLES[i % SAMPLES.len()].into(),
             };
-            let name = clean(&series.name);
-            used += 4 + sample.chars().count() + name.chars().count();
-            if used > width {
+            let columns = sample.chars().count();
+            let sample = painted(&sample, i, style.colour);
+            (sample, columns, clean(&series.name))
+        })
+        .collect()
+}
+
+/// Title, unit and legend, on as many lines as they need, `most` at most.
+fn heading(
+    chart: &Chart,
+    (gutter, width, most): (usize, usize, usize),
+    legend: &[Entry],
+) -> Vec<String> {
+    let mut title = clean(&chart.title);
+    if !chart.y_label.is_empty() {
+        title = format!("{title} ({})", clean(&chart.y_label));
+    }
+    let left = gutter + 2;
+    let whole = format!("{:left$}{title}", "");
+    let mut line: String = whole.chars().take(width).collect();
+    let mut used = line.chars().count();
+    let mut lines = Vec::new();
+    for (sample, columns, name) in legend {
+        let name = fit(name, width.saturating_sub(left + columns + 1));
+        let columns = columns + 1 + name.chars().count();
+        if used + 3 + columns > width {
+            if lines.len() + 1 == most {
                 break;
             }
-            let sample = painted(&sample, i, style.colour);
-            line.push_str(&format!("   {sample} {name}"));
+            lines.push(std::mem::replace(&mut line, format!("{:left$}", "")));
+            used = left;
         }
+        let gap = if used > left { "   " } else { "" };
+        line.push_str(&format!("{gap}{sample} {name}"));
+        used += gap.len() + columns;
     }
-    line
+    lines.push(line);
+    lines
 }
 
 fn painted(text: &str, series: usize, colour: bool) -> String {
@@ -398,7 +444,7 @@ mod tests {
             .with(Series::new("dashed", flat(0.5)))
             .with(Series::new("dotted", flat(0.0)));
         let expected = "\
-\x20       ─── whole   ╌╌╌ dashed   ··· dotted
+\x20    ─── whole   ╌╌╌ dashed   ··· dotted
 1.0 ┤⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉
     │
 0.5 ┤⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤ ⠤⠤

@@ -192,6 +192,7 @@ fn draw(svg: &mut String, chart: &Chart, width: f64) {
     for (i, series) in chart.series.iter().enumerate() {
         curve(svg, chart, series, i, &frame);
     }
+    mark_names(svg, chart, &frame);
     legend(svg, chart, &frame);
     if chart.series.iter().all(|s| chart.runs(s).is_empty()) {
         let _ = writeln!(
@@ -199,6 +200,26 @@ fn draw(svg: &mut String, chart: &Chart, width: f64) {
             "<text class=\"wt-soft wt-mid\" x=\"{}\" y=\"{}\">no data</text>",
             short(frame.left + frame.width / 2.0),
             short(frame.top + frame.height / 2.0)
+        );
+    }
+}
+
+/// The names of the marks, at their upper ends: to the right, or where that is full to the left; each
+/// below the one before.
+fn mark_names(svg: &mut String, chart: &Chart, frame: &Frame) {
+    for (row, (mark, name)) in chart.marks.iter().zip(&chart.mark_names).enumerate() {
+        let Some(x) = frame.x(*mark) else { continue };
+        let room = frame.left + frame.width - x;
+        let (side, x) = match CHARACTER * (name.chars().count() + 1) as f64 > room {
+            true => (" wt-end", x - 5.0),
+            false => ("", x + 5.0),
+        };
+        let _ = writeln!(
+            svg,
+            "<text class=\"wt-soft wt-name{side}\" x=\"{}\" y=\"{}\">{}</text>",
+            short(x),
+            short(frame.top + 12.0 + 15.0 * row as f64),
+            escape(name)
         );
     }
 }

@@ -203,6 +203,8 @@ pub struct Builder {
     weight_copies: Vec<Op>,
     /// Twins of parameters and their gradients.
     twins: Vec<(Parameter, Value)>,
+    /// Offsets of parameters that stay as they are.
+    frozen: Vec<usize>,
 }
 
 impl Builder {
@@ -219,6 +221,7 @@ impl Builder {
             images: HashMap::new(),
             weight_copies: Vec::new(),
             twins: Vec::new(),
+            frozen: Vec::new(),
         }
     }
 
@@ -377,8 +380,13 @@ impl Builder {
     }
 
     /// A parameter's gradient, to be bound for writing: once, by the layer that has the parameter.
-    /// That of a twin is added to the other's at the end of the backward pass.
+    /// That of a twin is added to the other's at the end of the backward pass; that of a parameter
+    /// that stays as it is goes nowhere.
     pub fn gradient(&mut self, parameter: Parameter) -> Bound {
+        if self.frozen.contains(&parameter.offset) {
+            let value = self.matrix("gradient of what is frozen", parameter.matrix);
+            return value.bound();
+        }
         if parameter.twin == 0 {
             return self.stretch(Key::Gradients, parameter);
         }
@@ -388,6 +396,11 @@ impl Builder {
         let value = self.matrix("gradient of a twin", parameter.matrix);
         self.twins.push((parameter, value));
         value.bound()
+    }
+
+    /// Names the parameters that stay as they are, by their offsets in the flat buffers.
+    pub fn freeze(&mut self, offsets: impl IntoIterator<Item = usize>) {
+        self.frozen.extend(offsets);
     }
 
     /// Appends the sums of the gradients of tied parameters, in the order of their numbers.

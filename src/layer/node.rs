@@ -144,6 +144,8 @@ pub struct Node {
     pub parameters: Range<usize>,
     /// Its own states in [`Inventory::states`].
     pub states: Range<usize>,
+    /// Whether all its own parameters stay as they are.
+    pub frozen: bool,
     /// What it does for its neighbours.
     pub fused: Fused,
 }
@@ -176,6 +178,7 @@ impl Node {
             id: 0,
             parameters: 0..0,
             states: 0..0,
+            frozen: false,
             fused: Fused::default(),
         })
     }
@@ -234,7 +237,8 @@ impl Node {
     /// Whether the layer, or one inside it, trains anything.
     #[must_use]
     pub fn trains(&self) -> bool {
-        self.all().any(|node| !node.parameters.is_empty())
+        self.all()
+            .any(|node| !node.parameters.is_empty() && !node.frozen)
     }
 
     /// Fewest samples of a training step that the layer and those inside it can use.
@@ -277,6 +281,8 @@ pub struct NamedParameter {
     pub spec: ParameterSpec,
     /// Where it lies in the flat buffers.
     pub place: Parameter,
+    /// Whether it stays as it is, and has no gradient.
+    pub frozen: bool,
 }
 
 /// All parameters and states of a network, in the order of its layers' numbers.
@@ -374,6 +380,7 @@ impl Inventory {
             layer: top,
             spec: spec.clone(),
             place,
+            frozen: false,
         });
         Ok(())
     }

@@ -100,6 +100,8 @@ fn forward(
     b.shared(Key::Parameters, 4 * network.floats() as u64);
     if request.mode == Mode::Train {
         b.shared(Key::Gradients, 4 * network.floats() as u64);
+        let frozen = network.parameters().filter(|p| p.frozen);
+        b.freeze(frozen.map(|p| p.place.offset));
     }
     let shared = Shared::new(&mut b, network, request);
     let input = gather(&mut b, network, request, &shared)?;

@@ -45,8 +45,9 @@ impl Weights {
     }
 
     /// Lets every layer of `network` of which a tensor has another shape here start anew, with the first
-    /// values for `seed`; gives which, in words.
-    pub fn renew_misshapen(&mut self, network: &Network, seed: u64) -> Vec<String> {
+    /// values for `seed`; where all have the same, the last layer that has parameters. Gives which, in
+    /// words.
+    pub fn renew_head(&mut self, network: &Network, seed: u64) -> Vec<String> {
         let first = network.initial_weights(seed);
         let mut notes = Vec::new();
         let differing = first.tensors.iter().filter_map(|(name, tensor)| {
@@ -59,16 +60,25 @@ impl Weights {
                 "starts anew: `{name}` has the shape {found:?} in the file and {:?} here",
                 tensor.shape
             ));
-            let layer = layer_of(&name);
-            let own = first
-                .tensors
-                .iter()
-                .filter(|(name, _)| layer_of(name) == layer);
-            for (name, tensor) in own {
-                self.tensors.insert(name.clone(), tensor.clone());
-            }
+            self.renew(layer_of(&name), &first);
+        }
+        let last = network.parameters().last().filter(|_| notes.is_empty());
+        if let Some(last) = last {
+            let layer = layer_of(&last.name);
+            notes.push(format!(
+                "starts anew: `{layer}`, the last layer with parameters; all shapes are those of the file"
+            ));
+            self.renew(layer, &first);
         }
         notes
+    }
+
+    /// Takes the tensors of a layer from other weights.
+    fn renew(&mut self, layer: &str, from: &Self) {
+        let own = from.tensors.iter();
+        let own = own.filter(|(name, _)| layer_of(name) == layer);
+        let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
+        self.tensors.extend(own);
     }
 }
 
@@ -120,7 +130,7 @@ mod tests {
     fn a_layer_of_another_shape_starts_anew_as_a_whole() {
         let (old, new) = (network(7).initial_weights(1), network(2));
         let mut weights = old.clone();
-        let notes = weights.renew_misshapen(&new, 5);
+        let notes = weights.renew_head(&new, 5);
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(notes[0].contains("`2.bias` has the shape [7] in the file and [2] here"));
         let first = new.initial_weights(5);
@@ -128,6 +138,16 @@ mod tests {
             let from = if name.starts_with("2.") { &first } else { &old };
             assert_eq!(tensor, &from.tensors[name], "{name}");
         }
-        assert_eq!(weights.renew_misshapen(&new, 6), [""; 0]);
+        // Other classes, as many as before.
+        let notes = weights.renew_head(&new, 6);
+        assert!(
+            notes[0].contains("starts anew: `2`, the last layer"),
+            "{notes:?}"
+        );
+        let (other, same) = (new.initial_weights(6), |name: &str| !name.starts_with("2."));
+        for (name, tensor) in &weights.tensors {
+            let from = if same(name) { &old } else { &other };
+            assert_eq!(tensor, &from.tensors[name], "{name}");
+        }
     }
 }

@@ -15,7 +15,8 @@ impl Network {
     /// layers. A pattern is a position in `model.layers` (`"3"`), a range of them (`"0-5"`, both ends
     /// included), or a parameter's name in which `*` stands for anything (`"7.*"`, `"*.bias"`).
     ///
-    /// Gradients of what stays are still computed, and count in the gradient's norm.
+    /// What stays has no gradient, as in PyTorch with `requires_grad_(False)`: none counts in the
+    /// gradient's norm, and the backward pass ends at the first layer that trains.
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a pattern that names no parameter, and where
@@ -38,12 +39,26 @@ impl Network {
         for parameter in self.specs() {
             if frozen.contains(&parameter.place.offset) {
                 (parameter.spec.lr_mult, parameter.spec.decay_mult) = (0.0, 0.0);
+                parameter.frozen = true;
             }
         }
+        let frozen: Vec<bool> = self.specs().iter().map(|p| p.frozen).collect();
         for (position, node) in self.nodes_mut().iter_mut().enumerate() {
             keep_statistics(node, position, &is_named);
+            mark(node, &frozen);
         }
         Ok(())
+    }
+}
+
+/// Marks the layer, and those inside it, of which no parameter trains.
+fn mark(node: &mut Node, frozen: &[bool]) {
+    node.frozen = frozen[node.parameters.clone()].iter().all(|frozen| *frozen);
+    for branch in &mut node.fit.branches {
+        branch
+            .nodes
+            .iter_mut()
+            .for_each(|inside| mark(inside, frozen));
     }
 }
 

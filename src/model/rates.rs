@@ -19,7 +19,7 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a pattern that names no parameter, for a parameter
-    /// that two of them name, where nothing is left to train, and for a product that no f32 holds.
+    /// that is frozen or that two of them name, where nothing is left to train, and for a product that no f32 holds.
     pub fn scale_rates(&mut self, factors: &BTreeMap<String, f64>) -> Result<()> {
         if factors.is_empty() {
             return Ok(());
@@ -34,6 +34,11 @@ impl Network {
                 continue;
             };
             let name = &parameter.name;
+            if parameter.frozen {
+                let found =
+                    format!("\"{pattern}\" names {name}, which model.freeze lets stay as it is");
+                return Err(PLACE.refuse_with_names(self, found));
+            }
             if let Some((other, _)) = own.next() {
                 let twice = format!("both \"{pattern}\" and \"{other}\" name {name}");
                 return Err(PLACE.refuse_with_names(self, twice));

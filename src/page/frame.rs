@@ -6,6 +6,7 @@ pub(super) const TEMPLATE: &str = include_str!("../../assets/page/page.html");
 const SIMPLE: &str = include_str!("../../assets/page/simple.html");
 pub(super) const STYLE: &str = include_str!("../../assets/page/style.css");
 pub(super) const SCRIPT: &str = include_str!("../../assets/page/chart.js");
+const COPY: &str = include_str!("../../assets/page/copy.js");
 
 /// What a page without a run is made of.
 pub(super) struct Parts<'a> {
@@ -19,7 +20,7 @@ pub(super) struct Parts<'a> {
     pub(super) files: &'a str,
 }
 
-/// A page in the design of a run's, without script.
+/// A page in the design of a run's, which needs no script but for the buttons that copy.
 pub(super) fn simple(parts: &Parts<'_>) -> String {
     fill(SIMPLE, &|name| match name {
         "title" => escape(&format!("{} - wavetrain", parts.heading)),
@@ -30,6 +31,7 @@ pub(super) fn simple(parts: &Parts<'_>) -> String {
         "sections" => parts.sections.into(),
         "config" => escape(parts.config),
         "files" => escape(parts.files),
+        "script" => COPY.into(),
         _ => String::new(),
     })
 }
@@ -95,8 +97,12 @@ mod tests {
 
     #[test]
     fn style_and_script_cannot_end_their_elements() {
-        assert!(!STYLE.contains("</") && !SCRIPT.contains("</"));
-        for asset in [TEMPLATE, SIMPLE, STYLE, SCRIPT] {
+        assert!(
+            [STYLE, SCRIPT, COPY]
+                .iter()
+                .all(|asset| !asset.contains("</"))
+        );
+        for asset in [TEMPLATE, SIMPLE, STYLE, SCRIPT, COPY] {
             let outside = asset.replace("http://www.w3.org/2000/svg", "");
             for address in ["http:", "https:", "url(h", "@import", "fetch("] {
                 assert!(!outside.contains(address), "{address}");

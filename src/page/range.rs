@@ -18,10 +18,13 @@ use crate::report::folder::{ABOUT, CONFIG, FOUND, PAGE, RANGE, RunFolder};
 /// smoothed one.
 #[must_use]
 pub fn charts(test: &RangeTest) -> Vec<Chart> {
-    let marks: Vec<f64> = test.base_lr.into_iter().chain(test.max_lr).collect();
+    let marked =
+        bounds(test).map(|bound| Some((bound.rate?, format!("{} {}", bound.name, bound.rate?))));
+    let (marks, names): (Vec<f64>, Vec<String>) = marked.into_iter().flatten().unzip();
     let chart = |title: &str| Chart {
         log_x: log_scale(test),
         marks: marks.clone(),
+        mark_names: names.clone(),
         ..Chart::new(title, "learning rate")
     };
     let mut loss = chart("Training loss");
@@ -144,9 +147,9 @@ fn until_words(test: &RangeTest, until: &Until) -> String {
 /// The section of a page.
 pub(super) fn section(test: &RangeTest) -> String {
     let charts = charts(test);
-    let marked = match (test.base_lr, test.max_lr) {
-        (Some(base), Some(max)) => format!("Dotted lines: base_lr {base} and max_lr {max}."),
-        _ => "No bounds were read from it.".to_owned(),
+    let marked = match test.base_lr.and(test.max_lr) {
+        Some(_) => "Dotted lines: the bounds.",
+        None => "No bounds were read from it.",
     };
     let figure = |chart: &Chart, words: &str| {
         format!(
@@ -330,8 +333,9 @@ fn to_paste(folder: &RunFolder, schedule: &str) -> String {
     let commands = commands(folder).map(|(command, what)| format!("{command}   # {what}\n"));
     format!(
         "<section id=\"paste\" aria-labelledby=\"paste-title\">\n<h2 id=\"paste-title\">To \
-         paste</h2>\n<p>A click selects all of a box.</p>\n<pre class=\"whole\" \
-         tabindex=\"0\">{}</pre>\n<pre class=\"whole\" tabindex=\"0\">{}</pre>\n</section>\n",
+         paste</h2>\n<p>A click selects all of a box.</p>\n<div class=\"paste\"><pre class=\"whole\" \
+         tabindex=\"0\">{}</pre></div>\n<div class=\"paste\"><pre class=\"whole\" \
+         tabindex=\"0\">{}</pre></div>\n</section>\n",
         escape(schedule),
         escape(&commands.concat())
     )

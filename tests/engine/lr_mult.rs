@@ -128,6 +128,11 @@ fn what_names_nothing_or_twice_is_refused() {
         ),
         (LAYERS, "{ \"*\" = 0 }", &["nothing is left to train"]),
         (
+            &format!("{LAYERS}\nfreeze = [\"0\"]"),
+            "{ \"0-2\" = 0.1 }",
+            &["\"0-2\" names 0.weight, which model.freeze lets stay"],
+        ),
+        (
             large,
             "{ \"0.weight\" = 1e30 }",
             &["for 0.weight, whose layer has lr_mult 1000000"],

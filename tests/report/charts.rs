@@ -31,7 +31,7 @@ fn series() -> impl Strategy<Value = Series> {
 fn chart() -> impl Strategy<Value = Chart> {
     let texts = (".{0,40}", ".{0,20}", ".{0,10}");
     let series = prop::collection::vec(series(), 0..6);
-    let marks = prop::collection::vec(value(), 0..8);
+    let marks = prop::collection::vec((value(), ".{0,12}"), 0..8);
     let range = prop::option::of((value(), value()));
     let logs = (any::<bool>(), any::<bool>(), any::<bool>());
     (texts, series, marks, range, logs).prop_map(|(texts, series, marks, x_range, logs)| Chart {
@@ -39,7 +39,8 @@ fn chart() -> impl Strategy<Value = Chart> {
         x_label: texts.1,
         y_label: texts.2,
         series,
-        marks,
+        marks: marks.iter().map(|mark| mark.0).collect(),
+        mark_names: marks.into_iter().map(|mark| mark.1).collect(),
         x_range,
         whole_x: logs.0,
         log_x: logs.1,

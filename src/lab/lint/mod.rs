@@ -10,6 +10,7 @@ mod decay_in_epoch;
 mod epochs_for_steps;
 mod few_cycles;
 mod first_rate;
+mod frozen_at_random;
 mod half_cycle;
 mod horizon;
 mod late_milestones;
@@ -46,6 +47,8 @@ pub struct RunPlan<'a> {
     pub bounds: Option<&'a Bounds>,
     /// The layer that sees later tokens, where the next token of a text is to be predicted.
     pub answer_seen_by: Option<&'static str>,
+    /// What `model.freeze` names, where no weights are known that the run begins with.
+    pub frozen_at_random: Option<&'a [String]>,
 }
 
 impl<'a> RunPlan<'a> {
@@ -68,6 +71,7 @@ impl<'a> RunPlan<'a> {
             answer_seen_by: (config.data.source.windows().is_some())
                 .then(|| config.looks_ahead())
                 .flatten(),
+            frozen_at_random: Some(&config.freeze[..]).filter(|named| !named.is_empty()),
         }
     }
 
@@ -82,6 +86,7 @@ impl<'a> RunPlan<'a> {
             per_epoch: Some(trainer.steps_per_epoch()),
             bounds: trainer.bounds(),
             answer_seen_by: trainer.answer_seen_by(),
+            frozen_at_random: trainer.frozen_at_random(),
         }
     }
 
@@ -211,6 +216,7 @@ pub static RULES: &[Rule] = &[
     unreached_members::RULE,
     first_rate::RULE,
     answer_seen::RULE,
+    frozen_at_random::RULE,
 ];
 
 /// Everything that the rules find.

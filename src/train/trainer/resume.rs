@@ -82,7 +82,7 @@ impl Trainer {
 
     /// Begins with the weights in a file, and lets the run's description name it; gives what a person
     /// should know of it: names of wrappers that were taken off, other classes or another normalisation,
-    /// and with `new_head` the layers that start anew because their shapes differ.
+    /// and with `new_head` the layers that start anew: those whose shapes differ, or else the last one.
     ///
     /// # Errors
     /// As [`Trainer::set_weights`].
@@ -95,7 +95,7 @@ impl Trainer {
         let mut own = weights.clone();
         let mut notes = own.unwrap_names();
         if new_head {
-            notes.extend(own.renew_misshapen(&self.training.network, self.seed));
+            notes.extend(own.renew_head(&self.training.network, self.seed));
         }
         self.set_weights(&own, file)?;
         notes.extend(self.differences(weights, file)?);

@@ -38,6 +38,13 @@ impl Trainer {
         self.extent.is_stream().then(looks_ahead).flatten()
     }
 
+    /// What `model.freeze` names, where the run begins with weights that are drawn.
+    #[must_use]
+    pub fn frozen_at_random(&self) -> Option<&[String]> {
+        let frozen = &self.settled.config.freeze[..];
+        (self.info.init.is_none() && !frozen.is_empty()).then_some(frozen)
+    }
+
     /// The seed of initial weights, dropout and augmentation.
     #[must_use]
     pub fn seed(&self) -> u64 {
