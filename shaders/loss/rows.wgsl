@@ -10,8 +10,8 @@
 // Invocation r of the grid owns row r of the dispatch, which takes all rows or, where they do not fit into
 // one binding, those from `first_row` on, a multiple of 64; x and dx are bound from there. A workgroup of
 // 64 rows adds up its losses and its right answers in a fixed tree and writes the two sums to its own
-// place of the step's results, which the host adds up in f64. `rows` keeps each row's loss and chosen class (the first of equal largest ones) for those who
-// look at single rows.
+// place of the step's results, which the host adds up in f64. `rows` keeps each row's loss and chosen
+// class (the first of equal largest ones) for those who look at single rows.
 // Rust twin: src/loss/mod.rs.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;

@@ -19,7 +19,8 @@ impl Network {
     ///
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) for a pattern that names no parameter, for a parameter
-    /// that is frozen or that two of them name, where nothing is left to train, and for a product that no f32 holds.
+    /// that is frozen or that two of them name, where nothing is left to train, and for a product that
+    /// no f32 holds.
     pub fn scale_rates(&mut self, factors: &BTreeMap<String, f64>) -> Result<()> {
         if factors.is_empty() {
             return Ok(());

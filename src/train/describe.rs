@@ -90,7 +90,8 @@ impl Described {
 }
 
 /// The configuration under which a model's file was trained, as far as the file says, under
-/// `overrides`, with a source of `tables`: the data it was trained on, but for the place of the files; layers and loss. The
+/// `overrides`, with a source of `tables`: the data it was trained on, but for the place of the files;
+/// layers and loss. The
 /// schedule is a stand-in.
 ///
 /// # Errors
