@@ -50,6 +50,34 @@ impl Request {
         }
     }
 
+    /// What came of keeping samples in `folder`. Where it cannot be written to, it is done `without` if
+    /// nobody asked for it, and refused if somebody did.
+    ///
+    /// # Errors
+    /// Those of both; [`Error::Data`] for the folder that was asked for.
+    pub(super) fn kept<T>(
+        &self,
+        folder: &Path,
+        outcome: Result<T>,
+        without: impl FnOnce(&Error) -> Result<T>,
+    ) -> Result<T> {
+        match outcome {
+            Err(error @ Error::Io { .. }) if self.cache == Cache::Auto => without(&error),
+            Err(Error::Io {
+                path,
+                action,
+                source,
+            }) if path.starts_with(folder) => Err(Error::data(
+                &path,
+                format!(
+                    "{action} failed: {source}; expected a cache folder that can be written to and has room"
+                ),
+                "set data.cache_dir to another folder, or data.cache = \"none\"",
+            )),
+            outcome => outcome,
+        }
+    }
+
     /// [`Request::place`], where it must be a folder.
     pub(super) fn folder(&self, who: &str, expected: &str, home: &str) -> Result<&Path> {
         let dir = self.place(who, expected, home)?;

@@ -217,8 +217,9 @@ fn a_folder_that_cannot_be_written_to_is_named_or_done_without() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let within = file.path().join("within");
     let asked = request(root.path(), Cache::Disk, Some(&within));
-    let error = load_noted(&ImageFolder::default(), &asked).unwrap_err();
-    says(&error.to_string(), &["within", "creating failed"]);
+    let help = "set data.cache_dir to another folder, or data.cache = \"none\"";
+    let message = refused(&ImageFolder::default(), &asked);
+    says(&message, &["within", "creating failed", help]);
     let none = request(root.path(), Cache::Disk, None);
     let message = refused(&ImageFolder::default(), &none);
     says(&message, &["data.cache_dir", "data.cache = \"none\""]);
@@ -226,8 +227,10 @@ fn a_folder_that_cannot_be_written_to_is_named_or_done_without() {
     fs::write(table.path(), "x,y\n1,2\n3,4\n5,6\n").unwrap();
     let rows = csv("target = \"y\"");
     let asked = request(table.path(), Cache::Disk, Some(&within));
-    let error = load_noted(&*rows, &asked).unwrap_err();
-    says(&error.to_string(), &["within", "creating failed"]);
+    says(
+        &refused(&*rows, &asked),
+        &["within", "creating failed", help],
+    );
     let none = request(table.path(), Cache::Disk, None);
     says(&refused(&*rows, &none), &["data.cache_dir"]);
 }

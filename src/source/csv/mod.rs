@@ -137,16 +137,13 @@ fn load(source: &Csvs, request: &Request, watcher: Watcher<'_>) -> Result<Datase
     let bytes = file::bytes(&files)?;
     match request.keeps(bytes)? {
         (Cache::Disk, folder) => {
-            match sheet::on_disk(source, request.seed, (&files, folder), watcher) {
-                // Nobody asked for this folder: it is done without.
-                Err(error @ Error::Io { .. }) if request.cache == Cache::Auto => {
-                    watcher(Loading::Note(&format!(
-                        "{error}; the rows are kept in memory"
-                    )));
-                    sheet::in_memory(source, request.seed, &files)
-                }
-                dataset => dataset,
-            }
+            let dataset = sheet::on_disk(source, request.seed, (&files, folder), watcher);
+            request.kept(folder, dataset, |error| {
+                watcher(Loading::Note(&format!(
+                    "{error}; the rows are kept in memory"
+                )));
+                sheet::in_memory(source, request.seed, &files)
+            })
         }
         _ => sheet::in_memory(source, request.seed, &files),
     }

@@ -75,15 +75,14 @@ impl Album<'_> {
     ) -> Result<Decoded> {
         let bytes = (self.all.len() as u64).saturating_mul(job.elements() as u64);
         match request.keeps(bytes)? {
-            (Cache::Disk, folder) => match self.on_disk(job, folder, watcher) {
-                // Nobody asked for this folder: it is done without.
-                Err(error @ Error::Io { .. }) if request.cache == Cache::Auto => {
+            (Cache::Disk, folder) => {
+                let decoded = self.on_disk(job, folder, watcher);
+                request.kept(folder, decoded, |error| {
                     let note = format!("{error}; pictures are decoded each time they are needed");
                     watcher(Loading::Note(&note));
                     self.nowhere(&self.job(request, watcher))
-                }
-                decoded => decoded,
-            },
+                })
+            }
             (Cache::None, _) => self.nowhere(job),
             _ => self.in_memory(job),
         }
