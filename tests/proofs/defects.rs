@@ -16,7 +16,7 @@ use super::stage::{Defect, Stage};
 use super::table::PROVED_APART;
 use super::{
     accumulate, augment, bench, clip_norm, data, drivers, gradient_norm, kernels, losses,
-    number_losses, optimizers, recurrent, table,
+    number_losses, optimizers, parts, recurrent, table,
 };
 
 /// The proof of the shaders that a defect is planted in.
@@ -79,11 +79,6 @@ fn find(class: ClassName, defect: &Defect) -> Result<(), String> {
     }
 }
 
-fn find_all(found: impl Iterator<Item = Result<(), String>>) {
-    let missed: Vec<String> = found.filter_map(Result::err).collect();
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
-}
-
 /// The class whose products the name says; the others have one form in all classes.
 fn class(defect: &Defect) -> ClassName {
     if defect.shader.contains("_tiled") {
@@ -97,37 +92,37 @@ fn class(defect: &Defect) -> ClassName {
 
 #[test]
 fn the_proofs_find_planted_defects() {
-    find_all(DEFECTS.iter().map(|defect| find(class(defect), defect)));
+    parts::each(DEFECTS, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_gathering() {
-    find_all(DATA.iter().map(|defect| find(class(defect), defect)));
+    parts::each(DATA, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_losses() {
-    find_all(LOSSES.iter().map(|defect| find(class(defect), defect)));
+    parts::each(LOSSES, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_optimizers() {
-    find_all(OPTIM.iter().map(|defect| find(class(defect), defect)));
+    parts::each(OPTIM, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_products() {
-    find_all(PRODUCTS.iter().map(|defect| find(class(defect), defect)));
+    parts::each(PRODUCTS, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_recurrent_layers() {
-    find_all(STEPS.iter().map(|defect| find(class(defect), defect)));
+    parts::each(STEPS, |defect| find(class(defect), defect));
 }
 
 #[test]
 fn the_proofs_find_defects_in_attention() {
-    find_all(ATTENTION.iter().map(|defect| find(class(defect), defect)));
+    parts::each(ATTENTION, |defect| find(class(defect), defect));
 }
 
 #[test]

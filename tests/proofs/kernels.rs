@@ -6,6 +6,7 @@ use wavetrain::layer::{LAYERS, Linear};
 
 use super::alone::takes;
 use super::case::{Case, Given};
+use super::parts;
 use super::recurrent;
 use super::stage::Stage;
 use super::table::{Bounds, PROOFS, PROVED_APART, Proof};
@@ -180,14 +181,12 @@ pub(crate) fn prove_width(
 
 #[test]
 fn kernels_equal_their_references() {
-    // A driver may hold megabytes for each kernel: those of a layer go with it.
-    for proofs in PROOFS.chunk_by(|one, next| one.name == next.name) {
-        for mut stage in Stage::all() {
-            for proof in proofs {
-                prove(&mut stage, proof).unwrap();
-            }
-        }
-    }
+    let layers = PROOFS.chunk_by(|one, next| one.name == next.name);
+    let parts = layers.flat_map(|proofs| Stage::classes().map(move |class| (class, proofs)));
+    parts::each(parts, |(class, proofs)| {
+        let mut stage = Stage::new(class, None).unwrap();
+        proofs.iter().try_for_each(|proof| prove(&mut stage, proof))
+    });
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod nets;
 mod norms;
 mod number_losses;
 mod optimizers;
+mod parts;
 mod places;
 mod recurrent;
 mod reference;

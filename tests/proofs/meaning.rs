@@ -17,6 +17,7 @@ use super::case::{Case, Given};
 use super::golden;
 use super::losses;
 use super::number_losses;
+use super::parts;
 use super::rounded::{LOG_NEAR_ONE, U};
 use super::stage::Stage;
 use super::table::{Bounds, PROOFS, PROVED_APART, Proof};
@@ -46,40 +47,47 @@ fn layer_of(name: &str, arguments: &str) -> (Box<dyn Layer>, &'static Bounds) {
 
 #[test]
 fn layers_mean_what_pytorchs_do() {
-    let mut seen = 0;
     let others = |name: &str| name == "dropout" || PROVED_APART.contains(&name);
-    for entry in LAYERS.iter().filter(|entry| !others(entry.name)) {
-        // A driver may hold megabytes for each kernel: those of a layer go with it.
-        let mut stages = Stage::all();
-        let file = golden::read(&format!("layers/{}.json", entry.name));
-        for golden in file.get("cases").list() {
-            let (layer, bounds) = layer_of(entry.name, &golden.get("arguments").text());
-            let shape = golden.get("x").shape();
-            let case = Case::new(shape[0], &shape[1..]);
-            let alone = Alone::new(&*layer, &shape[1..]);
-            let names = alone.names();
-            let parameters = names
-                .iter()
-                .map(|name| golden.get("parameters").get(name).floats());
-            let given = Given {
-                x: golden.get("x").floats(),
-                dy: golden.get("dy").floats(),
-                parameters: parameters.collect(),
-                carried: Vec::new(),
-            };
-            let wanted = Wanted::new(&*layer, &case, &given);
-            equal(entry.name, &wanted.y, &golden.get("y").data());
-            equal(entry.name, &wanted.dx, &golden.get("dx").data());
-            for (name, found) in names.iter().zip(&wanted.gradients) {
-                equal(entry.name, found, &golden.get("gradients").get(name).data());
-            }
-            for stage in &mut stages {
-                check_given(stage, &*layer, bounds, &case, &given).unwrap();
-            }
-            seen += 1;
-        }
-    }
+    let entries = || LAYERS.iter().filter(|entry| !others(entry.name));
+    let file = |name: &str| {
+        golden::read(&format!("layers/{name}.json"))
+            .get("cases")
+            .list()
+    };
+    let seen: usize = entries().map(|entry| file(entry.name).len()).sum();
     assert!(seen >= PROOFS.len(), "{seen}");
+    let parts = entries().flat_map(|entry| Stage::classes().map(move |class| (class, entry.name)));
+    parts::each(parts, |(class, name)| {
+        let mut stage = Stage::new(class, None).unwrap();
+        let mut cases = file(name).into_iter();
+        cases.try_for_each(|golden| meaning_of_layer(&mut stage, name, &golden))
+    });
+}
+
+/// A case of a layer: the reference's values are PyTorch's, and the kernels' follow it.
+fn meaning_of_layer(stage: &mut Stage, name: &str, golden: &golden::Case) -> Result<(), String> {
+    let (layer, bounds) = layer_of(name, &golden.get("arguments").text());
+    let shape = golden.get("x").shape();
+    let case = Case::new(shape[0], &shape[1..]);
+    let alone = Alone::new(&*layer, &shape[1..]);
+    let names = alone.names();
+    let parameters = names
+        .iter()
+        .map(|name| golden.get("parameters").get(name).floats());
+    let given = Given {
+        x: golden.get("x").floats(),
+        dy: golden.get("dy").floats(),
+        parameters: parameters.collect(),
+        carried: Vec::new(),
+    };
+    let wanted = Wanted::new(&*layer, &case, &given);
+    equal(name, &wanted.y, &golden.get("y").data());
+    equal(name, &wanted.dx, &golden.get("dx").data());
+    for (parameter, found) in names.iter().zip(&wanted.gradients) {
+        let all = golden.get("gradients");
+        equal(name, found, &all.get(parameter).data());
+    }
+    check_given(stage, &*layer, bounds, &case, &given)
 }
 
 #[test]
@@ -382,7 +390,7 @@ fn training_follows_pytorchs_curves() {
     let start = golden::read("curves/start.json");
     let folder = format!("{}/tests/golden/curves", env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(folder).unwrap();
-    let names: Vec<String> = files
+    let mut names: Vec<String> = files
         .map(|file| {
             file.unwrap()
                 .path()
@@ -394,10 +402,11 @@ fn training_follows_pytorchs_curves() {
         })
         .filter(|name| name != "start")
         .collect();
+    names.sort();
     assert!(names.len() >= 6, "{names:?}");
-    for stage in Stage::all() {
-        for name in &names {
-            follow_curve(name, &stage, &start);
-        }
-    }
+    let parts = Stage::classes().flat_map(|class| names.iter().map(move |name| (class, name)));
+    parts::each(parts, |(class, name)| {
+        follow_curve(name, &Stage::new(class, None).unwrap(), &start);
+        Ok(())
+    });
 }

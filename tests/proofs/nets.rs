@@ -3,13 +3,14 @@
 //! (`scripts/golden/nets.py` keeps no more).
 
 use std::path::Path;
-use std::sync::Arc;
 
 use wavetrain::config::Config;
 use wavetrain::data::{Dataset, Samples};
 use wavetrain::train::Trainer;
 
+use super::adapter;
 use super::golden::{self, Case};
+use super::parts;
 use super::stage::Stage;
 
 const BIAS_TWICE: &str = "lr_mult = { weight = 1, bias = 2 }";
@@ -117,31 +118,31 @@ fn convolutional_networks_train_as_in_pytorch() {
     );
     let cases = file.get("cases").list();
     assert_eq!(cases.len(), 5);
-    for stage in Stage::all() {
-        for case in &cases {
-            let (name, losses) = (case.get("name").text(), case.get("loss").numbers());
-            assert!(losses.len() >= 10, "{name}");
-            let shape: Vec<usize> = case
-                .get("shape")
-                .numbers()
-                .iter()
-                .map(|n| *n as usize)
-                .collect();
-            let config = config(case, half, losses.len());
-            let gpu = Arc::clone(&stage.gpu);
-            let mut trainer = Trainer::new(gpu, config, dataset(&shape, samples)).unwrap();
-            set_weights(&mut trainer);
-            let records = trainer.advance(losses.len() as u64, 2).unwrap();
-            for (record, wanted) in records.iter().zip(&losses) {
-                let off = (record.loss / wanted - 1.0).abs();
-                assert!(
-                    off <= 0.01,
-                    "{name} on {} at step {}: loss {}, PyTorch {wanted}",
-                    stage.class.as_str(),
-                    record.step,
-                    record.loss
-                );
-            }
-        }
-    }
+    let parts = Stage::classes().flat_map(|class| cases.iter().map(move |case| (class, case)));
+    parts::each(parts, |(class, case)| {
+        let (name, losses) = (case.get("name").text(), case.get("loss").numbers());
+        assert!(losses.len() >= 10, "{name}");
+        let shape: Vec<usize> = case
+            .get("shape")
+            .numbers()
+            .iter()
+            .map(|n| *n as usize)
+            .collect();
+        let config = config(case, half, losses.len());
+        let gpu = adapter::gpu(class).unwrap();
+        let mut trainer = Trainer::new(gpu, config, dataset(&shape, samples)).unwrap();
+        set_weights(&mut trainer);
+        let records = trainer.advance(losses.len() as u64, 2).unwrap();
+        assert_eq!(records.len(), losses.len());
+        let mut both = records.iter().zip(&losses);
+        let off = both.find(|(record, wanted)| (record.loss / **wanted - 1.0).abs() > 0.01);
+        off.map_or(Ok(()), |(record, wanted)| {
+            Err(format!(
+                "{name} on {} at step {}: loss {}, PyTorch {wanted}",
+                class.as_str(),
+                record.step,
+                record.loss
+            ))
+        })
+    });
 }

@@ -9,6 +9,7 @@ use wavetrain::data::{Dataset, IGNORED, Samples, Targets, Task};
 use wavetrain::train::{StepRecord, Trainer};
 
 use super::golden::{self, Case};
+use super::parts;
 use super::rounded::{LOG_NEAR_ONE, U};
 use super::stage::Stage;
 
@@ -213,9 +214,9 @@ fn networks_of_sequences_train_as_in_pytorch() {
     let mut names: Vec<String> = files.map(|file| stem(file.unwrap().path())).collect();
     names.sort();
     assert!(names.len() >= 8, "{names:?}");
-    for stage in Stage::all() {
-        for name in &names {
-            follow(name, &stage);
-        }
-    }
+    let parts = Stage::classes().flat_map(|class| names.iter().map(move |name| (class, name)));
+    parts::each(parts, |(class, name)| {
+        follow(name, &Stage::new(class, None).unwrap());
+        Ok(())
+    });
 }
