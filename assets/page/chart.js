@@ -6,9 +6,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 if (!data) return;
 const [FIRST, LAST] = data.range;
 const LEFT = 58, RIGHT = 12, TOP = 8;
-const HEIGHTS = { rate: 170, momentum: 130, loss: 290, accuracy: 250, error: 220, grad_norm: 200, clip_factor: 150 };
+const HEIGHTS = { rate: 170, momentum: 130, loss: 290, validation: 300, accuracy: 250, error: 220, grad_norm: 200, clip_factor: 150 };
 // Room for the labels of the horizontal axis; the rate borrows those of the momentum below it.
-const BOTTOMS = { rate: 8, momentum: 42, loss: 42, accuracy: 42, error: 42, grad_norm: 42, clip_factor: 42 };
+const BOTTOMS = { rate: 8, momentum: 42, loss: 42, validation: 42, accuracy: 42, error: 42, grad_norm: 42, clip_factor: 42 };
 let view = [FIRST, LAST];
 let at = null;
 
@@ -85,12 +85,12 @@ const logTicks = (lo, hi, count) => {
 // The vertical axis that holds what is visible: [lo, hi, ticks].
 const verticalAxis = (panel) => {
   let lo = Infinity, hi = -Infinity;
-  for (const { x, y } of panel.spec.series) {
+  for (const { x, y, back = [] } of panel.spec.series) {
     const from = Math.max(0, lastAtMost(x, view[0])), to = Math.min(x.length - 1, lastAtMost(x, view[1]) + 1);
-    for (let i = from; i <= to; i++) {
-      if (y[i] === null || (panel.log && y[i] <= 0)) continue;
-      lo = Math.min(lo, y[i]);
-      hi = Math.max(hi, y[i]);
+    for (const edge of [y, back]) for (let i = from; i <= to && edge.length > 0; i++) {
+      if (edge[i] === null || (panel.log && edge[i] <= 0)) continue;
+      lo = Math.min(lo, edge[i]);
+      hi = Math.max(hi, edge[i]);
     }
   }
   if (lo > hi) [lo, hi] = panel.log ? [0.1, 1] : [0, 1];
@@ -123,6 +123,7 @@ const panels = data.panels.map((spec) => {
   host.replaceChildren();
   const keys = htmlNode("div", { className: "keys" }, host);
   panel.values = spec.series.map((series) => {
+    if (series.look === "band") return null;
     const key = htmlNode("span", {}, keys);
     const sample = svgNode("svg", { width: 22, height: 10, "aria-hidden": "true" }, key);
     svgNode("path", { class: lineClass(spec, series), d: "M1 5H21" }, sample);
@@ -139,17 +140,35 @@ const panels = data.panels.map((spec) => {
       draw(panel);
     };
   }
+  panel.keys = keys;
   panel.svg = svgNode("svg", { tabindex: 0, role: "img", "aria-label":
-    `${spec.series.map((series) => series.name).join(", ")} over steps; arrow keys read values off` }, host);
+    `${spec.series.map((series) => series.name).filter(Boolean).join(", ")} over steps; arrow keys read values off` }, host);
   listen(panel);
   return panel;
 });
 document.querySelector("#curves h2").after(tools, hint);
 
+// Accuracy that crowds at the top is shown as error, on a log scale; a switch in each shows the other.
+const crowded = ["accuracy", "error"].map((id) => panels.find((panel) => panel.spec.id === id));
+function choose(chosen, focus) {
+  for (const panel of crowded) panel.host.closest("figure").hidden = panel !== chosen;
+  if (!focus) return;
+  chosen.choice.focus();
+  draw(chosen);
+}
+if (crowded.every(Boolean)) {
+  crowded.forEach((panel, i) => {
+    const other = crowded[1 - i];
+    panel.choice = htmlNode("button", { type: "button", textContent: `show ${other.spec.id}` }, panel.keys);
+    panel.choice.onclick = () => choose(other, true);
+  });
+  choose(crowded[1], false);
+}
+
 // A series' classes: its colour, and a dash for the second strong line of a chart.
 function lineClass(spec, series) {
   if (series.look === "faint") return `wt-line wt-${series.hue} wt-faint`;
-  const dash = spec.series.filter((other) => other.look !== "faint").indexOf(series);
+  const dash = spec.series.filter((other) => !["faint", "band"].includes(other.look)).indexOf(series);
   return `wt-line wt-${series.hue}` + (dash > 0 ? ` wt-dash${dash}` : "");
 }
 
@@ -205,7 +224,19 @@ function drawCycles(parent, { toX, inner, bottom }) {
   }
 }
 
-function drawSeries(lines, dots, { spec, log, toX, toY }, series) {
+// An area between two edges.
+function drawBand(parent, { log, toX, toY }, { x, y, back, hue }) {
+  const there = (i) => [y[i], back[i]].every((value) => value !== null && !(log && value <= 0));
+  const places = x.map((_, i) => i).filter(there);
+  const edge = (values, order) => order.map((i) => `${toX(x[i]).toFixed(1)} ${toY(values[i]).toFixed(1)}`).join("L");
+  if (places.length < 2) return;
+  const d = `M${edge(y, places)}L${edge(back, [...places].reverse())}Z`;
+  svgNode("path", { class: `wt-band wt-${hue}`, d }, parent);
+}
+
+function drawSeries(lines, dots, panel, series) {
+  if (series.look === "band") return drawBand(lines, panel, series);
+  const { spec, log, toX, toY } = panel;
   const { x, y } = series;
   const from = Math.max(0, lastAtMost(x, view[0])), to = Math.min(x.length - 1, lastAtMost(x, view[1]) + 1);
   const drawable = (i) => i >= from && i <= to && y[i] !== null && !(log && y[i] <= 0);
@@ -234,6 +265,7 @@ function drawCross(panel) {
     svgNode("path", { class: "wt-cross", d: `M${x} ${TOP}V${panel.bottom}` }, panel.cross);
   }
   panel.spec.series.forEach((series, i) => {
+    if (series.look === "band") return;
     const index = lastAtMost(series.x, at ?? LAST);
     panel.values[i].textContent = index < 0 ? "" : number(series.y[index], 5) + (panel.spec.unit && ` ${panel.spec.unit}`);
     const value = series.y[index];
@@ -242,8 +274,8 @@ function drawCross(panel) {
   });
 }
 
-// Steps that have a record: those of the learning rate.
-const steps = data.panels[0].series[0].x;
+// Steps that have a record: those of the first chart, the learning rate of a run.
+const steps = (data.panels[0].series.find(({ look }) => look !== "band") ?? { x: [] }).x;
 
 function readOff(step) {
   if (steps.length === 0) return;
@@ -259,7 +291,8 @@ function announce() {
     readout.textContent = `steps ${number(Math.round(view[0]), 15)} to ${number(Math.round(view[1]), 15)}`;
     return;
   }
-  const parts = [`step ${number(at, 15)}`, `epoch ${number(Math.floor(at / Math.max(1, data.steps_per_epoch)) + 1)}`];
+  const parts = [`step ${number(at, 15)}`];
+  if (data.steps_per_epoch) parts.push(`epoch ${number(Math.floor(at / data.steps_per_epoch) + 1)}`);
   if (data.period) parts.push(`cycle ${number(Math.floor(at / data.period) + 1)}`);
   readout.textContent = parts.join(" · ");
 }

@@ -15,7 +15,7 @@ use crate::data::Dataset;
 use crate::draw::plot;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::lab::find::{self, RangeTest, Verdict, confirm};
+use crate::lab::find::{self, FindProgress, RangeTest, Verdict, confirm};
 use crate::page::range;
 use crate::report::folder::RunFolder;
 use crate::train::Trainer;
@@ -73,6 +73,14 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     cycle_steps: Option<u64>,
+    /// Steps of the trial cycles that settle max_lr; 0 for the range test alone
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        allow_negative_numbers = true
+    )]
+    trial_steps: u64,
     /// Raise the rate by equal amounts, not by equal factors
     #[arg(long)]
     linear: bool,
@@ -96,6 +104,7 @@ impl Arguments {
             seeds: self.seeds,
             until: self.until,
             linear: self.linear,
+            trial_steps: self.trial_steps,
             keep_weights: false,
         }
     }
@@ -175,8 +184,8 @@ fn tested(
     trainer: &mut Trainer,
     signals: &Signals,
 ) -> Result<RangeTest> {
-    let mut test = find::find(trainer, options, &mut |seed, step| {
-        watch(options, seed, step);
+    let mut test = find::find(trainer, options, &mut |progress| {
+        watch(options, progress);
         signals.check("the range test")
     })?;
     if arguments.confirm && test.verdict == Verdict::Ok {
@@ -211,12 +220,15 @@ pub(super) fn provisional(config: &Config, gpu: Arc<Gpu>, dataset: Dataset) -> R
 }
 
 /// Shows how far the range test is, where a person watches.
-pub(super) fn watch(options: &find::RangeTestOptions, seed: u64, step: u64) {
-    let (number, steps) = (seed + 1, options.steps);
-    let seeds = number.max(options.seeds);
-    output::status(&format!(
-        "range test, sweep {number} of {seeds}, step {step} of {steps}"
-    ));
+pub(super) fn watch(options: &find::RangeTestOptions, progress: FindProgress) {
+    output::status(&match progress {
+        FindProgress::Sweep { number, step } => {
+            let (number, steps) = (number + 1, options.steps);
+            let seeds = number.max(options.seeds);
+            format!("range test, sweep {number} of {seeds}, step {step} of {steps}")
+        }
+        FindProgress::Cycle { done } => format!("range test, {done} trial cycles done"),
+    });
 }
 
 fn shown(test: &RangeTest, options: &find::RangeTestOptions, output: &Output) -> String {

@@ -310,8 +310,8 @@ fn range_test(
         keep_weights: arguments.init.is_some(),
         ..lab::find::RangeTestOptions::default()
     };
-    let found = lab::find::find_and_adopt(trainer, &options, &mut |seed, step| {
-        find::watch(&options, seed, step);
+    let found = lab::find::find_and_adopt(trainer, &options, &mut |progress| {
+        find::watch(&options, progress);
         signals.check("the range test before the run")
     });
     output::clear_status();

@@ -6,18 +6,61 @@ use super::frame::{capital, row, table};
 use crate::draw::chart::number;
 use crate::draw::svg::escape;
 use crate::draw::words::{loss, things};
-use crate::lab::find::Confirmation;
-use crate::lab::find::confirm::Multiple;
+use crate::lab::find::{Confirmation, Multiple, Trials};
 
-/// The lines of the terminal.
+/// The lines of trial cycles in the terminal.
+pub(super) fn trials_text(trials: &Trials) -> String {
+    format!(
+        "trials    {}\n{}",
+        tried(trials),
+        rows_text(&trials.multiples)
+    )
+}
+
+fn tried(trials: &Trials) -> String {
+    let seeds = trials.multiples.first().map_or(0, |m| m.losses.len());
+    format!(
+        "triangular cycles of {} up to multiples of what the curves give, {}",
+        things(trials.cycle_steps, "step"),
+        things(seeds as u64, "seed")
+    )
+}
+
+fn rows_text(multiples: &[Multiple]) -> String {
+    let heads = ["times", "base_lr", "max_lr", "loss", "regret"].map(str::to_owned);
+    let rows = std::iter::once(heads).chain(multiples.iter().map(cells));
+    let lines = rows.map(|[times, base, max, loss, regret]| {
+        let line = format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret}");
+        format!("{}\n", line.trim_end())
+    });
+    lines.collect()
+}
+
+fn rows_table(multiples: &[Multiple]) -> String {
+    let rows = multiples.iter().map(|multiple| {
+        let [times, rest @ ..] = cells(multiple);
+        row(&times, &rest)
+    });
+    let heads = ["times", "base_lr", "max_lr", "loss at the end", "regret"];
+    table("Multiples", &heads, &rows.collect::<String>())
+}
+
+/// The section of trial cycles on the page.
+pub(super) fn trials_section(trials: &Trials) -> String {
+    format!(
+        "<section id=\"trials\" aria-labelledby=\"trials-title\">\n<h2 id=\"trials-title\">Trial \
+         cycles</h2>\n<p>{}. The least multiple that ends about as low as the best one counts: {}.</p>\n\
+         {}</section>\n",
+        escape(&capital(&tried(trials))),
+        trials.factor,
+        rows_table(&trials.multiples)
+    )
+}
+
+/// The lines of a confirmation in the terminal.
 pub(super) fn text(confirmation: &Confirmation) -> String {
     let mut text = format!("confirm   {}\n", what(confirmation));
-    let heads = ["times", "base_lr", "max_lr", "loss", "regret"].map(str::to_owned);
-    let rows = confirmation.multiples.iter().map(cells);
-    for [times, base, max, loss, regret] in std::iter::once(heads).chain(rows) {
-        let line = format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret}");
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
+    text += &rows_text(&confirmation.multiples);
     let _ = writeln!(text, "          {}", confirmation.says);
     if let Some(line) = difference(confirmation) {
         let _ = writeln!(text, "          {line}");
@@ -25,13 +68,8 @@ pub(super) fn text(confirmation: &Confirmation) -> String {
     text
 }
 
-/// The section of the page.
+/// The section of a confirmation on the page.
 pub(super) fn section(confirmation: &Confirmation) -> String {
-    let rows = confirmation.multiples.iter().map(|multiple| {
-        let [times, rest @ ..] = cells(multiple);
-        row(&times, &rest)
-    });
-    let heads = ["times", "base_lr", "max_lr", "loss at the end", "regret"];
     let difference = difference(confirmation).map_or(String::new(), |line| capital(&line) + ".");
     format!(
         "<section id=\"confirm\" aria-labelledby=\"confirm-title\">\n<h2 id=\"confirm-title\">What \
@@ -42,7 +80,7 @@ pub(super) fn section(confirmation: &Confirmation) -> String {
         escape(&difference),
         escape(&capital(&what(confirmation))),
         loss(confirmation.first_loss),
-        table("Multiples", &heads, &rows.collect::<String>())
+        rows_table(&confirmation.multiples)
     )
 }
 

@@ -18,9 +18,11 @@ pub(super) struct Parts<'a> {
     pub(super) config: &'a str,
     /// The file beside the page that holds the figures.
     pub(super) files: &'a str,
+    /// The data of interactive charts, where there are any.
+    pub(super) data: Option<String>,
 }
 
-/// A page in the design of a run's, which needs no script but for the buttons that copy.
+/// A page in the design of a run's; scripts add the buttons that copy and charts that zoom.
 pub(super) fn simple(parts: &Parts<'_>) -> String {
     fill(SIMPLE, &|name| match name {
         "title" => escape(&format!("{} - wavetrain", parts.heading)),
@@ -31,7 +33,8 @@ pub(super) fn simple(parts: &Parts<'_>) -> String {
         "sections" => parts.sections.into(),
         "config" => escape(parts.config),
         "files" => escape(parts.files),
-        "script" => COPY.into(),
+        "data" => parts.data.clone().unwrap_or_else(|| "null".into()),
+        "script" => format!("{COPY}{SCRIPT}"),
         _ => String::new(),
     })
 }

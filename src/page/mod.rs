@@ -8,6 +8,7 @@ pub mod comparison;
 mod confirm;
 pub mod curve;
 mod frame;
+mod live;
 pub mod range;
 mod run;
 

@@ -84,6 +84,9 @@ pub fn text(test: &RangeTest) -> String {
         let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1e}"));
         let _ = writeln!(text, "{name:<9} {rate:<8} {what}");
     }
+    if let Some(trials) = &test.trials {
+        text += &confirm::trials_text(trials);
+    }
     if let Some(confirmation) = &test.confirmation {
         text += &confirm::text(confirmation);
     }
@@ -175,6 +178,9 @@ pub(super) fn section(test: &RangeTest) -> String {
     html += &sweeps_table(test);
     html += &suggestions_table(test);
     html += "</section>\n";
+    if let Some(trials) = &test.trials {
+        html += &confirm::trials_section(trials);
+    }
     if let Some(confirmation) = &test.confirmation {
         html += &confirm::section(confirmation);
     }
@@ -223,7 +229,7 @@ fn sweeps_table(test: &RangeTest) -> String {
         "seed",
         "steps",
         "base_lr",
-        "max_lr",
+        "max_lr by the curve",
         "diverged at",
         "best batch",
     ];
@@ -324,6 +330,7 @@ fn page(folder: &RunFolder, test: &RangeTest, about: &About, config: &str) -> Re
         sections: &sections,
         config,
         files: RANGE,
+        data: None,
     });
     folder.write(PAGE, page.as_bytes())?;
     Ok(folder.file(PAGE))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wavetrain::config::Bounds;
 use wavetrain::gpu::Gpu;
-use wavetrain::lab::find::{self, RangeTestOptions, Sweep, Verdict, confirm};
+use wavetrain::lab::find::{self, RangeTest, RangeTestOptions, Sweep, Verdict, confirm};
 use wavetrain::{Config, Trainer};
 
 use super::fixture::{Setup, bits, data, gpus, weight_bits};
@@ -44,7 +44,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
         let expected = bits(&without.advance(20, 4).unwrap());
         let mut with = plain.trainer(gpu.clone(), data(90, 40));
         let before = with.state().unwrap();
-        let test = find::find(&mut with, &options(), &mut |_, _| Ok(())).unwrap();
+        let test = find::find(&mut with, &options(), &mut |_| Ok(())).unwrap();
         assert_eq!(test.sweeps.len(), 2);
         assert_eq!(with.state().unwrap(), before);
         assert_eq!(with.schedule().describe(), without.schedule().describe());
@@ -56,7 +56,7 @@ fn training_is_the_same_with_a_range_test_in_front() {
             keep_weights: true,
             ..options()
         };
-        find::find(&mut with, &from_here, &mut |_, _| Ok(())).unwrap();
+        find::find(&mut with, &from_here, &mut |_| Ok(())).unwrap();
         assert_eq!(with.state().unwrap(), middle);
         let rest = bits(&with.advance(9, 2).unwrap());
         assert_eq!(rest, bits(&without.advance(9, 9).unwrap()));
@@ -74,7 +74,7 @@ fn a_range_test_counts_updates() {
     let find = |setup: &Setup| {
         let mut trainer = setup.trainer(gpus()[0].clone(), data(192, 40));
         let before = trainer.state().unwrap();
-        let test = find::find(&mut trainer, &options(), &mut |_, _| Ok(())).unwrap();
+        let test = find::find(&mut trainer, &options(), &mut |_| Ok(())).unwrap();
         assert_eq!(trainer.state().unwrap(), before);
         assert_eq!(trainer.steps_per_epoch(), 12);
         test
@@ -102,8 +102,10 @@ fn every_step_has_the_rate_of_its_place() {
             ..options()
         };
         let mut told = Vec::new();
-        let test = find::find(&mut trainer, &options, &mut |seed, step| {
-            told.push((seed, step));
+        let test = find::find(&mut trainer, &options, &mut |progress| {
+            if let find::FindProgress::Sweep { number, step } = progress {
+                told.push((number, step));
+            }
             Ok(())
         });
         let test = test.unwrap();
@@ -137,7 +139,7 @@ fn auto_trains_between_the_bounds_that_were_found() {
             seeds: 2,
             ..RangeTestOptions::default()
         };
-        let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| Ok(()));
+        let found = find::find_and_adopt(&mut trainer, &options, &mut |_| Ok(()));
         let (test, used) = found.unwrap();
         assert_eq!(used, options);
         let (base, max) = (test.base_lr.unwrap(), test.max_lr.unwrap());
@@ -151,7 +153,7 @@ fn auto_trains_between_the_bounds_that_were_found() {
         let again = Config::parse("config.toml", &info.config).unwrap();
         assert_eq!(again.schedule.policy().unwrap().at(5).lr, max);
         for words in [
-            "a range test from 0.00001 to 10 in 100 steps, 2 seeds",
+            "a range test from 0.00001 to 10 in 100 steps, 2 seeds, trial cycles of 100 steps",
             "bounds = ",
         ] {
             assert!(info.config.contains(words), "{}", info.config);
@@ -170,9 +172,9 @@ fn a_test_that_is_cut_off_is_made_wider_before_training() {
         seeds: 1,
         ..RangeTestOptions::default()
     };
-    let plain = find::find(&mut trainer, &options, &mut |_, _| Ok(())).unwrap();
+    let plain = find::find(&mut trainer, &options, &mut |_| Ok(())).unwrap();
     assert_ne!(plain.verdict, Verdict::Ok);
-    let found = find::find_and_adopt(&mut trainer, &options, &mut |_, _| Ok(()));
+    let found = find::find_and_adopt(&mut trainer, &options, &mut |_| Ok(()));
     let (test, used) = found.unwrap();
     assert!(
         used.from < 0.001 && used.to > 1.0 && used.steps > 60,
@@ -312,7 +314,7 @@ fn sweeps_are_added_until_the_bounds_are_known() {
             until: Some(until),
             ..hundred()
         };
-        let test = find::find(trainer, &options, &mut |_, _| Ok(())).unwrap();
+        let test = find::find(trainer, &options, &mut |_| Ok(())).unwrap();
         (test.sweeps.len(), test.until.unwrap(), test.verdict)
     };
     let before = trainer.state().unwrap();
@@ -328,9 +330,49 @@ fn sweeps_are_added_until_the_bounds_are_known() {
 }
 
 #[test]
+fn trial_cycles_settle_the_high_bound() {
+    let mut trainer = provisional(gpus()[0].clone());
+    let before = trainer.state().unwrap();
+    let alone = RangeTestOptions {
+        trial_steps: 0,
+        ..hundred()
+    };
+    let curve = find::find(&mut trainer, &alone, &mut |_| Ok(())).unwrap();
+    assert_eq!(curve.trials, None);
+    let mut cycles = 0;
+    let test = find::find(&mut trainer, &hundred(), &mut |progress| {
+        cycles += u64::from(matches!(progress, find::FindProgress::Cycle { .. }));
+        Ok(())
+    });
+    let test = test.unwrap();
+    assert_eq!(trainer.state().unwrap(), before);
+    let trials = test.trials.as_ref().unwrap();
+    assert_eq!(trials.cycle_steps, 100);
+    assert_eq!(cycles, 2 * trials.multiples.len() as u64);
+    assert_eq!(test.base_lr, curve.base_lr);
+    let ends = |test: &RangeTest| {
+        let [low, high] = test.max_lr_interval.unwrap();
+        [low, test.max_lr.unwrap(), high]
+    };
+    for (settled, curve) in ends(&test).into_iter().zip(ends(&curve)) {
+        let ratio = settled / curve;
+        // The ends have two digits.
+        let off = (ratio / trials.factor - 1.0).abs();
+        assert!(off <= 0.05, "{ratio} {trials:?}");
+    }
+    let mut multiples = trials.multiples.iter();
+    let taken = multiples.find(|m| m.factor == trials.factor).unwrap();
+    assert!(taken.regret.unwrap() <= 0.01, "{trials:?}");
+    assert!(test.rules[1].contains("trial cycles"), "{:?}", test.rules);
+    // A cycle between the bounds is the one that was tried.
+    let high = curve.max_lr.unwrap() * trials.factor;
+    assert_eq!((taken.base_lr, taken.max_lr), (test.base_lr.unwrap(), high));
+}
+
+#[test]
 fn cycles_confirm_bounds_and_disturb_nothing() {
     let mut trainer = provisional(gpus()[0].clone());
-    let mut test = find::find(&mut trainer, &hundred(), &mut |_, _| Ok(())).unwrap();
+    let mut test = find::find(&mut trainer, &hundred(), &mut |_| Ok(())).unwrap();
     let before = trainer.state().unwrap();
     let mut told = Vec::new();
     let found = confirm::confirm(&mut trainer, &test, 40, &mut |done, all| {

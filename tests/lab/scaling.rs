@@ -48,8 +48,8 @@ fn loss_after(trainer: &mut Trainer, lr: f64) -> f64 {
 }
 
 /// Over a grid of constant rates (factor 2): the lowest that learns a good part of what the best one
-/// does, and the highest that still learns at all.
-fn by_constant_rates(trainer: &mut Trainer) -> (f64, f64) {
+/// does, the highest that still learns at all, and the best one.
+fn by_constant_rates(trainer: &mut Trainer) -> [f64; 3] {
     let rates: Vec<f64> = (-18..16).map(|power| 2_f64.powi(power)).collect();
     let losses: Vec<f64> = rates.iter().map(|lr| loss_after(trainer, *lr)).collect();
     let start = losses[0];
@@ -61,44 +61,64 @@ fn by_constant_rates(trainer: &mut Trainer) -> (f64, f64) {
         let count = learns.take_while(|learns| *learns).count();
         (first, first + count)
     };
-    (rates[learns(0.1).0], rates[learns(0.5).1])
+    let at_best = losses.iter().position(|loss| *loss == best).unwrap();
+    [rates[learns(0.1).0], rates[learns(0.5).1], rates[at_best]]
 }
 
-#[test]
-fn bounds_move_with_inputs_and_weights_as_constant_rates_say() {
+/// What the bounds of a range test are to the constant rates that learn: the base to the lowest one,
+/// the peak to the highest and to the best one.
+fn against_constant_rates(trial_steps: u64) -> Vec<[f64; 3]> {
     let options = RangeTestOptions {
         from: 1e-6,
         to: 1e6,
         steps: 400,
         seeds: 1,
+        trial_steps,
         ..RangeTestOptions::default()
     };
-    let mut moved = Vec::new();
-    for (divisor, init) in [
+    let cases = [
         (1.0, "{ normal = 0.1 }"),
         (100.0, "{ normal = 0.1 }"),
         (1.0, "{ normal = 1.0 }"),
-    ] {
+    ];
+    let against = cases.map(|(divisor, init)| {
         let mut trainer = trainer(divisor, init);
-        let test = find::find(&mut trainer, &options, &mut |_, _| Ok(())).unwrap();
+        let test = find::find(&mut trainer, &options, &mut |_| Ok(())).unwrap();
         let says = format!("inputs / {divisor}, {init}: {}", test.says);
         let (base, max) = (test.base_lr.expect(&says), test.max_lr.expect(&says));
-        let (learns, last) = by_constant_rates(&mut trainer);
-        moved.push((base / learns, max / last));
-    }
-    // What a bound is to the constant rates stays, while the rates themselves move by far more.
-    for (base, max) in &moved {
-        assert!(
-            (moved[0].0 / 8.0..moved[0].0 * 8.0).contains(base),
-            "{moved:?}"
-        );
-        assert!(
-            (moved[0].1 / 8.0..moved[0].1 * 8.0).contains(max),
-            "{moved:?}"
-        );
-        assert!(
-            *max <= 1.0,
-            "a peak above every rate that trains: {moved:?}"
-        );
-    }
+        let [lowest, highest, best] = by_constant_rates(&mut trainer);
+        [base / lowest, max / highest, max / best]
+    });
+    against.to_vec()
+}
+
+/// Stays the same within a factor of 8 while the rates themselves move by far more.
+fn stays(against: &[[f64; 3]], which: usize) {
+    let first = against[0][which];
+    let mut all = against.iter().map(|ratios| ratios[which]);
+    assert!(
+        all.all(|ratio| (first / 8.0..first * 8.0).contains(&ratio)),
+        "{against:?}"
+    );
+}
+
+#[test]
+fn bounds_move_with_inputs_and_weights_as_constant_rates_say() {
+    let curves = against_constant_rates(0);
+    stays(&curves, 0);
+    stays(&curves, 1);
+    let mut peaks = curves.iter().map(|ratios| ratios[1]);
+    assert!(
+        peaks.all(|peak| peak <= 1.0),
+        "a peak above every rate that trains: {curves:?}"
+    );
+}
+
+/// Cycles pass through their peak, which lies above the best constant rate, or next to it (the grid has
+/// factors of 2), wherever that is.
+#[test]
+fn peaks_of_trial_cycles_move_with_the_best_constant_rate() {
+    let cycles = against_constant_rates(100);
+    let mut peaks = cycles.iter().map(|ratios| ratios[2]);
+    assert!(peaks.all(|peak| (0.5..16.0).contains(&peak)), "{cycles:?}");
 }

@@ -39,6 +39,8 @@ fn pages(folder: &Path) -> [(PathBuf, usize, usize); 3] {
             "train",
             "--set",
             "train.epochs=2",
+            "--set",
+            "schedule.step_size_up=157",
             CLIPPED[0],
             CLIPPED[1],
         ],
@@ -53,7 +55,7 @@ fn pages(folder: &Path) -> [(PathBuf, usize, usize); 3] {
     ];
     let more = ["--budget", "60", "--out", "compare"];
     wavetrain(folder, &[&compare[..], &more[..]].concat());
-    [("train", 7, 7), ("find", 1, 0), ("compare", 1, 0)]
+    [("train", 6, 7), ("find", 1, 0), ("compare", 3, 1)]
         .map(|(name, drawings, panels)| (folder.join(name).join("report.html"), drawings, panels))
 }
 

@@ -31,6 +31,15 @@ fn test() -> RangeTest {
         losses: vec![(factor < 4.0).then_some(1.0 / factor), Some(0.1)],
         regret: None,
     });
+    let tried = [(0.5, 1.0), (1.0, 0.4), (2.0, 0.39), (4.0, 0.6)];
+    let tried = tried.map(|(factor, loss)| find::Multiple {
+        factor,
+        base_lr: 0.01,
+        max_lr: 0.1 * factor,
+        losses: vec![Some(loss); 3],
+        regret: None,
+    });
+    test.trials = Some(find::trials::judge(100, 2.0, tried.to_vec()));
     test.confirmation = Some(confirm::judge(100, 2.0, multiples.to_vec()));
     test
 }
@@ -53,6 +62,8 @@ fn a_page_is_written_again_from_its_folder() {
     for words in [
         "glyphs &lt;b&gt;: rates from",
         "95 % interval over seeds",
+        "Trial cycles",
+        "ends about as low as the best one counts: 2.",
         "What the bounds cost",
         "1 of 2 diverged",
         "wavetrain train ",
@@ -110,6 +121,7 @@ fn the_terminal_says_how_well_bounds_are_known() {
         "(95 %: ",
         "half the rate at which the smoothed loss is least",
         "until     1.5 is not reached: ",
+        "trials    triangular cycles of 100 steps up to multiples of what the curves give, 3 seeds",
         "times  base_lr    max_lr     loss     regret",
         "1 of 2 diverged",
     ] {

@@ -230,8 +230,8 @@ fn range_test(
     }
     let mut trainer = provisional(base, globals.open()?, dataset.clone())?;
     let options = find::RangeTestOptions::default();
-    let test = find::find(&mut trainer, &options, &mut |seed, step| {
-        watch(&options, seed, step);
+    let test = find::find(&mut trainer, &options, &mut |progress| {
+        watch(&options, progress);
         signals.check("the range test before the comparison")
     })?;
     output::clear_status();

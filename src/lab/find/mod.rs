@@ -2,7 +2,8 @@
 //! the loss on the way tells between which rates a cycle should swing.
 //!
 //! After L. N. Smith, arXiv 1506.01186, section 3.3, with the exponential rise and the stop of
-//! fastai's `lr_find`. What is read from the curve stands in [`bounds`]; the curve is smoothed about
+//! fastai's `lr_find`. What is read from the curve stands in [`bounds`], and short cycles settle how much
+//! of its `max_lr` they bear ([`trials`]); the curve is smoothed about
 //! each point (`smooth.rs`), so the answer does not lag behind the rate as it does after a running
 //! average; the running average of fastai is kept for its four suggestions ([`suggest`]).
 //!
@@ -12,10 +13,12 @@
 pub mod bounds;
 pub mod confirm;
 mod curve;
+mod cycles;
 mod interval;
 mod smooth;
 pub mod suggest;
 mod sweep;
+pub mod trials;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -30,8 +33,10 @@ use crate::train::{State, Trainer};
 pub use bounds::{BaseRule, MaxRule, SweepBounds};
 pub use confirm::Confirmation;
 pub use curve::SweepPoint;
+pub use cycles::{LEAST_STEPS, Multiple};
 pub use suggest::Suggestions;
 pub use sweep::Sweep;
+pub use trials::Trials;
 pub use verdict::Verdict;
 
 /// What a range test does.
@@ -51,13 +56,16 @@ pub struct RangeTestOptions {
     pub until: Option<f64>,
     /// Raises the rate by equal amounts, not by equal factors.
     pub linear: bool,
+    /// Steps of the trial cycles that settle how much of `max_lr` cycles bear, at least [`LEAST_STEPS`];
+    /// 0 for none, and half the rate of the least loss.
+    pub trial_steps: u64,
     /// Starts each sweep from the trainer's weights as they are, not from initial weights.
     pub keep_weights: bool,
 }
 
 impl Default for RangeTestOptions {
-    /// From 1e-5 to 10 in 200 steps, three sweeps from initial weights: right for image classifiers
-    /// of any size.
+    /// From 1e-5 to 10 in 200 steps, three sweeps from initial weights, trial cycles of 100 steps: right
+    /// for image classifiers of any size.
     fn default() -> Self {
         Self {
             from: 1e-5,
@@ -66,6 +74,7 @@ impl Default for RangeTestOptions {
             seeds: 3,
             until: None,
             linear: false,
+            trial_steps: 100,
             keep_weights: false,
         }
     }
@@ -120,7 +129,11 @@ impl RangeTestOptions {
             Some(until) => format!(", more until their intervals are within a factor of {until}"),
             None => String::new(),
         };
-        format!("a range test from {from} to {to} in {steps} steps, {seeds}{until}")
+        let trials = match self.trial_steps {
+            0 => String::new(),
+            steps => format!(", trial cycles of {}", counted(steps, "step")),
+        };
+        format!("a range test from {from} to {to} in {steps} steps, {seeds}{until}{trials}")
     }
 
     /// The factor between the rates of two steps at about `rate`.
@@ -163,6 +176,9 @@ pub struct RangeTest {
     /// What [`RangeTestOptions::until`] reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Until>,
+    /// What trial cycles made of the curves' `max_lr`; `None` without bounds, or where none were wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<Trials>,
     /// What cycles between the bounds, and between multiples of them, came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
@@ -195,26 +211,55 @@ impl Until {
     }
 }
 
+/// How far a range test is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindProgress {
+    /// The sweep, from 0, has done so many steps.
+    Sweep {
+        /// The sweep, from 0.
+        number: u64,
+        /// Steps that it has done.
+        step: u64,
+    },
+    /// So many trial cycles are done.
+    Cycle {
+        /// Cycles.
+        done: u64,
+    },
+}
+
 /// Sweeps of a test, at most, where they are added for narrower intervals.
 pub const MOST_SWEEPS: u64 = 20;
 
-/// Runs the range test on `trainer`, whose state is the same afterwards; `watch` is told the sweep
-/// (from 0) and the steps that it has done; its error ends the test.
+/// Runs the range test on `trainer`, whose state is the same afterwards; `watch` is told how far it is,
+/// and its error ends the test.
 ///
 /// # Errors
 /// Options that make no range test; a device that fails. What the loss does is in the verdict.
 pub fn find(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
-    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
+    watch: &mut dyn FnMut(FindProgress) -> Result<()>,
 ) -> Result<RangeTest> {
     options.check()?;
     let before = trainer.state()?;
     let schedule = trainer.set_schedule(sweep::policy(options));
-    let test = swept(trainer, options, &before, watch);
+    let test = settled(trainer, options, &before, watch);
     trainer.set_schedule(schedule);
     trainer.restore(&before)?;
     test
+}
+
+/// The sweeps, and cycles between the bounds that they give.
+fn settled(
+    trainer: &mut Trainer,
+    options: &RangeTestOptions,
+    before: &State,
+    watch: &mut dyn FnMut(FindProgress) -> Result<()>,
+) -> Result<RangeTest> {
+    let mut test = swept(trainer, options, before, watch)?;
+    trials::settle(trainer, &mut test, options, before, watch)?;
+    Ok(test)
 }
 
 /// The sweeps that were asked for, and more until their bounds are known well enough.
@@ -222,7 +267,7 @@ fn swept(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
     before: &State,
-    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
+    watch: &mut dyn FnMut(FindProgress) -> Result<()>,
 ) -> Result<RangeTest> {
     let mut sweeps = Vec::new();
     loop {
@@ -249,7 +294,7 @@ fn swept(
 pub fn find_and_adopt(
     trainer: &mut Trainer,
     options: &RangeTestOptions,
-    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
+    watch: &mut dyn FnMut(FindProgress) -> Result<()>,
 ) -> Result<(RangeTest, RangeTestOptions)> {
     let mut options = *options;
     let mut test = find(trainer, &options, watch)?;
@@ -310,6 +355,16 @@ impl RangeTest {
     fn wants_more(&self) -> bool {
         let open = self.until.is_some_and(|until| !until.is_reached());
         open && matches!(self.verdict, Verdict::Ok | Verdict::Noisy)
+    }
+
+    /// Multiplies `max_lr` by the factor of trial cycles.
+    fn take(&mut self, trials: Trials) {
+        let factor = trials.factor;
+        let by = |digits| move |rate: f64| interval::round(rate * factor, digits);
+        self.max_lr = self.max_lr.map(by(3));
+        self.max_lr_interval = self.max_lr_interval.map(|ends| ends.map(by(2)));
+        self.rules[1] += &trials.says();
+        self.trials = Some(trials);
     }
 
     /// What `"auto"` stands for after this test; `None` unless the verdict is `ok`.
@@ -390,6 +445,7 @@ pub fn judge(sweeps: Vec<Sweep>, options: &RangeTestOptions) -> RangeTest {
         base_lr_interval: base.and_then(|bound| bound.interval),
         max_lr_interval: max.and_then(|bound| bound.interval),
         until,
+        trials: None,
         confirmation: None,
         says: verdict.sentence(options),
         verdict,

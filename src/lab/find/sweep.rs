@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, SweepBounds};
 use super::curve::SweepPoint;
-use super::{RangeTestOptions, smooth};
+use super::{FindProgress, RangeTestOptions, smooth};
 use crate::error::Result;
 use crate::schedule::{Closure, Policy, Rate};
 use crate::train::{State, StepRecord, Trainer};
@@ -64,7 +64,7 @@ pub(super) fn nth(
     options: &RangeTestOptions,
     before: &State,
     number: u64,
-    watch: &mut dyn FnMut(u64, u64) -> Result<()>,
+    watch: &mut dyn FnMut(FindProgress) -> Result<()>,
 ) -> Result<Sweep> {
     let seed = before.seed.wrapping_add(number);
     if options.keep_weights {
@@ -77,7 +77,9 @@ pub(super) fn nth(
         trainer.begin(seed, policy(options))?;
     }
     trainer.set_order_seed(before.order_seed.wrapping_add(number));
-    one(trainer, options, seed, &mut |step| watch(number, step))
+    one(trainer, options, seed, &mut |step| {
+        watch(FindProgress::Sweep { number, step })
+    })
 }
 
 fn one(

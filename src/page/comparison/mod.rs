@@ -165,6 +165,7 @@ impl Comparison {
             sections: &sections::all(self, schedules),
             config,
             files: COMPARISON,
+            data: Some(sections::data(self)),
         });
         folder.write(PAGE, page.as_bytes())?;
         Ok(folder.file(PAGE))

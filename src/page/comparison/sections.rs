@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{Comparison, pictures, table};
+use crate::data::Judge;
 use crate::draw::chart::{Chart, count, number};
 use crate::draw::svg::{self, escape};
 use crate::draw::{forest, words};
 use crate::lab::compare::Tuned;
+use crate::page::live::Whole;
 use crate::schedule::Policy;
 
 /// All sections.
@@ -26,8 +28,8 @@ pub(super) fn all(comparison: &Comparison, schedules: &[&dyn Policy]) -> String 
         count(longest),
         count(plan.along.samples as u64)
     );
-    let curves = [pictures::curves(comparison, true)];
-    html += &section("curves", "Curves", &figures(&curves, &words));
+    let curves = figure(&pictures::curves(comparison, true), &words, CURVES);
+    html += &section("curves", "Curves", &curves);
     let rates = figures(&[pictures::rates(comparison, schedules)], "");
     html += &section("schedules", "Schedules", &(rates + &takes(comparison)));
     if !comparison.tuned.is_empty() {
@@ -45,20 +47,48 @@ fn section(id: &str, title: &str, inside: &str) -> String {
     )
 }
 
-fn figures(charts: &[Chart], words: &str) -> String {
-    let mut html = String::new();
-    for (i, chart) in charts.iter().enumerate() {
-        let caption = match i == 0 && !words.is_empty() {
-            true => format!("<figcaption><p>{}</p></figcaption>\n", escape(words)),
-            false => String::new(),
-        };
-        let _ = writeln!(
-            html,
-            "<figure>\n{caption}<div class=\"panel\">{}</div>\n</figure>",
-            svg::figures(chart)
-        );
+/// The panel that the script makes interactive.
+const CURVES: &str = "validation";
+
+/// The data of the curves, for the script.
+pub(super) fn data(comparison: &Comparison) -> String {
+    let longest = comparison.plan.settings.budgets.last().copied();
+    let whole = Whole {
+        range: [0.0, longest.unwrap_or(1) as f64],
+        period: None,
+        steps_per_epoch: 0,
+    };
+    let mut curves = pictures::curves(comparison, true);
+    if comparison.plan.settings.judge == Judge::Accuracy {
+        curves.y_label = "%".into();
     }
-    html
+    whole.json([(CURVES, &curves)].into_iter())
+}
+
+fn figures(charts: &[Chart], words: &str) -> String {
+    let words = |i: usize| if i == 0 { words } else { "" };
+    let all = charts.iter().enumerate();
+    all.map(|(i, chart)| figure(chart, words(i), "")).collect()
+}
+
+/// A chart with a caption, and the name that the script knows it by, where it has these.
+fn figure(chart: &Chart, words: &str, panel: &str) -> String {
+    // A chart that the script makes has no title of its own.
+    let (title, panel) = match panel {
+        "" => (String::new(), String::new()),
+        name => (
+            format!("<h3>{}</h3>", escape(&chart.title)),
+            format!(" data-panel=\"{name}\""),
+        ),
+    };
+    let caption = match words {
+        "" => String::new(),
+        words => format!("<figcaption>{title}<p>{}</p></figcaption>\n", escape(words)),
+    };
+    format!(
+        "<figure>\n{caption}<div class=\"panel\"{panel}>{}</div>\n</figure>\n",
+        svg::figures(chart)
+    )
 }
 
 fn shown(comparison: &Comparison) -> String {
@@ -109,8 +139,8 @@ fn tuned(comparison: &Comparison) -> String {
             .map(|tried| {
                 let score = match (tried.score, judge) {
                     (None, _) => "diverged".into(),
-                    (Some(score), crate::data::Judge::Accuracy) => words::percent(score),
-                    (Some(score), crate::data::Judge::Loss) => words::loss(score),
+                    (Some(score), Judge::Accuracy) => words::percent(score),
+                    (Some(score), Judge::Loss) => words::loss(score),
                 };
                 format!("{}: {score}", number(tried.rate))
             })

@@ -1,17 +1,11 @@
-//! The numbers of the charts: smoothed, thinned out for long runs, as static charts and as JSON.
-
-use serde::Serialize;
+//! The numbers of the charts: smoothed, as static charts and as data of interactive ones.
 
 use super::contents::Run;
 use crate::draw::chart::{Chart, Look, Series};
 use crate::draw::smooth::{Smooth, spans_decades};
 use crate::draw::svg;
+use crate::page::live::Whole;
 use crate::train::event::{Evaluation, Split};
-
-/// Runs up to this many steps are embedded whole.
-const WHOLE: usize = 4000;
-/// Longer ones in this many columns, each with its lowest and highest values.
-const COLUMNS: usize = 600;
 
 /// Colours: training, rate and test share one palette over all charts.
 const BLUE: usize = 0;
@@ -35,33 +29,6 @@ pub(super) struct Charts {
     clip_factor: Option<Chart>,
     /// How many steps the smoothed loss averages.
     pub(super) window: u64,
-}
-
-/// Data of the interactive charts.
-#[derive(Debug, Serialize)]
-struct Embedded {
-    /// Range of the horizontal axis.
-    range: [f64; 2],
-    period: Option<u64>,
-    steps_per_epoch: u64,
-    panels: Vec<Panel>,
-}
-
-#[derive(Debug, Serialize)]
-struct Panel {
-    id: &'static str,
-    unit: String,
-    log: bool,
-    series: Vec<Line>,
-}
-
-#[derive(Debug, Serialize)]
-struct Line {
-    name: String,
-    hue: usize,
-    look: &'static str,
-    x: Vec<u64>,
-    y: Vec<Option<f32>>,
 }
 
 impl Charts {
@@ -173,27 +140,13 @@ impl Charts {
         let error = self.error.iter().map(|chart| ("error", chart));
         let norm = self.grad_norm.iter().map(|chart| ("grad_norm", chart));
         let factor = self.clip_factor.iter().map(|chart| ("clip_factor", chart));
-        let panels = panels
-            .into_iter()
-            .chain(error)
-            .chain(norm)
-            .chain(factor)
-            .map(|(id, chart)| Panel {
-                id,
-                unit: chart.y_label.clone(),
-                log: chart.log_y,
-                series: lines(chart),
-            });
-        let (lo, hi) = range(run);
-        let embedded = Embedded {
-            range: [lo, hi],
+        let panels = panels.into_iter().chain(error).chain(norm).chain(factor);
+        let whole = Whole {
+            range: range(run).into(),
             period: run.info.period,
             steps_per_epoch: run.info.steps_per_epoch,
-            panels: panels.collect(),
         };
-        // Numbers, names and nothing that can fail to serialize.
-        let json = serde_json::to_string(&embedded).unwrap_or_else(|_| "null".into());
-        script_safe(&json)
+        whole.json(panels)
     }
 }
 
@@ -235,11 +188,6 @@ fn error(accuracy: &Chart) -> Option<Chart> {
     })
 }
 
-/// JSON that cannot end the script element that holds it; it parses to the same values.
-fn script_safe(json: &str) -> String {
-    json.replace('<', "\\u003c")
-}
-
 /// The range of steps that all charts share: the whole run, and where it ended early, what was done.
 fn range(run: &Run) -> (f64, f64) {
     let evaluated = run.metrics.evaluations.iter().map(|e| e.step).max();
@@ -267,94 +215,4 @@ fn window(run: &Run) -> u64 {
     let steps = run.metrics.steps.len() as u64;
     let cycle = run.info.period.map_or(u64::MAX, |period| period / 20);
     (steps / 100).min(cycle).max(2)
-}
-
-/// The series of a chart, all thinned out at the same steps.
-fn lines(chart: &Chart) -> Vec<Line> {
-    let line = |(i, series): (usize, &Series)| {
-        let of = |look: Look| {
-            let same = chart.series.iter().filter(move |s| s.look != Look::Marked);
-            let curves = same.map(|s| s.points.as_slice());
-            match look {
-                Look::Marked => vec![series.points.as_slice()],
-                _ => curves.collect(),
-            }
-        };
-        let kept = thinned(&of(series.look));
-        let at = |index: &usize| series.points[*index];
-        Line {
-            name: series.name.clone(),
-            hue: series.hue.unwrap_or(i),
-            look: match series.look {
-                Look::Dots => "marked",
-                Look::Line => "line",
-                Look::Faint | Look::Band => "faint",
-                Look::Marked => "marked",
-            },
-            x: kept.iter().map(|i| at(i).0 as u64).collect(),
-            y: kept.iter().map(|i| finite(at(i).1)).collect(),
-        }
-    };
-    chart.series.iter().enumerate().map(line).collect()
-}
-
-/// Single precision is what the GPU computed; JSON has only finite numbers.
-fn finite(value: f64) -> Option<f32> {
-    Some(value as f32).filter(|value| value.is_finite())
-}
-
-/// Which points of curves of equal length are embedded: all, or in each column its first, the
-/// lowest and the highest of each curve and the first that is missing, so that spikes and gaps stay.
-fn thinned(curves: &[&[(f64, f64)]]) -> Vec<usize> {
-    let length = curves.iter().map(|curve| curve.len()).min().unwrap_or(0);
-    if length <= WHOLE {
-        return (0..length).collect();
-    }
-    let mut kept = vec![length - 1];
-    for column in 0..COLUMNS {
-        let inside = column * length / COLUMNS..(column + 1) * length / COLUMNS;
-        kept.push(inside.start);
-        for curve in curves {
-            let missing = inside.clone().find(|i| !curve[*i].1.is_finite());
-            let there = || inside.clone().filter(|i| curve[*i].1.is_finite());
-            let by_value = |a: &usize, b: &usize| curve[*a].1.total_cmp(&curve[*b].1);
-            kept.extend(missing);
-            kept.extend(there().min_by(by_value));
-            kept.extend(there().max_by(by_value));
-        }
-    }
-    kept.sort_unstable();
-    kept.dedup();
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thinning_keeps_spikes_gaps_and_both_ends() {
-        let mut curve: Vec<(f64, f64)> = (0..100_000).map(|i| (f64::from(i), 1.0)).collect();
-        curve[12_345].1 = 50.0;
-        curve[12_346].1 = -50.0;
-        curve[77_777].1 = f64::NAN;
-        let kept = thinned(&[&curve]);
-        for index in [0, 12_345, 12_346, 77_777, 99_999] {
-            assert!(kept.contains(&index), "{index} is lost");
-        }
-        assert!(kept.len() <= 4 * COLUMNS, "{} points", kept.len());
-        assert_eq!(thinned(&[&curve[..WHOLE]]).len(), WHOLE);
-        assert!(thinned(&[]).is_empty());
-    }
-
-    #[test]
-    fn embedded_json_cannot_end_its_script() {
-        let json = serde_json::to_string("</script><!--").unwrap();
-        let safe = script_safe(&json);
-        assert!(!safe.contains('<'));
-        assert_eq!(
-            serde_json::from_str::<String>(&safe).unwrap(),
-            "</script><!--"
-        );
-    }
 }
