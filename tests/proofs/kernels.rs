@@ -184,6 +184,9 @@ fn kernels_equal_their_references() {
     let layers = PROOFS.chunk_by(|one, next| one.name == next.name);
     let parts = layers.flat_map(|proofs| Stage::classes().map(move |class| (class, proofs)));
     parts::each(parts, |(class, proofs)| {
+        if proofs[0].name == "conv2d" && parts::leaves_out_convolutions(class) {
+            return Ok(());
+        }
         let mut stage = Stage::new(class, None).unwrap();
         proofs.iter().try_for_each(|proof| prove(&mut stage, proof))
     });

@@ -58,6 +58,9 @@ fn layers_mean_what_pytorchs_do() {
     assert!(seen >= PROOFS.len(), "{seen}");
     let parts = entries().flat_map(|entry| Stage::classes().map(move |class| (class, entry.name)));
     parts::each(parts, |(class, name)| {
+        if name == "conv2d" && parts::leaves_out_convolutions(class) {
+            return Ok(());
+        }
         let mut stage = Stage::new(class, None).unwrap();
         let mut cases = file(name).into_iter();
         cases.try_for_each(|golden| meaning_of_layer(&mut stage, name, &golden))

@@ -120,6 +120,9 @@ fn convolutional_networks_train_as_in_pytorch() {
     assert_eq!(cases.len(), 5);
     let parts = Stage::classes().flat_map(|class| cases.iter().map(move |case| (class, case)));
     parts::each(parts, |(class, case)| {
+        if parts::leaves_out_convolutions(class) {
+            return Ok(());
+        }
         let (name, losses) = (case.get("name").text(), case.get("loss").numbers());
         assert!(losses.len() >= 10, "{name}");
         let shape: Vec<usize> = case

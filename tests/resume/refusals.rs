@@ -65,6 +65,11 @@ fn what_cannot_be_gone_on_from_is_refused_by_name() {
             "model.layers: [",
         ),
         ("optimizer.weight_decay=0.5", "optimizer.weight_decay: 0.5"),
+        (
+            "optimizer.lr_mult={ \"*.bias\" = 2.0 }",
+            "optimizer.lr_mult",
+        ),
+        ("model.freeze=[\"*.bias\"]", "model.freeze"),
     ] {
         refused(set(other, &longer), &path, &[words, "as the run in"]);
         refused(
