@@ -84,11 +84,10 @@ fn find(class: ClassName, defect: &Defect) -> Result<(), String> {
 
 /// The class whose products the name says; the others have one form in all classes.
 fn class(defect: &Defect) -> ClassName {
+    let convolution = defect.shader.contains("conv2d") && !defect.shader.contains("_plain");
     if defect.shader.contains("_tiled") {
         ClassName::Tiled
-    } else if defect.shader.contains("_lanes")
-        || !defect.shader.contains("_plain") && parts::driver_keeps_kernels()
-    {
+    } else if defect.shader.contains("_lanes") || convolution && parts::driver_keeps_kernels() {
         ClassName::Lanes
     } else {
         ClassName::LanesPlain
