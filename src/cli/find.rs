@@ -73,7 +73,7 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     cycle_steps: Option<u64>,
-    /// Steps of the trial cycles that settle max_lr; 0 for the range test alone
+    /// Steps of the trial cycles that settle max_lr, at least 20; 0 for the range test alone
     #[arg(
         long,
         value_name = "N",

@@ -131,7 +131,10 @@ impl RangeTestOptions {
         };
         let trials = match self.trial_steps {
             0 => String::new(),
-            steps => format!(", trial cycles of {}", counted(steps, "step")),
+            steps => format!(
+                ", trial cycles of {}",
+                counted(steps.max(LEAST_STEPS), "step")
+            ),
         };
         format!("a range test from {from} to {to} in {steps} steps, {seeds}{until}{trials}")
     }

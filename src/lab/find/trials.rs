@@ -82,8 +82,10 @@ pub(super) fn settle(
         });
         tried.map(Some)
     })?;
-    let trials = judge(cycles.steps, mean(&cycles.firsts), tried);
-    test.take(trials);
+    if !tried.is_empty() {
+        let trials = judge(cycles.steps, mean(&cycles.firsts), tried);
+        test.take(trials);
+    }
     Ok(())
 }
 
