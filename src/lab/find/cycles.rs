@@ -120,7 +120,7 @@ impl Cycles<'_> {
         let mut finite = true;
         while (losses.len() as u64) < self.steps && finite {
             let steps = LOOK.min(self.steps - losses.len() as u64);
-            let records = trainer.advance(steps, 10)?;
+            let records = trainer.advance(steps, steps as usize)?;
             losses.extend(records.iter().map(|record| record.loss));
             finite = records.iter().all(|record| record.is_finite());
         }
