@@ -12,6 +12,9 @@ use wavetrain::train::{Evaluation, Event, Flow, Observer, StepRecord, Summary, T
 
 use super::adapter;
 
+#[path = "../support/given.rs"]
+mod given;
+
 /// The device with the class that the adapter would get.
 pub(crate) fn gpu() -> Arc<Gpu> {
     let adapters = wavetrain::gpu::list(&Selection::default());
@@ -19,26 +22,12 @@ pub(crate) fn gpu() -> Arc<Gpu> {
     adapter::gpu(chosen.map_or(ClassName::LanesPlain, |adapter| adapter.class)).unwrap()
 }
 
-/// Whether the adapter runs all kernels of a class. SwiftShader's compiler takes minutes and more than 15 GB
-/// for one convolution of `lanes-plain`; it has subgroups, so it is given `lanes`.
-fn runs(gpu: &Gpu) -> bool {
-    let name = &gpu.description().name;
-    let runs = gpu.class().name() != ClassName::LanesPlain || !name.contains("SwiftShader");
-    if !runs {
-        adapter::skip::skipped(
-            "training by kernels of class `lanes-plain`",
-            "SwiftShader's compiler takes more than 15 GB for one of their convolutions",
-        );
-    }
-    runs
-}
-
 /// Devices of all classes that the adapter runs.
 pub(crate) fn gpus() -> Vec<Arc<Gpu>> {
     let all: Vec<Arc<Gpu>> = ClassName::ALL
         .into_iter()
         .filter_map(adapter::gpu)
-        .filter(|gpu| runs(gpu))
+        .filter(|gpu| given::is_given(gpu))
         .collect();
     assert!(all.len() >= 2);
     all
