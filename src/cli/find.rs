@@ -202,7 +202,7 @@ fn confirm(
     signals: &Signals,
 ) -> Result<()> {
     // An epoch, unless that has no steps to speak of.
-    let steps = steps.unwrap_or_else(|| trainer.steps_per_epoch().max(confirm::LEAST_STEPS));
+    let steps = steps.unwrap_or_else(|| trainer.steps_per_epoch().max(find::LEAST_STEPS));
     let found = confirm::confirm(trainer, test, steps, &mut |done, all| {
         output::status(&format!("cycles of {steps} steps, {done} of {all} done"));
         signals.check("confirming the range test")

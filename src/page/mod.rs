@@ -5,8 +5,8 @@
 //! so for what the laboratory found. What they share is `frame`.
 
 pub mod comparison;
-mod confirm;
 pub mod curve;
+mod cycles;
 mod frame;
 mod live;
 pub mod range;

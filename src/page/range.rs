@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::confirm;
+use super::cycles;
 use super::frame::{self, Parts, capital, row, table};
 use crate::draw::chart::{Chart, Look, Series, count, number};
 use crate::draw::svg::{self, escape};
@@ -85,10 +85,10 @@ pub fn text(test: &RangeTest) -> String {
         let _ = writeln!(text, "{name:<9} {rate:<8} {what}");
     }
     if let Some(trials) = &test.trials {
-        text += &confirm::trials_text(trials);
+        text += &cycles::trials_text(trials);
     }
     if let Some(confirmation) = &test.confirmation {
-        text += &confirm::text(confirmation);
+        text += &cycles::text(confirmation);
     }
     text
 }
@@ -179,10 +179,10 @@ pub(super) fn section(test: &RangeTest) -> String {
     html += &suggestions_table(test);
     html += "</section>\n";
     if let Some(trials) = &test.trials {
-        html += &confirm::trials_section(trials);
+        html += &cycles::trials_section(trials);
     }
     if let Some(confirmation) = &test.confirmation {
-        html += &confirm::section(confirmation);
+        html += &cycles::section(confirmation);
     }
     html
 }

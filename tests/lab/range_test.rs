@@ -403,7 +403,7 @@ fn cycles_confirm_bounds_and_disturb_nothing() {
 /// Losses at the end for each of the five multiples, from a loss of 2 at first.
 fn confirmed(losses: [&[f64]; 5]) -> confirm::Confirmation {
     let multiples = confirm::MULTIPLES.iter().zip(losses);
-    let multiples = multiples.map(|(factor, losses)| confirm::Multiple {
+    let multiples = multiples.map(|(factor, losses)| find::Multiple {
         factor: *factor,
         base_lr: 0.01 * factor,
         max_lr: 0.1 * factor,

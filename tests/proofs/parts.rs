@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wavetrain::gpu::ClassName;
 
-use super::adapter::{self, skip::skipped};
+use super::adapter;
+
+#[path = "../support/given.rs"]
+mod given;
 
 /// Names the part and its first check to a process that runs one: `3:120`.
 const PART: &str = "WAVETRAIN_TEST_PART";
@@ -58,22 +61,12 @@ fn resident() -> usize {
 
 /// Whether the driver gives back the memory of compiled kernels with its process alone.
 pub(crate) fn driver_keeps_kernels() -> bool {
-    let name = |class| Some(adapter::gpu(class)?.description().name.clone());
-    name(ClassName::LanesPlain).is_some_and(|name| name.contains("SwiftShader"))
+    adapter::gpu(ClassName::LanesPlain).is_some_and(|gpu| given::keeps_kernels(&gpu))
 }
 
-/// Whether the driver's compiler takes minutes and ten gigabytes and more for one convolution of this class, which
-/// then has no proof there; that is said. (SwiftShader and `lanes-plain`: their weights are loaded by each
-/// lane, and every load is a branch around all accumulators. It has subgroups, so it gets `lanes`.)
+/// Whether convolutions of this class have no proof on this driver, which is said.
 pub(crate) fn leaves_out_convolutions(class: ClassName) -> bool {
-    let leaves = class == ClassName::LanesPlain && driver_keeps_kernels();
-    if leaves {
-        skipped(
-            "convolutions of class `lanes-plain`, their proofs and planted defects",
-            "SwiftShader's compiler takes more than 15 GB for one of them",
-        );
-    }
-    leaves
+    adapter::gpu(class).is_some_and(|gpu| !given::is_given(&gpu))
 }
 
 /// Proves each of `items` with a closure that the test itself makes; all failures at the end.

@@ -24,7 +24,7 @@ fn test() -> RangeTest {
         ..RangeTestOptions::default()
     };
     let mut test = find::judge(sweeps, &options);
-    let multiples = confirm::MULTIPLES.map(|factor| confirm::Multiple {
+    let multiples = confirm::MULTIPLES.map(|factor| find::Multiple {
         factor,
         base_lr: 0.01 * factor,
         max_lr: 0.1 * factor,

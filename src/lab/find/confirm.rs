@@ -8,8 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RangeTest;
-use super::cycles::{Cycles, regrets};
-pub use super::cycles::{LEAST_STEPS, Multiple};
+use super::cycles::{Cycles, LEAST_STEPS, Multiple, regrets};
 use crate::error::{Error, Result};
 use crate::lab::student::{Interval, mean};
 use crate::schedule::{Cycle, Triangular};
@@ -153,12 +152,8 @@ fn difference(multiples: &[Multiple], best: f64) -> Option<Ends> {
     if best.factor == found.factor {
         return None;
     }
-    let pairs = found.losses.iter().zip(&best.losses);
-    let differences: Option<Vec<f64>> = pairs
-        .map(|(found, best)| Some((*found)? - (*best)?))
-        .collect();
     let error = ERROR / (multiples.len() - 1) as f64;
-    let interval = Interval::of(&differences?, error);
+    let interval = Interval::of(&found.above(best)?, error);
     Some(Ends {
         mean: interval.mean,
         interval: interval.ends(),

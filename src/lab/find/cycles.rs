@@ -42,6 +42,14 @@ impl Multiple {
         let losses: Option<Vec<f64>> = self.losses.iter().copied().collect();
         losses.map(|losses| mean(&losses))
     }
+
+    /// How much higher its losses are than those of `other`, seed by seed; `None` where one diverged.
+    pub(super) fn above(&self, other: &Self) -> Option<Vec<f64>> {
+        let pairs = self.losses.iter().zip(&other.losses);
+        pairs
+            .map(|(own, other)| Some((*own)? - (*other)?))
+            .collect()
+    }
 }
 
 /// Fills in the regrets of cycles that begin at a mean loss of `first_loss`; the factor of the least loss.

@@ -145,11 +145,7 @@ fn is_about(multiple: &Multiple, best: &Multiple) -> bool {
     if multiple.factor == best.factor {
         return true;
     }
-    let pairs = multiple.losses.iter().zip(&best.losses);
-    let differences: Option<Vec<f64>> = pairs
-        .map(|(loss, best)| Some((*loss)? - (*best)?))
-        .collect();
-    let close = differences.is_some_and(|differences| {
+    let close = multiple.above(best).is_some_and(|differences| {
         // Of one seed it is not a number, and nothing is within that.
         let n = differences.len() as f64;
         mean(&differences) <= (variance(&differences) / n).sqrt()
