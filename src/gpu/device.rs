@@ -1,6 +1,7 @@
 //! The device: buffers, submission and errors.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::adapter::{self, AdapterDescription, Backend, Class, LimitsChoice, Selection};
@@ -31,7 +32,11 @@ pub struct Gpu {
     class: Class,
     limits: wgpu::Limits,
     trouble: Arc<Mutex<Trouble>>,
+    kept: OnceLock<Kept>,
 }
+
+/// What the room above keeps with the device: its compiled kernels.
+type Kept = Arc<dyn Any + Send + Sync>;
 
 impl Gpu {
     /// Opens the adapter that `selection` asks for, or the best one of this machine.
@@ -86,6 +91,7 @@ impl Gpu {
             class,
             limits,
             trouble,
+            kept: OnceLock::new(),
         })
     }
 
@@ -182,6 +188,14 @@ impl Gpu {
             (None, None, Some(error)) => Err(self.failure(error.clone())),
             (None, None, None) => Ok(()),
         }
+    }
+
+    /// What one room keeps with the device for as long as it is open: as `make` makes it at first.
+    pub(crate) fn kept<T: Any + Send + Sync>(&self, make: impl Fn(&Self) -> T) -> Arc<T> {
+        let kept = self.kept.get_or_init(|| Arc::new(make(self)));
+        // Another room's value, which there is none of, would not be shared.
+        let kept = Arc::clone(kept).downcast();
+        kept.unwrap_or_else(|_| Arc::new(make(self)))
     }
 
     /// Notes what the memory is for that is asked for next, so that an error can say it.

@@ -1,11 +1,12 @@
-//! The pipeline table: each kernel is compiled once and shared by all plans.
+//! The pipeline table: each kernel is compiled once for a device and shared by all plans on it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bind::STEP;
 use super::plan::{PlannedKernel, SLOT_BYTES};
-use super::reflect::{Binding, EntryPoint, Kind};
+use super::reflect::{Binding, EntryPoint, Kind, Reflection};
 use super::source::Composed;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -19,17 +20,32 @@ pub(super) struct Pipeline {
     pub(super) entry: EntryPoint,
 }
 
-/// All pipelines of a device, by shader and entry point.
+/// A shader on its device, with those of its entry points that were asked for.
+#[derive(Debug)]
+struct Compiled {
+    module: wgpu::ShaderModule,
+    reflection: Reflection,
+    pipelines: HashMap<String, Arc<Pipeline>>,
+}
+
+/// All pipelines of a device. They live as long as the device does: whatever is laid out on it later, by
+/// another trainer, too, takes what is there, and drivers that keep what they compiled keep it once.
 #[derive(Debug)]
 pub(super) struct Pipelines {
-    table: HashMap<(String, String), Arc<Pipeline>>,
+    /// By the text of the shader.
+    shaders: Mutex<HashMap<String, Compiled>>,
     /// The layout of group 1: the step uniform at a dynamic offset.
     pub(super) step_layout: wgpu::BindGroupLayout,
 }
 
 impl Pipelines {
+    /// Those of a device.
+    pub(super) fn of(gpu: &Gpu) -> Arc<Self> {
+        gpu.kept(Self::new)
+    }
+
     /// An empty table.
-    pub(super) fn new(gpu: &Gpu) -> Self {
+    fn new(gpu: &Gpu) -> Self {
         let step_layout = gpu
             .device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -44,53 +60,69 @@ impl Pipelines {
                 )],
             });
         Self {
-            table: HashMap::new(),
+            shaders: Mutex::default(),
             step_layout,
         }
     }
 
     /// Number of pipelines made so far.
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        let shaders = self.shaders.lock().unwrap_or_else(PoisonError::into_inner);
+        shaders.values().map(|shader| shader.pipelines.len()).sum()
     }
 
     /// The pipeline of a kernel: made when it is asked for first.
     ///
     /// # Errors
     /// A shader that naga refuses, an entry point that is not there, a driver's refusal.
-    pub(super) fn get(&mut self, gpu: &Gpu, planned: &PlannedKernel) -> Result<Arc<Pipeline>> {
-        let name = &planned.shader.name;
-        let key = (name.clone(), planned.entry.clone());
-        if let Some(pipeline) = self.table.get(&key) {
+    pub(super) fn get(&self, gpu: &Gpu, planned: &PlannedKernel) -> Result<Arc<Pipeline>> {
+        let shader = &planned.shader;
+        let mut shaders = self.shaders.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = match shaders.entry(shader.text.clone()) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => place.insert(Compiled::new(gpu, shader)?),
+        };
+        if let Some(pipeline) = compiled.pipelines.get(&planned.entry) {
             return Ok(Arc::clone(pipeline));
         }
-        let mut reflection = planned.shader.reflect()?;
-        let entry = reflection
-            .entries
-            .remove(&planned.entry)
-            .ok_or_else(|| Error::Kernel {
-                kernel: name.clone(),
-                problem: format!("has no entry point `{}`", planned.entry),
-            })?;
-        let pipeline = Arc::new(self.compile(gpu, &planned.shader, &planned.entry, entry));
+        let pipeline = compiled.compile(gpu, &self.step_layout, planned)?;
+        let pipeline = Arc::new(pipeline);
         gpu.check()?;
-        self.table.insert(key, Arc::clone(&pipeline));
+        let there = &mut compiled.pipelines;
+        there.insert(planned.entry.clone(), Arc::clone(&pipeline));
         Ok(pipeline)
+    }
+}
+
+impl Compiled {
+    fn new(gpu: &Gpu, shader: &Composed) -> Result<Self> {
+        let reflection = shader.reflect()?;
+        let module = gpu
+            .device
+            .create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(shader.name.as_str()),
+                source: wgpu::ShaderSource::Wgsl(shader.text.as_str().into()),
+            });
+        Ok(Self {
+            module,
+            reflection,
+            pipelines: HashMap::new(),
+        })
     }
 
     fn compile(
         &self,
         gpu: &Gpu,
-        shader: &Composed,
-        entry_name: &str,
-        entry: EntryPoint,
-    ) -> Pipeline {
-        let name = shader.name.as_str();
+        step_layout: &wgpu::BindGroupLayout,
+        planned: &PlannedKernel,
+    ) -> Result<Pipeline> {
+        let name = planned.shader.name.as_str();
         let device = &gpu.device;
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(shader.text.as_str().into()),
-        });
+        let entry = self.reflection.entries.get(&planned.entry);
+        let entry = entry.ok_or_else(|| Error::Kernel {
+            kernel: name.to_owned(),
+            problem: format!("has no entry point `{}`", planned.entry),
+        })?;
         let entries: Vec<wgpu::BindGroupLayoutEntry> = entry
             .bindings
             .values()
@@ -103,7 +135,7 @@ impl Pipelines {
         });
         let mut layouts = vec![Some(&layout)];
         if entry.bindings.contains_key(STEP) {
-            layouts.push(Some(&self.step_layout));
+            layouts.push(Some(step_layout));
         }
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(name),
@@ -113,8 +145,8 @@ impl Pipelines {
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some(entry_name),
+            module: &self.module,
+            entry_point: Some(&planned.entry),
             compilation_options: wgpu::PipelineCompilationOptions {
                 // Every kernel writes its workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: false,
@@ -122,11 +154,11 @@ impl Pipelines {
             },
             cache: None,
         });
-        Pipeline {
+        Ok(Pipeline {
             pipeline,
             layout,
-            entry,
-        }
+            entry: entry.clone(),
+        })
     }
 }
 

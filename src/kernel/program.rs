@@ -13,11 +13,12 @@ use super::recorder::{self, Recorder};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Readback};
 
-/// Pipelines and shared buffers of one device. All plans of a model are realised by one workshop.
+/// The shared buffers of a model on a device, whose kernels are compiled once. All plans of a model are
+/// realised by one workshop.
 #[derive(Debug)]
 pub struct Workshop {
     gpu: Arc<Gpu>,
-    pipelines: Pipelines,
+    pipelines: Arc<Pipelines>,
     buffers: HashMap<Key, wgpu::Buffer>,
     ring: wgpu::Buffer,
     ring_group: wgpu::BindGroup,
@@ -119,7 +120,7 @@ impl Workshop {
     /// A workshop with a step ring of `slots` slots.
     #[must_use]
     pub fn new(gpu: Arc<Gpu>, slots: usize) -> Self {
-        let pipelines = Pipelines::new(&gpu);
+        let pipelines = Pipelines::of(&gpu);
         let ring = gpu.buffer(
             "step ring",
             SLOT_BYTES * slots as u64,
@@ -157,7 +158,7 @@ impl Workshop {
         self.slots
     }
 
-    /// Number of pipelines made so far.
+    /// Number of pipelines made on its device so far.
     #[must_use]
     pub fn pipelines(&self) -> usize {
         self.pipelines.len()
