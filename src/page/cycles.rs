@@ -18,17 +18,23 @@ pub(super) fn trials_text(trials: &Trials) -> String {
 }
 
 fn tried(trials: &Trials) -> String {
-    let seeds = trials.multiples.first().map_or(0, |m| m.losses.len());
     format!(
         "triangular cycles of {} up to multiples of what the curves give, {}",
         things(trials.cycle_steps, "step"),
-        things(seeds as u64, "seed")
+        things(seeds(&trials.multiples) as u64, "seed")
     )
+}
+
+fn seeds(multiples: &[Multiple]) -> usize {
+    let seeds = multiples.iter().map(|multiple| multiple.losses.len());
+    seeds.max().unwrap_or(0)
 }
 
 fn rows_text(multiples: &[Multiple]) -> String {
     let heads = ["times", "base_lr", "max_lr", "loss", "regret"].map(str::to_owned);
-    let rows = std::iter::once(heads).chain(multiples.iter().map(cells));
+    let seeds = seeds(multiples);
+    let rows = multiples.iter().map(|multiple| cells(multiple, seeds));
+    let rows = std::iter::once(heads).chain(rows);
     let lines = rows.map(|[times, base, max, loss, regret]| {
         let line = format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret}");
         format!("{}\n", line.trim_end())
@@ -37,8 +43,9 @@ fn rows_text(multiples: &[Multiple]) -> String {
 }
 
 fn rows_table(multiples: &[Multiple]) -> String {
+    let seeds = seeds(multiples);
     let rows = multiples.iter().map(|multiple| {
-        let [times, rest @ ..] = cells(multiple);
+        let [times, rest @ ..] = cells(multiple, seeds);
         row(&times, &rest)
     });
     let heads = ["times", "base_lr", "max_lr", "loss at the end", "regret"];
@@ -106,17 +113,17 @@ fn difference(confirmation: &Confirmation) -> Option<String> {
     Some(format!("that is {} lower{known}", loss(difference.mean)))
 }
 
-fn cells(multiple: &Multiple) -> [String; 5] {
-    let diverged = || {
-        format!(
-            "{} of {} diverged",
-            multiple.diverged(),
-            multiple.losses.len()
-        )
-    };
-    let regret = multiple
-        .regret
-        .map(|regret| format!("{:.1} %", 100.0 * regret));
+fn cells(multiple: &Multiple, seeds: usize) -> [String; 5] {
+    let trained = multiple.losses.len();
+    let diverged = || format!("{} of {trained} diverged", multiple.diverged());
+    let regret = multiple.regret.map(|regret| match trained < seeds {
+        true => format!(
+            "{:.1} %, of {}",
+            100.0 * regret,
+            things(trained as u64, "seed")
+        ),
+        false => format!("{:.1} %", 100.0 * regret),
+    });
     [
         multiple.factor.to_string(),
         rate(multiple.base_lr),

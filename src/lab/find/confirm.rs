@@ -85,7 +85,7 @@ pub fn confirm(
         .into_iter()
         .map(|factor| {
             let rates = [base_lr, max_lr].map(|rate| rate * factor);
-            cycles.train(trainer, factor, rates, &mut || {
+            cycles.train(trainer, factor, rates, None, &mut || {
                 done += 1;
                 watch(done, all)
             })

@@ -9,6 +9,9 @@ use crate::train::{State, Trainer};
 
 /// Steps of a cycle, at least.
 pub const LEAST_STEPS: u64 = 20;
+/// A cycle that ends so much higher than another one of its seed, as a share of that one's fall, is clearly
+/// worse.
+const CLEARLY: f64 = 0.1;
 /// The share of a cycle at whose batches its loss is read: its last ones, with low rates.
 const END: f64 = 0.1;
 
@@ -22,9 +25,9 @@ pub struct Multiple {
     /// The high rate.
     pub max_lr: f64,
     /// The loss at the end for each seed: the mean over the last tenth of the cycle's batches; `null`
-    /// where it diverged.
+    /// where it diverged. Fewer than there are seeds where the first ones told enough.
     pub losses: Vec<Option<f64>>,
-    /// `(loss at the end - best of all) / (first loss - best)`, of means over the seeds; `None` where
+    /// `(loss at the end - best of all) / (first loss - best)`, of means over its seeds; `None` where
     /// one diverged, or where no cycle ends below the first loss.
     pub regret: Option<f64>,
 }
@@ -52,20 +55,25 @@ impl Multiple {
     }
 }
 
-/// Fills in the regrets of cycles that begin at a mean loss of `first_loss`; the factor of the least loss.
+/// Fills in the regrets of cycles that begin at a mean loss of `first_loss`; the factor of the least loss
+/// among those that were trained with every seed.
 pub(super) fn regrets(first_loss: f64, multiples: &mut [Multiple]) -> Option<f64> {
-    let losses = multiples.iter().filter_map(|m| Some((m.factor, m.loss()?)));
-    let best = losses.min_by(|a, b| a.1.total_cmp(&b.1));
+    let seeds = multiples.iter().map(|m| m.losses.len()).max();
+    let whole = multiples.iter().filter(|m| Some(m.losses.len()) == seeds);
+    let best = whole
+        .filter_map(|multiple| Some((multiple, multiple.loss()?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1));
+    let best = best.map(|(multiple, loss)| (multiple.clone(), loss));
     for multiple in multiples {
-        multiple.regret = best.zip(multiple.loss()).and_then(|((_, best), loss)| {
-            if loss == best {
-                return Some(0.0);
-            }
-            let fall = first_loss - best;
-            (fall > 0.0).then(|| (loss - best) / fall)
+        multiple.regret = best.as_ref().and_then(|(best, loss)| {
+            let above = mean(&multiple.above(best)?);
+            let fall = first_loss - loss;
+            (above == 0.0)
+                .then_some(0.0)
+                .or((fall > 0.0).then(|| above / fall))
         });
     }
-    best.map(|(factor, _)| factor)
+    best.map(|(best, _)| best.factor)
 }
 
 /// How cycles are trained: one for each seed, from the first weights and in the order of the sweeps, so
@@ -77,17 +85,19 @@ pub(super) struct Cycles<'a> {
     pub(super) before: &'a State,
     /// Whether they start from its weights, not from initial ones.
     pub(super) keep_weights: bool,
-    /// The losses of all first batches.
+    /// The losses of first batches, as often of each seed.
     pub(super) firsts: Vec<f64>,
 }
 
 impl Cycles<'_> {
-    /// Trains a triangular cycle for each seed; `watch` is told of each that is done.
+    /// Trains a triangular cycle for each seed; `watch` is told of each that is done. Seeds are left out
+    /// after one that diverged or that ended clearly worse than that of `other` did.
     pub(super) fn train(
         &mut self,
         trainer: &mut Trainer,
         factor: f64,
         [base_lr, max_lr]: [f64; 2],
+        other: Option<&Multiple>,
         watch: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Multiple> {
         let up = self.steps / 2;
@@ -95,7 +105,7 @@ impl Cycles<'_> {
             step_size_down: self.steps - up,
             ..Cycle::new(base_lr, max_lr, up)
         };
-        let mut losses = Vec::new();
+        let (mut firsts, mut losses) = (Vec::new(), Vec::new());
         for (number, seed) in (0..).zip(self.seeds) {
             let policy = Box::new(Triangular(cycle));
             if self.keep_weights {
@@ -109,8 +119,17 @@ impl Cycles<'_> {
                 trainer.begin(*seed, policy)?;
             }
             trainer.set_order_seed(self.before.order_seed.wrapping_add(number));
-            losses.push(self.one(trainer)?);
+            let (first, loss) = self.one(trainer)?;
+            firsts.push(first);
+            losses.push(loss);
             watch()?;
+            let known = other.map(|other| other.losses.get(losses.len() - 1).copied().flatten());
+            if known.is_some_and(|known| tells_enough(first, loss, known)) {
+                break;
+            }
+        }
+        if firsts.len() == self.seeds.len() {
+            self.firsts.extend(firsts);
         }
         Ok(Multiple {
             factor,
@@ -121,8 +140,8 @@ impl Cycles<'_> {
         })
     }
 
-    /// The loss at the end of a cycle, unless it diverges.
-    fn one(&mut self, trainer: &mut Trainer) -> Result<Option<f64>> {
+    /// The loss of the first batch of a cycle, and that at its end, unless it diverges.
+    fn one(&self, trainer: &mut Trainer) -> Result<(f64, Option<f64>)> {
         const LOOK: u64 = 50;
         let mut losses = Vec::new();
         let mut finite = true;
@@ -132,11 +151,65 @@ impl Cycles<'_> {
             losses.extend(records.iter().map(|record| record.loss));
             finite = records.iter().all(|record| record.is_finite());
         }
-        self.firsts.push(losses[0]);
+        let first = losses[0];
         if !finite || trainer.weights()?.first_not_finite().is_some() {
-            return Ok(None);
+            return Ok((first, None));
         }
         let last = (self.steps as f64 * END).ceil() as usize;
-        Ok(Some(mean(&losses[losses.len() - last..])))
+        Ok((first, Some(mean(&losses[losses.len() - last..]))))
+    }
+}
+
+/// Whether a cycle that began at a loss of `first` needs no other seed beside it to be held for worse than
+/// one that ended at `known`.
+fn tells_enough(first: f64, loss: Option<f64>, known: Option<f64>) -> bool {
+    match (loss, known) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(loss), Some(known)) => known < first && loss - known > CLEARLY * (first - known),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn multiple(factor: f64, losses: &[Option<f64>]) -> Multiple {
+        Multiple {
+            factor,
+            base_lr: 0.1,
+            max_lr: factor,
+            losses: losses.to_vec(),
+            regret: None,
+        }
+    }
+
+    #[test]
+    fn regrets_are_paired_and_the_best_has_every_seed() {
+        let mut multiples = [
+            multiple(1.0, &[Some(1.0), Some(2.0)]),
+            multiple(2.0, &[Some(0.5), Some(1.5)]),
+            // Of the first seed alone, whose losses are lower: it is not the best.
+            multiple(4.0, &[Some(0.75)]),
+            multiple(8.0, &[None]),
+        ];
+        assert_eq!(regrets(3.0, &mut multiples), Some(2.0));
+        let found = multiples.map(|multiple| multiple.regret);
+        assert_eq!(found, [Some(0.25), Some(0.0), Some(0.125), None]);
+        // Where nothing falls there is no regret but that of the best.
+        let mut high = [multiple(1.0, &[Some(4.0)]), multiple(2.0, &[Some(5.0)])];
+        assert_eq!(regrets(3.0, &mut high), Some(1.0));
+        assert_eq!(high.map(|multiple| multiple.regret), [Some(0.0), None]);
+    }
+
+    #[test]
+    fn a_seed_tells_enough_where_it_diverges_or_ends_clearly_higher() {
+        assert!(tells_enough(2.0, None, Some(1.0)) && tells_enough(2.0, None, None));
+        assert!(!tells_enough(2.0, Some(1.0), None));
+        assert!(!tells_enough(2.0, Some(1.0), Some(1.0)));
+        assert!(!tells_enough(2.0, Some(1.09), Some(1.0)));
+        assert!(tells_enough(2.0, Some(1.11), Some(1.0)));
+        // Nothing is known of how far the other one falls.
+        assert!(!tells_enough(2.0, Some(9.0), Some(2.5)));
     }
 }

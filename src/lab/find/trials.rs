@@ -5,10 +5,12 @@
 //! there at the rates at which it had the least loss in the range test, while networks of linear layers
 //! bear several times these rates and gain by them (README, "Find the bounds"). Curves of both look the
 //! same. So short triangular cycles are trained up to what the curve gives and to twice that, and on in the
-//! direction in which they get better; the least multiple that ends about as low as the best one is
-//! taken, because what is gained by more is not worth the danger: its loss is within one standard error
+//! direction in which they get better (a multiple whose first seed diverges or ends clearly worse than
+//! before is left at that); the least multiple that ends about as low as the best one is taken, because what is gained by more is not worth the danger: its loss is within one standard error
 //! of the best one's (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3), over seeds, in pairs, and
 //! within a hundredth of the fall.
+
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,13 +72,13 @@ pub(super) fn settle(
         firsts: Vec::new(),
     };
     let mut done = 0;
-    let tried = search(&mut |factor| {
+    let tried = search(&mut |factor, last| {
         let high = max_lr * factor;
         if high <= base_lr || high > options.to {
             return Ok(None);
         }
         let rates = [base_lr, high];
-        let tried = cycles.train(trainer, factor, rates, &mut || {
+        let tried = cycles.train(trainer, factor, rates, last, &mut || {
             done += 1;
             watch(FindProgress::Cycle { done })
         });
@@ -89,40 +91,51 @@ pub(super) fn settle(
     Ok(())
 }
 
+/// Trains cycles to a multiple, to go on from another one; nothing for what is out of reach.
+type TryAt<'a> = &'a mut dyn FnMut(f64, Option<&Multiple>) -> Result<Option<Multiple>>;
+
 /// Tries 1 and 2 times, and goes on upwards or downwards for as long as the loss at the end gets less.
-/// `try_at` has nothing for what is out of reach.
-fn search(try_at: &mut dyn FnMut(f64) -> Result<Option<Multiple>>) -> Result<Vec<Multiple>> {
-    let loss = |tried: &Multiple| tried.loss().unwrap_or(f64::INFINITY);
+fn search(try_at: TryAt<'_>) -> Result<Vec<Multiple>> {
     let mut tried: Vec<Multiple> = Vec::new();
-    let Some(one) = try_at(1.0)? else {
+    let Some(one) = try_at(1.0, None)? else {
         return Ok(tried);
     };
-    let (mut last, mut gains) = (loss(&one), false);
     tried.push(one);
+    let mut gains = false;
     for exponent in 1..=FURTHEST {
-        let Some(next) = try_at(libm::ldexp(1.0, exponent))? else {
+        let last = &tried[tried.len() - 1];
+        let Some(next) = try_at(libm::ldexp(1.0, exponent), Some(last))? else {
             break;
         };
-        let found = loss(&next);
+        let is_lower = ends(&next, last) == Ordering::Less;
+        gains |= is_lower;
         tried.push(next);
-        if found >= last {
+        if !is_lower {
             break;
         }
-        (last, gains) = (found, true);
     }
     for exponent in 1..=FURTHEST {
         if gains {
             break;
         }
-        let Some(next) = try_at(libm::ldexp(1.0, -exponent))? else {
+        let last = &tried[0];
+        let Some(next) = try_at(libm::ldexp(1.0, -exponent), Some(last))? else {
             break;
         };
-        let found = loss(&next);
+        gains = ends(&next, last) == Ordering::Greater;
         tried.insert(0, next);
-        gains = found > last;
-        last = found;
     }
     Ok(tried)
+}
+
+/// How cycles end against those that they go on from; diverged ones end highest.
+fn ends(next: &Multiple, last: &Multiple) -> Ordering {
+    let [loss, before] = [next, last].map(|tried| tried.loss().unwrap_or(f64::INFINITY));
+    if loss.is_finite() && next.losses.len() < last.losses.len() {
+        // Seeds were left out because it was clearly worse.
+        return Ordering::Greater;
+    }
+    loss.total_cmp(&before)
 }
 
 /// The least multiple that ends about as low as the best one, from losses that are there already.
@@ -171,7 +184,7 @@ mod tests {
 
     fn tried(best: f64, wall: f64, reach: f64) -> (Vec<f64>, f64) {
         let found =
-            search(&mut |factor| Ok((factor <= reach).then(|| multiple(factor, best, wall))));
+            search(&mut |factor, _| Ok((factor <= reach).then(|| multiple(factor, best, wall))));
         let trials = judge(100, 30.0, found.unwrap());
         let factors = trials.multiples.iter().map(|tried| tried.factor);
         (factors.collect(), trials.factor)
@@ -198,6 +211,23 @@ mod tests {
             (vec![0.125, 0.25, 0.5, 1.0, 2.0], 0.25)
         );
         assert_eq!(tried(4.0, 0.0, far).1, 1.0);
+    }
+
+    #[test]
+    fn what_its_first_seed_shows_to_be_worse_ends_the_search() {
+        let at = |factor: f64, losses: &[Option<f64>]| Multiple {
+            losses: losses.to_vec(),
+            ..multiple(factor, 1.0, 1.0)
+        };
+        // The first seed has lower losses than the others: their mean would hide it.
+        let one = at(1.0, &[Some(0.5), Some(1.5)]);
+        let worse = at(2.0, &[Some(0.75)]);
+        assert_eq!(ends(&worse, &one), Ordering::Greater);
+        assert_eq!(ends(&at(2.0, &[None]), &one), Ordering::Greater);
+        // Of two that diverge neither is lower.
+        let diverged = at(1.0, &[Some(0.5), None]);
+        assert_eq!(ends(&at(0.5, &[None]), &diverged), Ordering::Equal);
+        assert_eq!(judge(100, 3.0, vec![one, worse]).factor, 1.0);
     }
 
     #[test]
