@@ -160,6 +160,26 @@ impl Disk {
         all().map_err(Error::io(path, "writing"))
     }
 
+    /// A file without a name in a folder, which goes with its last handle, and what `write` wrote to it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn nameless_file(
+        &self,
+        folder: &Path,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<File> {
+        self.make_folder(folder)?;
+        let all = || -> io::Result<File> {
+            self.ask(Operation::Create, folder)?;
+            let mut file = tempfile::tempfile_in(folder)?;
+            self.ask(Operation::Write, folder)?;
+            write(&mut file)?;
+            Ok(file)
+        };
+        all().map_err(Error::io(folder, "writing"))
+    }
+
     /// Makes a folder and those above it.
     ///
     /// # Errors

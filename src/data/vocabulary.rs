@@ -33,7 +33,13 @@ impl Vocabulary {
     /// The characters of a text, sorted.
     #[must_use]
     pub fn chars(text: &str) -> Self {
-        let set: BTreeSet<char> = text.chars().collect();
+        Self::of_chars(text.chars())
+    }
+
+    /// These characters, sorted.
+    #[must_use]
+    pub fn of_chars(chars: impl Iterator<Item = char>) -> Self {
+        let set: BTreeSet<char> = chars.collect();
         Self {
             symbols: set.iter().map(char::to_string).collect(),
             form: Form::Chars,

@@ -5,14 +5,15 @@ use super::arrays::{Array, Bytes, Pair, Part, Reading, Type, dataset};
 use super::request::set_dir;
 use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
-use crate::data::{Dataset, Watcher};
+use crate::data::{Dataset, Loading, Watcher};
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
+use std::io::{BufReader, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 /// The table's line.
 pub(super) const ENTRY: Entry<dyn Source> = Entry {
@@ -46,7 +47,7 @@ impl Source for Numpy {
     }
 
     fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
-        let [train, test] = pairs(request.place("arrays", EXPECTED, "")?, request.cache)?;
+        let [train, test] = pairs(request, watcher)?;
         let reading = Reading {
             tokens: self.tokens,
             task: self.task,
@@ -57,16 +58,26 @@ impl Source for Numpy {
     }
 }
 
+/// Bytes that are unpacked at a time.
+const BLOCK: usize = 1 << 20;
 const EXPECTED: &str = "a file .npz with x_train, y_train, x_test and y_test, or a folder with train.npz and \
     test.npz (x and y in each), or with a file .npy for each of the four";
 const HELP: &str = "write it with numpy.savez(file, x_train=x, y_train=y, ...): x u8 or floats, [N, C, H, W], \
     [N, D] or [N, T, C], or tokens, [N, T]; y whole numbers, [N], or [N, T], or numbers to predict, [N] or [N, K]";
 
 /// x and y of the training and of the test, each with the file that they are from.
-fn pairs(place: &Path, cache: Cache) -> Result<[(PathBuf, Pair); 2]> {
+fn pairs(request: &Request, watcher: Watcher<'_>) -> Result<[(PathBuf, Pair); 2]> {
+    let place = request.place("arrays", EXPECTED, "")?;
+    let of_archive = |file: &Path, end: &str| {
+        let pair = Pair {
+            x: packed(file, &format!("x{end}"), request, watcher)?,
+            y: packed(file, &format!("y{end}"), &all_in_memory(), watcher)?,
+            names: None,
+        };
+        Ok((file.to_owned(), pair))
+    };
     if place.is_file() {
-        let pair = |part: &str| Ok((place.to_owned(), of_archive(place, &format!("_{part}"))?));
-        return Ok([pair("train")?, pair("test")?]);
+        return Ok([of_archive(place, "_train")?, of_archive(place, "_test")?]);
     }
     if !place.is_dir() {
         let problem = format!("does not exist; expected {EXPECTED}");
@@ -75,8 +86,7 @@ fn pairs(place: &Path, cache: Cache) -> Result<[(PathBuf, Pair); 2]> {
     let archives = ["train", "test"].map(|part| place.join(format!("{part}.npz")));
     if archives.iter().all(|file| file.is_file()) {
         let [train, test] = archives;
-        let (x, y) = (of_archive(&train, "")?, of_archive(&test, "")?);
-        return Ok([(train, x), (test, y)]);
+        return Ok([of_archive(&train, "")?, of_archive(&test, "")?]);
     }
     let files =
         ["x_train", "y_train", "x_test", "y_test"].map(|name| place.join(format!("{name}.npy")));
@@ -88,8 +98,8 @@ fn pairs(place: &Path, cache: Cache) -> Result<[(PathBuf, Pair); 2]> {
     let [x, y, x_test, y_test] = &files;
     let pair = |x: &PathBuf, y: &PathBuf| -> Result<(PathBuf, Pair)> {
         let pair = Pair {
-            x: of_file(x, cache)?,
-            y: of_file(y, Cache::Memory)?,
+            x: single(x, request.cache)?,
+            y: single(y, Cache::Memory)?,
             names: None,
         };
         Ok((x.clone(), pair))
@@ -97,60 +107,132 @@ fn pairs(place: &Path, cache: Cache) -> Result<[(PathBuf, Pair); 2]> {
     Ok([pair(x, y)?, pair(x_test, y_test)?])
 }
 
+/// What targets are asked for: they lie in memory, however many there are.
+fn all_in_memory() -> Request {
+    Request {
+        cache: Cache::Memory,
+        ..Request::default()
+    }
+}
+
+fn open(file: &Path) -> Result<File> {
+    File::open(file).map_err(|error| unreadable(file, &error))
+}
+
 fn unreadable(file: &Path, error: &std::io::Error) -> Error {
     let help = "check the name, and the permissions of the file and its folder";
     Error::data(file, format!("cannot be read: {error}"), help)
 }
 
-/// The array of a file; its numbers stay there where they are many and lie as samples do.
-fn of_file(file: &Path, cache: Cache) -> Result<Array> {
-    let wrong = |problem| Error::data(file, problem, HELP);
-    let unreadable = |error: std::io::Error| unreadable(file, &error);
-    let open = File::open(file).map_err(unreadable)?;
-    let length = open.metadata().map_err(unreadable)?.len();
-    let mut from = BufReader::new(open);
-    let header = header(&mut from, length).map_err(wrong)?;
-    let floats = 4 * (header.bytes / header.ty.size()) as u64;
-    let turned = header.is_fortran || (header.is_big_endian && header.ty.size() > 1);
-    if turned || cache.of(floats) == Cache::Memory {
-        return numbers(from, header).map_err(wrong);
-    }
-    let at = from.stream_position().map_err(unreadable)?;
-    let part = Part::new(from.into_inner(), file, [at, header.bytes as u64])?;
-    if at + header.bytes as u64 > length {
-        let there = length - at;
-        let problem = format!("ends after {there} of {} bytes of numbers", header.bytes);
-        return Err(wrong(problem));
-    }
-    Array::of(header.ty, header.shape, part, false)
+/// The array of a file of its own.
+fn single(file: &Path, cache: Cache) -> Result<Array> {
+    let from = open(file)?;
+    let about = from.metadata();
+    let length = about.map_err(|error| unreadable(file, &error))?.len();
+    let array = placed(from, file, [0, length], cache);
+    array.map_err(|problem| Error::data(file, problem, HELP))
 }
 
-/// The arrays `x` and `y` with these ends of their names.
-fn of_archive(file: &Path, end: &str) -> Result<Pair> {
-    let open = File::open(file).map_err(|error| unreadable(file, &error))?;
+/// The array in `length` bytes of an open file from `start` on, header included; what is wrong with it is a
+/// sentence. Its numbers stay there where they are many and lie as samples do.
+fn placed(
+    mut from: File,
+    path: &Path,
+    [start, length]: [u64; 2],
+    cache: Cache,
+) -> Result<Array, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    from.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+    let mut from = BufReader::new(from);
+    let header = header(&mut from, length)?;
+    if !header.stays(cache) {
+        return numbers(from, header);
+    }
+    let at = from.stream_position().map_err(unreadable)?;
+    let there = (start + length).saturating_sub(at);
+    if header.bytes as u64 > there {
+        return Err(too_short(there as usize, header.bytes));
+    }
+    let part = Part::new(from.into_inner(), path, [at, header.bytes as u64]);
+    let array = part.and_then(|part| Array::of(header.ty, header.shape, part, false));
+    array.map_err(|error| error.to_string())
+}
+
+/// The array of that name in an archive. One of many numbers that is not compressed stays there; one that
+/// is is unpacked into a file without a name in the cache folder.
+fn packed(file: &Path, name: &str, request: &Request, watcher: Watcher<'_>) -> Result<Array> {
     let wrong = |problem: String| Error::data(file, problem, HELP);
-    let mut archive = ZipArchive::new(BufReader::new(open))
+    let mut archive = ZipArchive::new(BufReader::new(open(file)?))
         .map_err(|error| wrong(format!("is no .npz archive: {error}")))?;
-    let mut of = |name: &str| {
-        let name = format!("{name}{end}");
-        let mut names: Vec<String> = archive.file_names().map(String::from).collect();
-        names.sort_unstable();
-        let entry = archive.by_name(&format!("{name}.npy"));
-        let entry = entry.map_err(|error| {
-            names.truncate(8);
-            wrong(format!(
-                "has no array {name} ({error}); found {}",
-                names.join(", ")
-            ))
-        })?;
-        let length = entry.size();
-        array(entry, length).map_err(|problem| wrong(format!("{name}: {problem}")))
+    let mut names: Vec<String> = archive.file_names().map(String::from).collect();
+    names.sort_unstable();
+    let entry = archive.by_name(&format!("{name}.npy"));
+    let mut entry = entry.map_err(|error| {
+        names.truncate(8);
+        wrong(format!(
+            "has no array {name} ({error}); found {}",
+            names.join(", ")
+        ))
+    })?;
+    let of_array = |problem: String| wrong(format!("{name}: {problem}"));
+    let length = entry.size();
+    let header = header(&mut entry, length).map_err(of_array)?;
+    if !header.stays(request.cache) {
+        return numbers(entry, header).map_err(of_array);
+    }
+    if entry.compression() == CompressionMethod::Stored {
+        let place = [entry.data_start(), length];
+        return placed(open(file)?, file, place, request.cache).map_err(of_array);
+    }
+    request.keeps(u64::MAX)?;
+    let Some(folder) = request.cache_dir.as_deref() else {
+        return numbers(entry, header).map_err(of_array);
     };
-    Ok(Pair {
-        x: of("x")?,
-        y: of("y")?,
-        names: None,
+    let mut failed = None;
+    let unpacked = Disk::default().nameless_file(folder, |into| {
+        let copied = copy(&mut entry, header.bytes, into)?;
+        failed = copied.err();
+        Ok(())
+    });
+    if let Some(problem) = failed {
+        return Err(of_array(problem));
+    }
+    let array = unpacked.and_then(|unpacked| {
+        let part = Part::new(unpacked, file, [0, header.bytes as u64])?;
+        Array::of(header.ty, header.shape.clone(), part, false)
+    });
+    request.kept(folder, array, |error| {
+        watcher(Loading::Note(&format!(
+            "{error}; the numbers of {name} are kept in memory"
+        )));
+        packed(file, name, &all_in_memory(), watcher)
     })
+}
+
+/// Copies so many bytes; the inner error is a sentence on what is wrong with those that are read.
+fn copy(
+    from: &mut impl Read,
+    bytes: usize,
+    into: &mut File,
+) -> std::io::Result<Result<(), String>> {
+    let mut buffer = vec![0; BLOCK];
+    let mut done = 0;
+    while done < bytes {
+        let block = BLOCK.min(bytes - done);
+        let read = match from.read(&mut buffer[..block]) {
+            Ok(0) => return Ok(Err(too_short(done, bytes))),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Ok(Err(format!("cannot be read: {error}"))),
+        };
+        into.write_all(&buffer[..read])?;
+        done += read;
+    }
+    Ok(Ok(()))
+}
+
+fn too_short(there: usize, bytes: usize) -> String {
+    format!("ends after {there} of {bytes} bytes of numbers")
 }
 
 /// What a header says of an array.
@@ -162,6 +244,16 @@ struct Header {
     is_big_endian: bool,
     /// Whether the first axis is the fastest.
     is_fortran: bool,
+}
+
+impl Header {
+    /// Whether the numbers stay in their file, to be read as they are needed: where they are many, and lie
+    /// as samples do.
+    fn stays(&self, cache: Cache) -> bool {
+        let turned = self.is_fortran || (self.is_big_endian && self.ty.size() > 1);
+        let floats = 4 * (self.bytes / self.ty.size()) as u64;
+        !turned && cache.of(floats) != Cache::Memory
+    }
 }
 
 /// The header of an array of `length` bytes, header included; what is wrong with it is a sentence.
@@ -216,13 +308,6 @@ fn header(from: &mut impl Read, length: u64) -> Result<Header, String> {
     })
 }
 
-/// An array of `length` bytes, header included; what is wrong with it is a sentence. Nothing is taken in
-/// before the header's claims fit the length.
-fn array(mut from: impl Read, length: u64) -> Result<Array, String> {
-    let header = header(&mut from, length)?;
-    numbers(from, header)
-}
-
 /// The numbers that stand behind a header.
 fn numbers(from: impl Read, header: Header) -> Result<Array, String> {
     let Header {
@@ -235,10 +320,7 @@ fn numbers(from: impl Read, header: Header) -> Result<Array, String> {
         .read_to_end(&mut data)
         .map_err(|error| format!("cannot be read: {error}"))?;
     if data.len() != bytes {
-        return Err(format!(
-            "ends after {} of {bytes} bytes of numbers",
-            data.len()
-        ));
+        return Err(too_short(data.len(), bytes));
     }
     if header.is_big_endian {
         data.chunks_exact_mut(ty.size()).for_each(<[u8]>::reverse);

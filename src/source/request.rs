@@ -50,8 +50,8 @@ impl Request {
         }
     }
 
-    /// What came of keeping samples in `folder`. Where it cannot be written to, it is done `without` if
-    /// nobody asked for it, and refused if somebody did.
+    /// What came of keeping samples in `folder`. Where it cannot be written to, it is done `without`, unless
+    /// somebody asked for the disk: then that is refused.
     ///
     /// # Errors
     /// Those of both; [`Error::Data`] for the folder that was asked for.
@@ -62,7 +62,7 @@ impl Request {
         without: impl FnOnce(&Error) -> Result<T>,
     ) -> Result<T> {
         match outcome {
-            Err(error @ Error::Io { .. }) if self.cache == Cache::Auto => without(&error),
+            Err(error @ Error::Io { .. }) if self.cache != Cache::Disk => without(&error),
             Err(Error::Io {
                 path,
                 action,

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use wavetrain::data::{Dataset, Storage, Targets, Task};
-use wavetrain::source::{Numpy, Request, TableTask};
+use wavetrain::source::{Cache, Numpy, Request, TableTask};
 use zip::write::SimpleFileOptions;
 
 /// The bytes of a file `.npy` as NumPy writes it.
@@ -190,6 +190,77 @@ fn folders_hold_archives_or_single_arrays() {
         );
     }
     assert_eq!(open().unwrap().0, single);
+}
+
+#[test]
+fn numbers_stay_in_their_archive_or_are_unpacked_beside_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.npz");
+    let x = npy(
+        "<f4",
+        false,
+        &[2, 3],
+        &bytes(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], |v| {
+            (v as f32).to_le_bytes().to_vec()
+        }),
+    );
+    let y = npy("|u1", false, &[2], &[0, 1]);
+    let kept = |cache, place: &Path| Request {
+        cache,
+        cache_dir: Some(place.join("cache")),
+        ..request(&file)
+    };
+    let load = |cache| load_noted(&Numpy::default(), &kept(cache, folder.path()));
+    // The first and every other entry is as it is, the second and every other one compressed.
+    let mut entries = four(&x, &y).to_vec();
+    for compressed in [false, true] {
+        if compressed {
+            entries.insert(0, ("more", y.clone()));
+        }
+        archive(&file, &entries);
+        let memory = load(Cache::Memory).unwrap().0;
+        assert_eq!(memory.train.inputs().residence(), "in memory");
+        for cache in [Cache::Disk, Cache::None] {
+            let (set, notes) = load(cache).unwrap();
+            assert_eq!(set, memory);
+            assert_eq!(set.fingerprint().unwrap(), memory.fingerprint().unwrap());
+            assert_eq!(set.train.inputs().residence(), "in their file");
+            assert!(notes.is_empty(), "{notes:?}");
+        }
+    }
+    // What was unpacked has no name, and goes with what was loaded.
+    let there = fs::read_dir(folder.path().join("cache")).unwrap();
+    assert_eq!(there.count(), 0);
+    // A folder that cannot be written to.
+    let blocked = folder.path().join("blocked");
+    fs::write(&blocked, "").unwrap();
+    let refused = refused(&Numpy::default(), &kept(Cache::Disk, &blocked));
+    says(&refused, &["blocked", "set data.cache_dir"]);
+    let (set, notes) = load_noted(&Numpy::default(), &kept(Cache::None, &blocked)).unwrap();
+    assert_eq!(set.train.inputs().residence(), "in memory");
+    says(
+        &notes.concat(),
+        &["the numbers of x_train are kept in memory"],
+    );
+    // What is damaged is the archive's, not the folder's fault.
+    let mut cut = x.clone();
+    cut.truncate(x.len() - 4);
+    for (name, part) in [
+        ("x_train", "all.npz: x_train: "),
+        ("x_test", "all.npz: x_test: "),
+    ] {
+        for entry in entries.iter_mut().filter(|entry| entry.0 == name) {
+            entry.1.clone_from(&cut);
+        }
+        archive(&file, &entries);
+        let refused = super::refused(&Numpy::default(), &kept(Cache::Disk, folder.path()));
+        says(&refused, &[part, "ends after 20 of 24 bytes"]);
+        entries.iter_mut().for_each(|entry| {
+            if entry.0 == name {
+                entry.1.clone_from(&x);
+            }
+        });
+    }
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_run_whose_device_is_lost_goes_on_with_another() {
     let data = tempfile::tempdir().unwrap();
     let whole = folder(data.path().join("whole"));
     let own = || {
-        let class = Some(ClassName::LanesPlain);
+        let class = Some(gpu().class().name());
         let selection = Selection {
             class,
             ..Selection::default()
