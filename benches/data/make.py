@@ -3,12 +3,14 @@
     python make.py pictures CIFAR10_FOLDER OUT [COUNT]   COUNT JPEGs (50,000) of 100 to 200 pixels a side
     python make.py table OUT [GIGABYTES]                 a CSV of 4 GB: 100 columns of numbers, ten classes
     python make.py arrays OUT [GIGABYTES]                train and test.safetensors of 4 GB, f32 [N, 3, 32, 32]
+    python make.py npz OUT [GIGABYTES] [compressed]      the same in train and test.npz
 
 CIFAR10_FOLDER holds cifar-10-batches-bin. Needs Pillow, NumPy and safetensors. The same bytes each time.
 """
 
 import json
 import sys
+import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -64,29 +66,56 @@ def table(out, gigabytes=4.0):
             written += file.write(lines)
 
 
-def arrays(out, gigabytes=4.0):
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+def draws(gigabytes):
+    """Name, labels and an iterator of portions of x [n, 3, 32, 32] of each part."""
     count = int(float(gigabytes) * 1e9 / (4 * 3072))
     draw = np.random.default_rng(2)
     centres = draw.normal(size=(10, 3072)).astype(np.float32)
+
+    def portions(labels):
+        for first in range(0, len(labels), 4096):
+            of = labels[first : first + 4096]
+            noise = draw.standard_normal((len(of), 3072), dtype=np.float32)
+            yield (centres[of] + 3 * noise).reshape(-1, 3, 32, 32)
+
     for name, n in [("train", count), ("test", 5000)]:
         labels = draw.integers(0, 10, n).astype(np.uint8)
+        yield name, labels, portions(labels)
+
+
+def arrays(out, gigabytes=4.0):
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, labels, portions in draws(gigabytes):
+        n = len(labels)
         x = {"dtype": "F32", "shape": [n, 3, 32, 32], "data_offsets": [0, n * 12288]}
         y = {"dtype": "U8", "shape": [n], "data_offsets": [n * 12288, n * 12289]}
         header = json.dumps({"x": x, "y": y}).encode()
         header += b" " * (-len(header) % 8)
         with open(out / f"{name}.safetensors", "wb") as file:
             file.write(len(header).to_bytes(8, "little") + header)
-            for first in range(0, n, 4096):
-                of = labels[first : first + 4096]
-                noise = draw.standard_normal((len(of), 3072), dtype=np.float32)
-                file.write((centres[of] + 3 * noise).tobytes())
+            for portion in portions:
+                file.write(portion.tobytes())
             file.write(labels.tobytes())
 
 
+def npz(out, gigabytes=4.0, compressed=""):
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    for name, labels, portions in draws(gigabytes):
+        about = {"descr": "<f4", "fortran_order": False, "shape": (len(labels), 3, 32, 32)}
+        with zipfile.ZipFile(out / f"{name}.npz", "w", method, compresslevel=1) as archive:
+            with archive.open("x.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(file, about)
+                for portion in portions:
+                    file.write(portion.tobytes())
+            with archive.open("y.npy", "w") as file:
+                np.lib.format.write_array(file, labels)
+
+
 if __name__ == "__main__":
-    commands = {"pictures": pictures, "table": table, "arrays": arrays}
+    commands = {"pictures": pictures, "table": table, "arrays": arrays, "npz": npz}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

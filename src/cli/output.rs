@@ -187,6 +187,13 @@ pub(super) fn note(notes: &[String]) {
     }
 }
 
+/// Tells the person that a device was lost, and that it is opened once more.
+pub(super) fn opened_once_more(lost: &Error) {
+    let words = lost.to_string();
+    let first = words.lines().next().unwrap_or_default();
+    note(&[format!("{first}; it is opened once more")]);
+}
+
 /// Tells the person what the linter found, on standard error; with `strict` a warning is an error.
 pub(super) fn findings(findings: &[Finding], strict: bool) -> Result<()> {
     for finding in findings {

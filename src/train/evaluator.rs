@@ -244,16 +244,22 @@ impl Evaluator {
     /// Samples of another shape or kind than the network takes, an index that is not below their
     /// number, or a device that fails.
     pub fn run(&mut self, samples: &Samples, indices: &[u32]) -> Result<Outputs> {
+        self.measure(samples, indices, true)
+    }
+
+    /// As [`Evaluator::run`], with or without the rows: those of a text take a number for each symbol at each
+    /// of its places.
+    fn measure(&mut self, samples: &Samples, indices: &[u32], with_rows: bool) -> Result<Outputs> {
         self.check(samples, indices)?;
         let samples = &self.units.standardised(samples)?;
         let mut outputs = Outputs::default();
         let readers = Readers::new(vec![samples.clone()], self.workers, 0);
         let residence = Residence::Host(&readers);
-        let (rows, streams) = (&mut outputs.rows, Streams::default());
-        let workshop = &mut self.workshop;
-        let (total, outcomes) =
-            self.pass
-                .run(workshop, &residence, indices, streams, Some(rows))?;
+        let rows = with_rows.then_some(&mut outputs.rows);
+        let (streams, workshop) = (Streams::default(), &mut self.workshop);
+        let (total, outcomes) = self
+            .pass
+            .run(workshop, &residence, indices, streams, rows)?;
         outputs.outcomes = outcomes;
         let targets = samples.targets_of(indices, 0);
         if self.units.width() > 0 {
@@ -281,7 +287,7 @@ impl Evaluator {
         let measured = parts(dataset, data)?
             .into_iter()
             .map(|(split, samples, part)| {
-                let outputs = self.run(samples, &part)?;
+                let outputs = self.measure(samples, &part, !tokens)?;
                 let labels = match dataset.task {
                     Task::Classes(_) => samples.targets_of(&part, 0),
                     _ => Vec::new(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cli::output;
 use crate::cli::signals::Signals;
 use crate::draw::words::duration;
+use crate::error::Error;
 use crate::lab::compare::{ComparisonProgress, Watch};
 use crate::report::folder::RunFolder;
 
@@ -78,6 +79,10 @@ impl Watch for Watching<'_> {
             *told = Some(Instant::now());
             output::line(&line);
         }
+    }
+
+    fn device_lost(&self, lost: &Error) {
+        output::opened_once_more(lost);
     }
 
     fn interrupted(&self) -> bool {

@@ -40,9 +40,7 @@ pub(super) fn through_loss(
     if checkpoints(&run).is_empty() {
         return Err(lost);
     }
-    let words = lost.to_string();
-    let first = words.lines().next().unwrap_or_default();
-    output::note(&[format!("{first}; it is opened once more")]);
+    output::opened_once_more(&lost);
     let again = arguments.to_go_on_with(run);
     let going = match going_on::start(&again)? {
         Start::From(going) => *going,

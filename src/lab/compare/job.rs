@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::along::CHUNK;
 use super::{Arm, Job, Point, Record, Scores, Store, Watch, Work};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::train::{Split, Trainer};
 
@@ -18,6 +18,8 @@ pub(super) struct Worker<'a> {
     store: &'a Store,
     gpu: Option<Arc<Gpu>>,
     trainers: Vec<(String, Trainer)>,
+    /// Whether a device that is lost is opened once more.
+    opens_again: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -27,12 +29,26 @@ impl<'a> Worker<'a> {
             store,
             gpu: None,
             trainers: Vec::new(),
+            opens_again: true,
         }
     }
 
     /// Does a job, from where the store has kept it in the middle; `None` where it was interrupted, and
-    /// kept.
+    /// kept. A device that is lost meanwhile is opened once more.
     pub(super) fn run(&mut self, job: Job, watch: &dyn Watch) -> Result<Option<Record>> {
+        match self.train(job, watch) {
+            Err(lost @ Error::DeviceLost { .. }) if self.opens_again => {
+                watch.device_lost(&lost);
+                self.opens_again = false;
+                self.trainers.clear();
+                self.gpu = None;
+                self.train(job, watch)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn train(&mut self, job: Job, watch: &dyn Watch) -> Result<Option<Record>> {
         let (work, store) = (self.work, self.store);
         let arm = &work.arms[job.0];
         let gpu = self.gpu()?;

@@ -74,6 +74,8 @@ pub trait Watch: Sync {
     fn interrupted(&self) -> bool {
         false
     }
+    /// The device of a worker was lost; it is opened once more, and its run goes on.
+    fn device_lost(&self, _lost: &Error) {}
     /// Seconds until no further run is begun; `None`: without end.
     fn time_left(&self) -> Option<f64> {
         None
