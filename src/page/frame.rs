@@ -53,11 +53,20 @@ pub(super) fn row(name: &str, cells: &[String]) -> String {
 
 /// A table of `rows` under `heads`.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &str) -> String {
+    table_of_class("", caption, heads, rows)
+}
+
+/// The same where the last column says something in words.
+pub(super) fn telling_table(caption: &str, heads: &[&str], rows: &str) -> String {
+    table_of_class(" class=\"telling\"", caption, heads, rows)
+}
+
+fn table_of_class(class: &str, caption: &str, heads: &[&str], rows: &str) -> String {
     let heads = heads
         .iter()
         .map(|head| format!("<th scope=\"col\">{head}</th>"));
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>\n\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table{class}>\n\
          <thead><tr>{}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n",
         heads.collect::<String>()
     )

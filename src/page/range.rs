@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cycles;
-use super::frame::{self, Parts, capital, row, table};
+use super::frame::{self, Parts, capital, row, table, telling_table};
 use crate::draw::chart::{Chart, Look, Series, count, number};
 use crate::draw::svg::{self, escape};
 use crate::draw::words::{percent, things};
@@ -204,7 +204,7 @@ fn bounds_table(test: &RangeTest) -> String {
         };
         row(bound.name, &[rate, known, bound.rule.to_owned()])
     });
-    says + &table(
+    says + &telling_table(
         "Bounds",
         &["bound", "rate", "95 % interval over seeds", "rule"],
         &rows.concat(),
@@ -247,7 +247,7 @@ fn suggestions_table(test: &RangeTest) -> String {
         row(name, &[rate, what.to_owned()])
     });
     let heads = ["rule of fastai", "rate", "what it is, in the first sweep"];
-    table("Single rates", &heads, &rows.concat())
+    telling_table("Single rates", &heads, &rows.concat())
 }
 
 /// What a range test's page says about where it comes from.

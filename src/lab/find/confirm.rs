@@ -85,10 +85,12 @@ pub fn confirm(
         .into_iter()
         .map(|factor| {
             let rates = [base_lr, max_lr].map(|rate| rate * factor);
-            cycles.train(trainer, factor, rates, None, &mut || {
+            let mut multiple = Multiple::new(factor, rates);
+            cycles.train(trainer, &mut multiple, (seeds.len(), None), &mut || {
                 done += 1;
                 watch(done, all)
-            })
+            })?;
+            Ok(multiple)
         })
         .collect();
     trainer.set_schedule(schedule);

@@ -33,6 +33,24 @@ pub struct Multiple {
 }
 
 impl Multiple {
+    /// One that was not trained yet, between two rates.
+    pub(super) fn new(factor: f64, [base_lr, max_lr]: [f64; 2]) -> Self {
+        Self {
+            factor,
+            base_lr,
+            max_lr,
+            losses: Vec::new(),
+            regret: None,
+        }
+    }
+
+    /// Whether its first cycle, which began at a loss of `first`, needs no other seed beside it to be held
+    /// for worse than `other`.
+    pub(super) fn is_clearly_above(&self, other: &Self, first: f64) -> bool {
+        let [own, other] = [self, other].map(|multiple| multiple.losses.first().copied().flatten());
+        is_clearly_above(first, own, other)
+    }
+
     /// Cycles that diverged.
     #[must_use]
     pub fn diverged(&self) -> usize {
@@ -85,28 +103,27 @@ pub(super) struct Cycles<'a> {
     pub(super) before: &'a State,
     /// Whether they start from its weights, not from initial ones.
     pub(super) keep_weights: bool,
-    /// The losses of first batches, as often of each seed.
+    /// The loss of the first batch of each seed that was trained.
     pub(super) firsts: Vec<f64>,
 }
 
 impl Cycles<'_> {
-    /// Trains a triangular cycle for each seed; `watch` is told of each that is done. Seeds are left out
-    /// after one that diverged or that ended clearly worse than that of `other` did.
+    /// Trains the triangular cycles that a multiple lacks of its first `seeds` seeds, unless one diverges or,
+    /// where there is an `other`, ends clearly worse than that of its seed; `watch` is told of each.
     pub(super) fn train(
         &mut self,
         trainer: &mut Trainer,
-        factor: f64,
-        [base_lr, max_lr]: [f64; 2],
-        other: Option<&Multiple>,
+        multiple: &mut Multiple,
+        (seeds, other): (usize, Option<&Multiple>),
         watch: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<Multiple> {
+    ) -> Result<()> {
         let up = self.steps / 2;
         let cycle = Cycle {
             step_size_down: self.steps - up,
-            ..Cycle::new(base_lr, max_lr, up)
+            ..Cycle::new(multiple.base_lr, multiple.max_lr, up)
         };
-        let (mut firsts, mut losses) = (Vec::new(), Vec::new());
-        for (number, seed) in (0..).zip(self.seeds) {
+        let numbered = (0..).zip(self.seeds).take(seeds);
+        for (number, seed) in numbered.skip(multiple.losses.len()) {
             let policy = Box::new(Triangular(cycle));
             if self.keep_weights {
                 trainer.restore(&State {
@@ -120,24 +137,18 @@ impl Cycles<'_> {
             }
             trainer.set_order_seed(self.before.order_seed.wrapping_add(number));
             let (first, loss) = self.one(trainer)?;
-            firsts.push(first);
-            losses.push(loss);
+            let at = multiple.losses.len();
+            if self.firsts.len() == at {
+                self.firsts.push(first);
+            }
+            multiple.losses.push(loss);
             watch()?;
-            let known = other.map(|other| other.losses.get(losses.len() - 1).copied().flatten());
-            if known.is_some_and(|known| tells_enough(first, loss, known)) {
+            let known = other.and_then(|other| other.losses.get(at).copied().flatten());
+            if other.is_some() && (loss.is_none() || is_clearly_above(first, loss, known)) {
                 break;
             }
         }
-        if firsts.len() == self.seeds.len() {
-            self.firsts.extend(firsts);
-        }
-        Ok(Multiple {
-            factor,
-            base_lr,
-            max_lr,
-            losses,
-            regret: None,
-        })
+        Ok(())
     }
 
     /// The loss of the first batch of a cycle, and that at its end, unless it diverges.
@@ -160,13 +171,12 @@ impl Cycles<'_> {
     }
 }
 
-/// Whether a cycle that began at a loss of `first` needs no other seed beside it to be held for worse than
-/// one that ended at `known`.
-fn tells_enough(first: f64, loss: Option<f64>, known: Option<f64>) -> bool {
-    match (loss, known) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(loss), Some(known)) => known < first && loss - known > CLEARLY * (first - known),
+/// Whether a cycle that began at a loss of `first` ends clearly higher than another one of its seed.
+fn is_clearly_above(first: f64, own: Option<f64>, other: Option<f64>) -> bool {
+    match (own, other) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(own), Some(other)) => other < first && own - other > CLEARLY * (first - other),
     }
 }
 
@@ -204,12 +214,11 @@ mod tests {
 
     #[test]
     fn a_seed_tells_enough_where_it_diverges_or_ends_clearly_higher() {
-        assert!(tells_enough(2.0, None, Some(1.0)) && tells_enough(2.0, None, None));
-        assert!(!tells_enough(2.0, Some(1.0), None));
-        assert!(!tells_enough(2.0, Some(1.0), Some(1.0)));
-        assert!(!tells_enough(2.0, Some(1.09), Some(1.0)));
-        assert!(tells_enough(2.0, Some(1.11), Some(1.0)));
+        let is_above = |own, other| is_clearly_above(2.0, own, other);
+        assert!(is_above(None, Some(1.0)) && !is_above(None, None));
+        assert!(!is_above(Some(1.0), None) && !is_above(Some(1.0), Some(1.0)));
+        assert!(!is_above(Some(1.09), Some(1.0)) && is_above(Some(1.11), Some(1.0)));
         // Nothing is known of how far the other one falls.
-        assert!(!tells_enough(2.0, Some(9.0), Some(2.5)));
+        assert!(!is_above(Some(9.0), Some(2.5)));
     }
 }

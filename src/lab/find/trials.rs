@@ -5,8 +5,8 @@
 //! there at the rates at which it had the least loss in the range test, while networks of linear layers
 //! bear several times these rates and gain by them (README, "Find the bounds"). Curves of both look the
 //! same. So short triangular cycles are trained up to what the curve gives and to twice that, and on in the
-//! direction in which they get better (a multiple whose first seed diverges or ends clearly worse than
-//! before is left at that); the least multiple that ends about as low as the best one is taken, because what is gained by more is not worth the danger: its loss is within one standard error
+//! direction in which they get better (of two multiples the one whose first seed diverges or ends clearly
+//! worse is left at that); the least multiple that ends about as low as the best one is taken, because what is gained by more is not worth the danger: its loss is within one standard error
 //! of the best one's (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3), over seeds, in pairs, and
 //! within a hundredth of the fall.
 
@@ -71,19 +71,15 @@ pub(super) fn settle(
         keep_weights: options.keep_weights,
         firsts: Vec::new(),
     };
-    let mut done = 0;
-    let tried = search(&mut |factor, last| {
-        let high = max_lr * factor;
-        if high <= base_lr || high > options.to {
-            return Ok(None);
-        }
-        let rates = [base_lr, high];
-        let tried = cycles.train(trainer, factor, rates, last, &mut || {
-            done += 1;
-            watch(FindProgress::Cycle { done })
-        });
-        tried.map(Some)
-    })?;
+    let mut training = Training {
+        rates: [base_lr, max_lr],
+        to: options.to,
+        cycles: &mut cycles,
+        trainer,
+        watch,
+        done: 0,
+    };
+    let tried = search(&mut training)?;
     if !tried.is_empty() {
         let trials = judge(cycles.steps, mean(&cycles.firsts), tried);
         test.take(trials);
@@ -91,41 +87,125 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Trains cycles to a multiple, to go on from another one; nothing for what is out of reach.
-type TryAt<'a> = &'a mut dyn FnMut(f64, Option<&Multiple>) -> Result<Option<Multiple>>;
+/// What trains the cycles of multiples.
+trait Trier {
+    /// A multiple that was not trained yet; nothing for what is out of reach.
+    fn at(&self, factor: f64) -> Option<Multiple>;
+    /// Trains its first seed.
+    fn first(&mut self, multiple: &mut Multiple) -> Result<()>;
+    /// Trains what it lacks, or less where it proves clearly worse than `other`.
+    fn whole(&mut self, multiple: &mut Multiple, other: Option<&Multiple>) -> Result<()>;
+    /// The loss of the first batch of the first seed.
+    fn first_loss(&self) -> f64;
+}
 
-/// Tries 1 and 2 times, and goes on upwards or downwards for as long as the loss at the end gets less.
-fn search(try_at: TryAt<'_>) -> Result<Vec<Multiple>> {
+/// Cycles on a trainer.
+struct Training<'a, 'b> {
+    /// The bounds by the curves.
+    rates: [f64; 2],
+    /// The highest rate of the sweeps, which cycles do not pass.
+    to: f64,
+    cycles: &'a mut Cycles<'b>,
+    trainer: &'a mut Trainer,
+    watch: &'a mut dyn FnMut(FindProgress) -> Result<()>,
+    /// Cycles so far.
+    done: u64,
+}
+
+impl Training<'_, '_> {
+    fn train(
+        &mut self,
+        multiple: &mut Multiple,
+        (seeds, other): (usize, Option<&Multiple>),
+    ) -> Result<()> {
+        let Self { watch, done, .. } = self;
+        self.cycles
+            .train(self.trainer, multiple, (seeds, other), &mut || {
+                *done += 1;
+                watch(FindProgress::Cycle { done: *done })
+            })
+    }
+}
+
+impl Trier for Training<'_, '_> {
+    fn at(&self, factor: f64) -> Option<Multiple> {
+        let [low, high] = [self.rates[0], self.rates[1] * factor];
+        (high > low && high <= self.to).then(|| Multiple::new(factor, [low, high]))
+    }
+
+    fn first(&mut self, multiple: &mut Multiple) -> Result<()> {
+        self.train(multiple, (1, None))
+    }
+
+    fn whole(&mut self, multiple: &mut Multiple, other: Option<&Multiple>) -> Result<()> {
+        if multiple.diverged() > 0 {
+            return Ok(());
+        }
+        self.train(multiple, (self.cycles.seeds.len(), other))
+    }
+
+    fn first_loss(&self) -> f64 {
+        self.cycles.firsts.first().copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Tries 1 and 2 times, and goes on upwards or downwards for as long as the loss at the end gets less. The
+/// one that ends lowest is trained with every seed, and so are those that are not clearly worse.
+fn search(cycles: &mut dyn Trier) -> Result<Vec<Multiple>> {
     let mut tried: Vec<Multiple> = Vec::new();
-    let Some(one) = try_at(1.0, None)? else {
+    let Some(mut last) = cycles.at(1.0) else {
         return Ok(tried);
     };
-    tried.push(one);
+    cycles.first(&mut last)?;
     let mut gains = false;
     for exponent in 1..=FURTHEST {
-        let last = &tried[tried.len() - 1];
-        let Some(next) = try_at(libm::ldexp(1.0, exponent), Some(last))? else {
+        let Some(mut next) = cycles.at(libm::ldexp(1.0, exponent)) else {
             break;
         };
-        let is_lower = ends(&next, last) == Ordering::Less;
-        gains |= is_lower;
-        tried.push(next);
-        if !is_lower {
+        cycles.first(&mut next)?;
+        let how = compared(cycles, &mut next, &mut last)?;
+        if how != Ordering::Less {
+            tried.push(next);
             break;
         }
+        gains = true;
+        tried.push(std::mem::replace(&mut last, next));
     }
+    cycles.whole(&mut last, None)?;
+    // Where it ends worse than before, the best one is behind.
+    let place = tried.partition_point(|tried| tried.factor < last.factor);
+    tried.insert(place, last);
     for exponent in 1..=FURTHEST {
         if gains {
             break;
         }
-        let last = &tried[0];
-        let Some(next) = try_at(libm::ldexp(1.0, -exponent), Some(last))? else {
+        let Some(mut next) = cycles.at(libm::ldexp(1.0, -exponent)) else {
             break;
         };
-        gains = ends(&next, last) == Ordering::Greater;
+        cycles.first(&mut next)?;
+        let how = compared(cycles, &mut next, &mut tried[0])?;
+        if how != Ordering::Greater {
+            cycles.whole(&mut next, None)?;
+        }
+        gains = how == Ordering::Greater;
         tried.insert(0, next);
     }
     Ok(tried)
+}
+
+/// How a multiple ends against the one that it goes on from: by their first seeds where these tell enough,
+/// or else by all.
+fn compared(cycles: &mut dyn Trier, next: &mut Multiple, last: &mut Multiple) -> Result<Ordering> {
+    let first = cycles.first_loss();
+    if next.is_clearly_above(last, first) {
+        return Ok(Ordering::Greater);
+    }
+    if last.is_clearly_above(next, first) {
+        return Ok(Ordering::Less);
+    }
+    cycles.whole(last, None)?;
+    cycles.whole(next, Some(last))?;
+    Ok(ends(next, last))
 }
 
 /// How cycles end against those that they go on from; diverged ones end highest.
@@ -182,9 +262,39 @@ mod tests {
         }
     }
 
+    /// Trains nothing: two seeds of [`multiple`], up to `reach`.
+    struct Known {
+        best: f64,
+        wall: f64,
+        reach: f64,
+    }
+
+    impl Trier for Known {
+        fn at(&self, factor: f64) -> Option<Multiple> {
+            let rates = [0.01, 0.1 * factor];
+            (factor <= self.reach).then(|| Multiple::new(factor, rates))
+        }
+
+        fn first(&mut self, tried: &mut Multiple) -> Result<()> {
+            *tried = multiple(tried.factor, self.best, self.wall);
+            tried.losses.truncate(1);
+            Ok(())
+        }
+
+        fn whole(&mut self, tried: &mut Multiple, _: Option<&Multiple>) -> Result<()> {
+            if tried.diverged() == 0 {
+                *tried = multiple(tried.factor, self.best, self.wall);
+            }
+            Ok(())
+        }
+
+        fn first_loss(&self) -> f64 {
+            30.0
+        }
+    }
+
     fn tried(best: f64, wall: f64, reach: f64) -> (Vec<f64>, f64) {
-        let found =
-            search(&mut |factor, _| Ok((factor <= reach).then(|| multiple(factor, best, wall))));
+        let found = search(&mut Known { best, wall, reach });
         let trials = judge(100, 30.0, found.unwrap());
         let factors = trials.multiples.iter().map(|tried| tried.factor);
         (factors.collect(), trials.factor)
@@ -211,6 +321,22 @@ mod tests {
             (vec![0.125, 0.25, 0.5, 1.0, 2.0], 0.25)
         );
         assert_eq!(tried(4.0, 0.0, far).1, 1.0);
+    }
+
+    #[test]
+    fn what_is_clearly_worse_is_left_at_its_first_seed() {
+        let (wall, reach) = (f64::INFINITY, f64::INFINITY);
+        let seeds = |best: f64| {
+            let tried = search(&mut Known { best, wall, reach }).unwrap();
+            let seeds = tried.iter().map(|tried| tried.losses.len());
+            seeds.collect::<Vec<usize>>()
+        };
+        // The losses are 4, 1, 0 and 1, of a first loss of 30; then 9, 4, 1 and 0.
+        assert_eq!(seeds(4.0), [1, 2, 2, 2]);
+        assert_eq!(seeds(8.0), [1, 1, 2, 2]);
+        // 1, 0, 1 and 4 from a quarter on.
+        assert_eq!(seeds(0.5), [2, 2, 2, 1]);
+        assert_eq!(seeds(1.0), [2, 2, 2]);
     }
 
     #[test]
