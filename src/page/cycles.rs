@@ -30,26 +30,38 @@ fn seeds(multiples: &[Multiple]) -> usize {
     seeds.max().unwrap_or(0)
 }
 
+/// Whether some were trained with fewer seeds than others, which a column says then.
+fn differ(multiples: &[Multiple]) -> bool {
+    multiples.iter().any(|m| m.losses.len() < seeds(multiples))
+}
+
 fn rows_text(multiples: &[Multiple]) -> String {
-    let heads = ["times", "base_lr", "max_lr", "loss", "regret"].map(str::to_owned);
-    let seeds = seeds(multiples);
-    let rows = multiples.iter().map(|multiple| cells(multiple, seeds));
-    let rows = std::iter::once(heads).chain(rows);
-    let lines = rows.map(|[times, base, max, loss, regret]| {
-        let line = format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret}");
+    let heads = ["times", "base_lr", "max_lr", "loss", "regret", "seeds"].map(str::to_owned);
+    let rows = std::iter::once(heads).chain(multiples.iter().map(cells));
+    let lines = rows.map(|[times, base, max, loss, regret, seeds]| {
+        let seeds = if differ(multiples) { &seeds } else { "" };
+        let line =
+            format!("          {times:<6} {base:<10} {max:<10} {loss:<8} {regret:<8} {seeds}");
         format!("{}\n", line.trim_end())
     });
     lines.collect()
 }
 
 fn rows_table(multiples: &[Multiple]) -> String {
-    let seeds = seeds(multiples);
+    let columns = if differ(multiples) { 6 } else { 5 };
     let rows = multiples.iter().map(|multiple| {
-        let [times, rest @ ..] = cells(multiple, seeds);
-        row(&times, &rest)
+        let [times, rest @ ..] = cells(multiple);
+        row(&times, &rest[..columns - 1])
     });
-    let heads = ["times", "base_lr", "max_lr", "loss at the end", "regret"];
-    table("Multiples", &heads, &rows.collect::<String>())
+    let heads = [
+        "times",
+        "base_lr",
+        "max_lr",
+        "loss at the end",
+        "regret",
+        "seeds",
+    ];
+    table("Multiples", &heads[..columns], &rows.collect::<String>())
 }
 
 /// The section of trial cycles on the page.
@@ -113,23 +125,19 @@ fn difference(confirmation: &Confirmation) -> Option<String> {
     Some(format!("that is {} lower{known}", loss(difference.mean)))
 }
 
-fn cells(multiple: &Multiple, seeds: usize) -> [String; 5] {
+fn cells(multiple: &Multiple) -> [String; 6] {
     let trained = multiple.losses.len();
     let diverged = || format!("{} of {trained} diverged", multiple.diverged());
-    let regret = multiple.regret.map(|regret| match trained < seeds {
-        true => format!(
-            "{:.1} %, of {}",
-            100.0 * regret,
-            things(trained as u64, "seed")
-        ),
-        false => format!("{:.1} %", 100.0 * regret),
-    });
+    let regret = multiple
+        .regret
+        .map(|regret| format!("{:.1} %", 100.0 * regret));
     [
         multiple.factor.to_string(),
         rate(multiple.base_lr),
         rate(multiple.max_lr),
         multiple.loss().map_or_else(diverged, loss),
         regret.unwrap_or_else(|| "-".to_owned()),
+        trained.to_string(),
     ]
 }
 

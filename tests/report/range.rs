@@ -125,8 +125,9 @@ fn the_terminal_says_how_well_bounds_are_known() {
         "half the rate at which the smoothed loss is least",
         "until     1.5 is not reached: ",
         "trials    triangular cycles of 100 steps up to multiples of what the curves give, 3 seeds",
-        "times  base_lr    max_lr     loss     regret",
-        "4      0.01       0.4        0.6000   13.0 %, of 1 seed",
+        "times  base_lr    max_lr     loss     regret   seeds\n",
+        "times  base_lr    max_lr     loss     regret\n",
+        "4      0.01       0.4        0.6000   13.0 %   1\n",
         "1 of 2 diverged",
     ] {
         assert!(text.contains(words), "{words}: {text}");
