@@ -1,7 +1,7 @@
 //! `numpy`: own arrays in NumPy's files: `train.npz` and `test.npz`, each with `x` and `y`; one file `.npz`
 //! with `x_train`, `y_train`, `x_test` and `y_test`; or a folder with a file `.npy` for each of these.
 
-use super::arrays::{Array, Bytes, Pair, Part, Reading, Type, dataset};
+use super::arrays::{Array, Bytes, Pair, Part, Reading, Type, dataset, misshapen};
 use super::request::set_dir;
 use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
@@ -69,12 +69,11 @@ const HELP: &str = "write it with numpy.savez(file, x_train=x, y_train=y, ...): 
 fn pairs(request: &Request, watcher: Watcher<'_>) -> Result<[(PathBuf, Pair); 2]> {
     let place = request.place("arrays", EXPECTED, "")?;
     let of_archive = |file: &Path, end: &str| {
-        let pair = Pair {
-            x: packed(file, &format!("x{end}"), request, watcher)?,
-            y: packed(file, &format!("y{end}"), &all_in_memory(), watcher)?,
-            names: None,
-        };
-        Ok((file.to_owned(), pair))
+        let x = packed(file, (&format!("x{end}"), None), request, watcher)?;
+        let rows = x.shape.first().copied();
+        let y = packed(file, (&format!("y{end}"), rows), &all_in_memory(), watcher)?;
+        let names = None;
+        Ok((file.to_owned(), Pair { x, y, names }))
     };
     if place.is_file() {
         return Ok([of_archive(place, "_train")?, of_archive(place, "_test")?]);
@@ -159,8 +158,14 @@ fn placed(
 }
 
 /// The array of that name in an archive. One of many numbers that is not compressed stays there; one that
-/// is is unpacked into a file without a name in the cache folder.
-fn packed(file: &Path, name: &str, request: &Request, watcher: Watcher<'_>) -> Result<Array> {
+/// is is unpacked into a file without a name in the cache folder. Of targets, which lie in memory, nothing is
+/// taken in unless they have as many `rows` as the samples: little of an archive may become very much.
+fn packed(
+    file: &Path,
+    (name, rows): (&str, Option<usize>),
+    request: &Request,
+    watcher: Watcher<'_>,
+) -> Result<Array> {
     let wrong = |problem: String| Error::data(file, problem, HELP);
     let mut archive = ZipArchive::new(BufReader::new(open(file)?))
         .map_err(|error| wrong(format!("is no .npz archive: {error}")))?;
@@ -177,6 +182,9 @@ fn packed(file: &Path, name: &str, request: &Request, watcher: Watcher<'_>) -> R
     let of_array = |problem: String| wrong(format!("{name}: {problem}"));
     let length = entry.size();
     let header = header(&mut entry, length).map_err(of_array)?;
+    if let Some(count) = rows.filter(|rows| header.shape.first() != Some(rows)) {
+        return Err(wrong(misshapen(&header.shape, count, None)));
+    }
     if !header.stays(request.cache) {
         return numbers(entry, header).map_err(of_array);
     }
@@ -205,7 +213,7 @@ fn packed(file: &Path, name: &str, request: &Request, watcher: Watcher<'_>) -> R
         watcher(Loading::Note(&format!(
             "{error}; the numbers of {name} are kept in memory"
         )));
-        packed(file, name, &all_in_memory(), watcher)
+        packed(file, (name, rows), &all_in_memory(), watcher)
     })
 }
 

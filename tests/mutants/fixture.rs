@@ -1,7 +1,7 @@
 //! Good inputs, and the judge of what a damaged one comes to.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,8 +9,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use flate2::{Compression, write::GzEncoder};
+use npyz::WriterBuilder as _;
 use safetensors::tensor::{Dtype, TensorView};
 use wavetrain::error::shown::MESSAGE;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// No damaged input takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -227,6 +230,33 @@ pub(crate) fn write_samples(folder: &Path) {
         &format!("dir = {:?}", folder.display().to_string()),
     );
     fs::write(folder.join("own.toml"), text).unwrap();
+}
+
+/// An archive of arrays, as they are and compressed: rows of 16 bytes in three classes.
+pub(crate) fn write_arrays(folder: &Path) {
+    let array = |shape: &[u64], of: fn(usize) -> u8| {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().shape(shape);
+        let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
+        let count = shape.iter().product::<u64>() as usize;
+        writer.extend((0..count).map(of)).unwrap();
+        writer.finish().unwrap();
+        bytes
+    };
+    let x = array(&[60, 16], |i| (i / 16 % 3 * 80 + i % 16) as u8);
+    let y = array(&[60], |i| (i % 3) as u8);
+    let mut archive = ZipWriter::new(File::create(folder.join("all.npz")).unwrap());
+    for (name, array, method) in [
+        ("x_train", &x, CompressionMethod::Stored),
+        ("y_train", &y, CompressionMethod::Stored),
+        ("x_test", &x, CompressionMethod::Deflated),
+        ("y_test", &y, CompressionMethod::Deflated),
+    ] {
+        let options = SimpleFileOptions::default().compression_method(method);
+        archive.start_file(format!("{name}.npy"), options).unwrap();
+        archive.write_all(array).unwrap();
+    }
+    archive.finish().unwrap();
 }
 
 /// The comparison in the good folder.

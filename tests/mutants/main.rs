@@ -19,8 +19,8 @@ use mutation::Damage;
 /// Mutants of each kind: all that are wanted, over the kinds.
 fn count() -> u64 {
     let all = std::env::var("WAVETRAIN_MUTANTS").ok();
-    let all = all.map_or(270, |all| all.parse().expect("a number of mutants"));
-    u64::max(all / 9, 1)
+    let all = all.map_or(300, |all| all.parse().expect("a number of mutants"));
+    u64::max(all / 10, 1)
 }
 
 /// Damages one of the files below `good` in a copy, number by number, and judges the commands.
@@ -108,6 +108,18 @@ fn safetensors() {
     let names = ["train.safetensors", "test.safetensors"];
     let train = ["train", "./own.toml", "--dry-run", "--adapter", "nowhere"];
     files("safetensors", good.path(), &names, &[&train]);
+}
+
+/// Read from the archive, or from what is unpacked of it.
+#[test]
+fn arrays() {
+    let good = tempfile::tempdir().unwrap();
+    fixture::write_arrays(good.path());
+    let source = ["--set", "data.source=numpy", "--set", "data.cache=disk"];
+    let rest = ["--set", "data.cache_dir=.", "--data", "all.npz"];
+    let end = ["--dry-run", "--adapter", "nowhere"];
+    let train = [&["train"][..], &source, &rest, &end].concat();
+    files("arrays", good.path(), &["all.npz"], &[&train]);
 }
 
 #[test]

@@ -388,6 +388,17 @@ fn floats(array: &Array, name: &str, notes: &mut Vec<String>) -> Result<Vec<f32>
     Ok(values)
 }
 
+/// What is wrong with a `y` of this shape beside `count` samples.
+pub(super) fn misshapen(shape: &[usize], count: usize, sequence: Option<usize>) -> String {
+    let or = sequence.map_or_else(String::new, |steps| {
+        format!(", or [{count}, {steps}], one for each position")
+    });
+    format!(
+        "y has the shape {shape:?}; expected [{count}], one class for each sample of x{or}; or numbers to predict, \
+         floats of the shape [{count}] or [{count}, K]"
+    )
+}
+
 /// What `y` says of `count` samples that may be sequences of some positions.
 fn targets(
     y: &Array,
@@ -409,13 +420,7 @@ fn targets(
         return Ok(Wanted::Numbers(width.max(1), floats(y, "y", notes)?));
     }
     if positions.is_none() && *shape != [count] {
-        let or = sequence.map_or_else(String::new, |steps| {
-            format!(", or [{count}, {steps}], one for each position")
-        });
-        return Err(format!(
-            "y has the shape {shape:?}; expected [{count}], one class for each sample of x{or}; or numbers to \
-             predict, floats of the shape [{count}] or [{count}, K]"
-        ));
+        return Err(misshapen(shape, count, sequence));
     }
     if y.ty == Type::Bool {
         notes.push("y is of bools: false is class 0, true is class 1".to_owned());
