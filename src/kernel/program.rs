@@ -220,7 +220,12 @@ impl Workshop {
             .zip(&plan.images)
             .map(|(texture, spec)| view(texture, spec))
             .collect();
-        let dims = self.dims_buffer(plan)?;
+        let kernels = plan.kernels.iter();
+        let kernels: Result<Vec<Arc<Pipeline>>> = kernels
+            .map(|planned| self.pipelines.get(&self.gpu, planned))
+            .collect();
+        let kernels = kernels?;
+        let dims = self.dims_buffer(plan, &kernels)?;
         let mut commands = Vec::new();
         let mut index = 0;
         for op in plan.ops() {
@@ -228,7 +233,8 @@ impl Workshop {
                 Op::Dispatch(dispatch) => {
                     index += 1;
                     let at = SLOT_BYTES * (index - 1);
-                    self.command(plan, dispatch, &buffers, &views, (&dims, at))?
+                    let kernel = Arc::clone(&kernels[dispatch.kernel]);
+                    self.command((plan, dispatch, kernel), &buffers, &views, (&dims, at))?
                 }
                 Op::CopyToImage {
                     buffer,
@@ -344,12 +350,10 @@ impl Workshop {
     }
 
     /// One buffer with the uniforms of all dispatches, written once.
-    fn dims_buffer(&mut self, plan: &Plan) -> Result<wgpu::Buffer> {
+    fn dims_buffer(&self, plan: &Plan, kernels: &[Arc<Pipeline>]) -> Result<wgpu::Buffer> {
         let mut bytes = Vec::new();
         for dispatch in plan.dispatches() {
-            let pipeline = self
-                .pipelines
-                .get(&self.gpu, &plan.kernels[dispatch.kernel])?;
+            let pipeline = &kernels[dispatch.kernel];
             let mut slot = vec![0_u8; SLOT_BYTES as usize];
             if let Some(binding) = pipeline.entry.bindings.get(DIMS) {
                 bind::fill_dims(binding, dispatch, &mut slot)
@@ -367,16 +371,12 @@ impl Workshop {
     }
 
     fn command(
-        &mut self,
-        plan: &Plan,
-        dispatch: &Dispatch,
+        &self,
+        (plan, dispatch, pipeline): (&Plan, &Dispatch, Arc<Pipeline>),
         buffers: &[wgpu::Buffer],
         views: &[wgpu::TextureView],
         dims: (&wgpu::Buffer, u64),
     ) -> Result<Command> {
-        let pipeline = self
-            .pipelines
-            .get(&self.gpu, &plan.kernels[dispatch.kernel])?;
         bind::check(&pipeline.entry, dispatch)
             .map_err(|problem| kernel_error(plan, dispatch, problem))?;
         let mut entries = Vec::new();

@@ -366,20 +366,22 @@ fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
     workshop.write_at(&Key::Samples, at, &rest)
 }
 
-/// Puts streams of tokens on the device, each padded to whole windows; the targets are the same, one
-/// token later.
+/// Puts streams of tokens on the device, each in as much room as whole windows take; the targets are the
+/// same, one token later. Behind the last token the buffers have the zeros that they were made with.
 fn upload_streams(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
-    let (mut tokens, mut targets) = (Vec::new(), Vec::new());
+    let mut at = 0;
     for set in sets {
         let stream = set.inputs().stream().unwrap_or_default();
-        let end = tokens.len() + set.places() * set.positions();
-        tokens.extend_from_slice(&stream[..stream.len() - 1]);
-        targets.extend_from_slice(&stream[1..]);
-        tokens.resize(end, 0);
-        targets.resize(end, 0);
+        let ends = [
+            (&Key::Samples, &stream[..stream.len() - 1]),
+            (&Key::Targets, &stream[1..]),
+        ];
+        for (key, tokens) in ends {
+            workshop.write_at(key, at, bytemuck::cast_slice(tokens))?;
+        }
+        at += 4 * (set.places() * set.positions()) as u64;
     }
-    workshop.write(&Key::Samples, bytemuck::cast_slice(&tokens))?;
-    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))
+    Ok(())
 }
 
 /// The parts of the data that are evaluated, in `streams` where a batch goes on where the one before it
