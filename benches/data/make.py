@@ -1,9 +1,11 @@
-"""Large data sets to measure with: pictures, a table, arrays.
+"""Large data sets to measure with: pictures, a table, arrays, a text.
 
     python make.py pictures CIFAR10_FOLDER OUT [COUNT]   COUNT JPEGs (50,000) of 100 to 200 pixels a side
     python make.py table OUT [GIGABYTES]                 a CSV of 4 GB: 100 columns of numbers, ten classes
     python make.py arrays OUT [GIGABYTES]                train and test.safetensors of 4 GB, f32 [N, 3, 32, 32]
     python make.py npz OUT [GIGABYTES] [compressed]      the same in train and test.npz
+    python make.py npy OUT [GIGABYTES]                   the same in .npy, whose first axis is the fastest
+    python make.py text OUT [GIGABYTES]                  train.txt of 4 GB, words with letters of 1 to 3 bytes
 
 CIFAR10_FOLDER holds cifar-10-batches-bin. Needs Pillow, NumPy and safetensors. The same bytes each time.
 """
@@ -114,8 +116,45 @@ def npz(out, gigabytes=4.0, compressed=""):
                 np.lib.format.write_array(file, labels)
 
 
+def npy(out, gigabytes=4.0):
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, labels, portions in draws(gigabytes):
+        shape = (len(labels), 3, 32, 32)
+        file = np.lib.format.open_memmap(
+            out / f"x_{name}.npy", "w+", "<f4", shape, fortran_order=True
+        )
+        first = 0
+        for portion in portions:
+            file[first : first + len(portion)] = portion
+            first += len(portion)
+        file.flush()
+        np.save(out / f"y_{name}.npy", labels)
+
+
+def text(out, gigabytes=4.0):
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(3)
+    letters = list("etaoinshrdlucmfwypvbgkjqxzäöüßéè—…")
+    words = ["".join(draw.choice(letters, draw.integers(1, 9))) for _ in range(5000)]
+    for name, most in [("test", 1e6), ("train", float(gigabytes) * 1e9)]:
+        written = 0
+        with open(out / f"{name}.txt", "wb") as file:
+            while written < most:
+                line = [words[at] for at in draw.zipf(1.3, 100_000) % len(words)]
+                written += file.write((" ".join(line) + "\n").encode())
+
+
 if __name__ == "__main__":
-    commands = {"pictures": pictures, "table": table, "arrays": arrays, "npz": npz}
+    commands = {
+        "pictures": pictures,
+        "table": table,
+        "arrays": arrays,
+        "npz": npz,
+        "npy": npy,
+        "text": text,
+    }
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,7 @@
 //! Own samples: data sets made from memory, checked before anything uses them.
 
 use super::samples::{check_shape, refuse};
+use super::token_stream::for_each_block;
 use super::{Dataset, Inputs, MOST_SYMBOLS, Samples, Storage, Table, Targets, Task};
 use crate::error::Result;
 use crc32fast::Hasher;
@@ -245,8 +246,10 @@ fn sum(samples: &Samples, crc: &mut Hasher) -> Result<()> {
         crc.update(&(size as u64).to_le_bytes());
     }
     if let Some(stream) = samples.inputs().stream() {
-        add_words(crc, stream);
-        return Ok(());
+        return for_each_block(stream, 0, |tokens| {
+            add_words(crc, tokens);
+            Ok(())
+        });
     }
     match samples.inputs().checksum() {
         Some(checksum) => {

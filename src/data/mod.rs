@@ -21,6 +21,7 @@ mod stream;
 mod strengths;
 mod table;
 mod task;
+mod token_stream;
 mod units;
 mod vocabulary;
 
@@ -36,6 +37,8 @@ pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Origin, Samples, Storage, Targe
 pub use stream::{Epochs, Order, in_streams};
 pub use table::{Column, Table, is_missing, number};
 pub use task::{Judge, Task};
+pub use token_stream::TokenStream;
+pub(crate) use token_stream::for_each_block;
 pub use units::Units;
 pub use vocabulary::Vocabulary;
 

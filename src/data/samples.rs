@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::TokenStream;
+use super::token_stream::are_equal;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 
@@ -98,7 +100,7 @@ pub trait Inputs: Debug + Send + Sync {
 
     /// All tokens, where samples are windows that follow each other in one stream of them (see
     /// [`Samples::windows`]).
-    fn stream(&self) -> Option<&[u32]> {
+    fn stream(&self) -> Option<&dyn TokenStream> {
         None
     }
 
@@ -428,7 +430,7 @@ impl PartialEq for Samples {
             return false;
         }
         if let (Some(a), Some(b)) = (self.inputs.stream(), other.inputs.stream()) {
-            return a == b;
+            return are_equal(a, b);
         }
         let all: Vec<u32> = (0..self.len() as u32).collect();
         all.chunks(BLOCK).all(|block| {

@@ -2,16 +2,33 @@
 
 use super::memory::check_tokens;
 use super::samples::refuse;
-use super::{Extent, Inputs, Samples, Storage, Targets, epoch_order};
+use super::{Extent, Inputs, Samples, Storage, Targets, TokenStream, epoch_order};
 use crate::error::Result;
 use crate::rng::{Key, Stream};
 
 /// A stream of tokens, cut into windows that follow each other.
 #[derive(Debug)]
 struct Windows {
-    tokens: Vec<u32>,
+    tokens: Box<dyn TokenStream>,
     shape: [usize; 1],
     symbols: usize,
+}
+
+/// The windows of `context` tokens at `indices` that begin `shift` tokens later, one after the other.
+fn read_windows(
+    stream: &dyn TokenStream,
+    context: usize,
+    (indices, shift): (&[u32], usize),
+) -> Result<Vec<u32>> {
+    let mut tokens = vec![0; indices.len() * context];
+    let mut rest = &mut tokens[..];
+    // Windows that follow each other are read at once.
+    for run in indices.chunk_by(|a, b| a + 1 == *b) {
+        let (into, behind) = rest.split_at_mut(run.len() * context);
+        rest = behind;
+        stream.read(run[0] as usize * context + shift, into)?;
+    }
+    Ok(tokens)
 }
 
 impl Inputs for Windows {
@@ -33,16 +50,17 @@ impl Inputs for Windows {
     }
 
     fn read(&self, indices: &[u32], into: &mut [u8]) -> Result<()> {
-        let context = self.shape[0];
-        for (index, into) in indices.iter().zip(into.chunks_exact_mut(4 * context)) {
-            let first = *index as usize * context;
-            into.copy_from_slice(bytemuck::cast_slice(&self.tokens[first..first + context]));
-        }
+        let tokens = read_windows(&*self.tokens, self.shape[0], (indices, 0))?;
+        into.copy_from_slice(bytemuck::cast_slice(&tokens));
         Ok(())
     }
 
-    fn stream(&self) -> Option<&[u32]> {
-        Some(&self.tokens)
+    fn stream(&self) -> Option<&dyn TokenStream> {
+        Some(&*self.tokens)
+    }
+
+    fn residence(&self) -> &'static str {
+        self.tokens.residence()
     }
 }
 
@@ -54,6 +72,18 @@ impl Samples {
     /// A stream that is not longer than a window, a window of no tokens, a token that is not below
     /// `symbols`, more than [`MOST_SYMBOLS`](super::MOST_SYMBOLS).
     pub fn windows([context, symbols]: [usize; 2], tokens: Vec<u32>) -> Result<Self> {
+        check_tokens(&tokens, symbols)?;
+        Self::windows_of([context, symbols], tokens)
+    }
+
+    /// As [`Samples::windows`], of tokens that may lie anywhere; each of them is below `symbols`.
+    ///
+    /// # Errors
+    /// A stream that is not longer than a window, a window of no tokens.
+    pub fn windows_of(
+        [context, symbols]: [usize; 2],
+        tokens: impl TokenStream + 'static,
+    ) -> Result<Self> {
         if context == 0 || tokens.len() <= context {
             return Err(refuse(
                 "samples",
@@ -62,9 +92,8 @@ impl Samples {
                 "give a longer text, or lower data.context",
             ));
         }
-        check_tokens(&tokens, symbols)?;
         let windows = Windows {
-            tokens,
+            tokens: Box::new(tokens),
             shape: [context],
             symbols,
         };
@@ -112,21 +141,23 @@ impl Samples {
 
     /// The targets of the samples at `indices`, one after the other, as words of 32 bits: classes, or
     /// the bits of numbers. Windows of a stream begin `phase` tokens later.
-    #[must_use]
-    pub fn targets_of(&self, indices: &[u32], phase: usize) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// A stream that cannot be read.
+    pub fn targets_of(&self, indices: &[u32], phase: usize) -> Result<Vec<u32>> {
         let words = self.target_words();
-        let at = |values: &[u32], first: usize| {
+        let at = |values: &[u32]| {
             let of = |index: &u32| {
-                let from = *index as usize * words + first;
+                let from = *index as usize * words;
                 values[from..from + words].to_vec()
             };
             indices.iter().flat_map(of).collect()
         };
         match (self.targets(), self.inputs().stream()) {
-            (Targets::Classes(values) | Targets::Positions { values, .. }, _) => at(values, 0),
-            (Targets::Numbers { values, .. }, _) => at(bytemuck::cast_slice(values), 0),
-            (Targets::Next, Some(tokens)) => at(tokens, phase + 1),
-            (Targets::Next, None) => Vec::new(),
+            (Targets::Classes(values) | Targets::Positions { values, .. }, _) => Ok(at(values)),
+            (Targets::Numbers { values, .. }, _) => Ok(at(bytemuck::cast_slice(values))),
+            (Targets::Next, Some(stream)) => read_windows(stream, words, (indices, phase + 1)),
+            (Targets::Next, None) => Ok(Vec::new()),
         }
     }
 
@@ -135,14 +166,11 @@ impl Samples {
     /// # Errors
     /// As [`Inputs::read`].
     pub fn read_shifted(&self, indices: &[u32], phase: usize, into: &mut [u8]) -> Result<()> {
-        let Some(tokens) = self.inputs().stream().filter(|_| phase > 0) else {
+        let Some(stream) = self.inputs().stream().filter(|_| phase > 0) else {
             return self.inputs().read(indices, into);
         };
-        let context = self.shape()[0];
-        for (index, into) in indices.iter().zip(into.chunks_exact_mut(4 * context)) {
-            let first = *index as usize * context + phase;
-            into.copy_from_slice(bytemuck::cast_slice(&tokens[first..first + context]));
-        }
+        let tokens = read_windows(stream, self.shape()[0], (indices, phase))?;
+        into.copy_from_slice(bytemuck::cast_slice(&tokens));
         Ok(())
     }
 
@@ -283,8 +311,11 @@ mod tests {
         let samples = text(11, 4);
         assert_eq!((samples.len(), samples.places()), (2, 3));
         assert_eq!(samples.values(&[1]).unwrap(), [4.0, 5.0, 6.0, 7.0]);
-        assert_eq!(samples.targets_of(&[1, 0], 0), [5, 6, 7, 8, 1, 2, 3, 4]);
-        assert_eq!(samples.targets_of(&[1], 2), [7, 8, 9, 10]);
+        assert_eq!(
+            samples.targets_of(&[1, 0], 0).unwrap(),
+            [5, 6, 7, 8, 1, 2, 3, 4]
+        );
+        assert_eq!(samples.targets_of(&[1], 2).unwrap(), [7, 8, 9, 10]);
         let mut bytes = [0; 16];
         samples.read_shifted(&[1], 2, &mut bytes).unwrap();
         assert_eq!(
@@ -309,7 +340,9 @@ mod tests {
                 for epoch in 0..20 {
                     let order = shuffled.order(epoch);
                     assert!((order.phase as usize) < context);
-                    let targets = samples.targets_of(&order.samples, order.phase as usize);
+                    let targets = samples
+                        .targets_of(&order.samples, order.phase as usize)
+                        .unwrap();
                     assert!(targets.iter().all(|target| (*target as usize) < n));
                 }
             }
@@ -345,7 +378,9 @@ mod tests {
         assert_eq!(epochs.len(), 7);
         for epoch in 0..20 {
             let order = epochs.order(epoch);
-            let targets = samples.targets_of(&order.samples, order.phase as usize);
+            let targets = samples
+                .targets_of(&order.samples, order.phase as usize)
+                .unwrap();
             assert!(targets.iter().all(|target| *target <= 80));
         }
     }

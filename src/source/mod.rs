@@ -17,6 +17,7 @@ mod mnist;
 mod numbers;
 #[cfg(feature = "numpy")]
 mod numpy;
+mod part;
 mod paths;
 mod portions;
 mod request;

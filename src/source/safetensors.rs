@@ -2,7 +2,8 @@
 //! `safetensors.torch.save_file({"x": x, "y": y}, file)` writes them. Names of the classes may stand in the
 //! file's metadata, under the key `classes`, as a JSON array of strings.
 
-use super::arrays::{Array, MOST_CLASSES, Pair, Part, Reading, Type, dataset};
+use super::arrays::{Array, MOST_CLASSES, Pair, Reading, Type, dataset};
+use super::part::Part;
 use super::paths::{file, path};
 use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(text, "85+50=531");
         let samples = samples(&[[7, 98]]).unwrap();
         assert_eq!(samples.len(), 2);
-        let targets = samples.targets_of(&[0], 0);
+        let targets = samples.targets_of(&[0], 0).unwrap();
         assert_eq!(targets[..5], [IGNORED; 5]);
         assert_eq!(targets[5..], [5, 0, 1]);
     }

@@ -2,9 +2,9 @@
 
 use super::chunk::{Sums, sums};
 use super::feed::{Residence, Submission};
-use super::record::{Mistake, SymbolRecord};
-use super::updates::{Batch, positive};
-use crate::data::{IGNORED, Samples, Storage};
+use super::record::Mistake;
+use super::updates::Batch;
+use crate::data::{Samples, Storage};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::{Key, Role};
@@ -14,7 +14,7 @@ use crate::loss::Loss;
 use crate::model::{Network, OUTPUTS, PlanRequest, evaluation_plan};
 
 /// Mistakes that a summary shows.
-const MISTAKES: usize = 24;
+pub(super) const MISTAKES: usize = 24;
 
 /// Batches whose sums are added up before those of all are.
 pub(super) const EVALUATION_SLOTS: usize = 16;
@@ -100,39 +100,40 @@ impl Pass {
         &self.request
     }
 
-    /// Runs through samples in their order; gives the sums and what came out for each, of sequences
-    /// for each position. Their outputs, a row of one number for each class, are added to `outputs`
-    /// where they are wanted.
+    /// Runs through samples in their order; gives the sums. Batch after batch `each` is told what came out
+    /// for each sample, of sequences for each position. Their outputs, a row of one number for each class,
+    /// are added to `outputs` where they are wanted.
     pub(super) fn run(
         &self,
-        workshop: &mut Workshop,
-        residence: &Residence<'_>,
+        (workshop, residence): (&mut Workshop, &Residence<'_>),
         samples: &[u32],
         streams: Streams,
         mut outputs: Option<&mut Vec<f32>>,
-    ) -> Result<(Sums, Vec<RowResult>)> {
+        mut each: impl FnMut(&[RowResult]) -> Result<()>,
+    ) -> Result<Sums> {
         // The outputs are those of the last batch of a submission.
         let batches = match outputs {
             Some(_) => 1,
             None => self.request.slots.min(residence.portion(&self.request)),
         };
         let mut total = Sums::default();
-        let mut outcomes = Vec::with_capacity(samples.len());
+        let mut is_first = true;
         // However many batches a submission has, the sums are added in one order.
         for part in samples.chunks(self.request.batch * EVALUATION_SLOTS) {
             let mut sum = Sums::default();
             for submission in part.chunks(self.request.batch * batches) {
                 let outputs = outputs.as_deref_mut();
-                let at = (streams, self.goes_on && !outcomes.is_empty());
+                let at = (streams, self.goes_on && !is_first);
+                is_first = false;
                 let batches = self.submission(workshop, residence, submission, at, outputs)?;
                 for (sums, rows) in batches {
                     sum.add(sums);
-                    outcomes.extend(rows);
+                    each(&rows)?;
                 }
             }
             total.add(sum);
         }
-        Ok((total, outcomes))
+        Ok(total)
     }
 
     /// Sums and outcomes of each batch of a submission.
@@ -213,67 +214,6 @@ fn fitting(
         }
         request.batch = request.batch.div_ceil(2);
     }
-}
-
-/// What the mean loss over targets is over: their number, or the sum of the weights of their classes.
-pub(super) fn weight(targets: &[u32], class_weights: &[f32]) -> f64 {
-    if class_weights.is_empty() {
-        return counted(targets) as f64;
-    }
-    let counting = targets.iter().filter(|target| **target != IGNORED);
-    let weights =
-        counting.map(|target| class_weights.get(*target as usize).copied().unwrap_or(0.0));
-    positive(weights.map(f64::from).sum())
-}
-
-/// Number of targets that count.
-pub(super) fn counted(targets: &[u32]) -> usize {
-    targets.iter().filter(|target| **target != IGNORED).count()
-}
-
-/// Share of the sequences of `positions` targets in which all that count are classified rightly;
-/// nothing where there are no sequences.
-pub(super) fn whole_sequences(
-    outcomes: &[RowResult],
-    targets: &[u32],
-    positions: Option<usize>,
-) -> Option<f64> {
-    let positions = positions.filter(|_| !targets.is_empty())?;
-    let right = |(outcome, target): (&RowResult, &u32)| {
-        *target == IGNORED || outcome.chosen == *target as usize
-    };
-    let pairs = outcomes.chunks(positions).zip(targets.chunks(positions));
-    let whole = pairs.filter(|(outcomes, targets)| outcomes.iter().zip(*targets).all(right));
-    Some(whole.count() as f64 / (targets.len() / positions) as f64)
-}
-
-/// The symbols that are predicted worst, by falling mean loss.
-pub(super) fn symbols(
-    outcomes: &[RowResult],
-    targets: &[u32],
-    symbols: usize,
-) -> Vec<SymbolRecord> {
-    let nothing = |symbol| SymbolRecord {
-        symbol,
-        count: 0,
-        right: 0,
-        loss: 0.0,
-    };
-    let mut all: Vec<SymbolRecord> = (0..symbols).map(nothing).collect();
-    for (outcome, target) in outcomes.iter().zip(targets) {
-        // Targets that do not count are no symbol.
-        if let Some(record) = all.get_mut(*target as usize) {
-            record.count += 1;
-            record.right += u64::from(outcome.chosen == record.symbol);
-            record.loss += outcome.loss;
-        }
-    }
-    all.retain(|record| record.count > 0);
-    all.iter_mut()
-        .for_each(|record| record.loss /= record.count as f64);
-    all.sort_by(|a, b| b.loss.total_cmp(&a.loss));
-    all.truncate(MISTAKES);
-    all
 }
 
 /// The samples that the network gets most wrong, by falling loss; `probability` gives that of a class of a

@@ -8,14 +8,13 @@ use serde::Serialize;
 use super::confusion::Confusion;
 use super::ensemble::Ensemble;
 use super::errors::{Errors, Predicted};
-use super::evaluate::{
-    Pass, RowResult, Streams, counted, evaluation_batch, weight, whole_sequences,
-};
+use super::evaluate::{Pass, RowResult, Streams, evaluation_batch};
 use super::feed::{Residence, write_class_weights};
 use super::readers::Readers;
 use super::record::Split;
 use super::scores::{ClassScore, class_scores, top5};
 use super::setup::carrying;
+use super::tally::Tally;
 use crate::config;
 use crate::data::{self, Augment, Dataset, Samples, Task, Units};
 use crate::error::{Error, Result};
@@ -247,22 +246,37 @@ impl Evaluator {
         self.measure(samples, indices, true)
     }
 
-    /// As [`Evaluator::run`], with or without the rows: those of a text take a number for each symbol at each
-    /// of its places.
-    fn measure(&mut self, samples: &Samples, indices: &[u32], with_rows: bool) -> Result<Outputs> {
+    /// As [`Evaluator::run`]; without `keeps` nothing is kept of the rows: a text has more places than there
+    /// is room for.
+    fn measure(&mut self, samples: &Samples, indices: &[u32], keeps: bool) -> Result<Outputs> {
         self.check(samples, indices)?;
         let samples = &self.units.standardised(samples)?;
         let mut outputs = Outputs::default();
         let readers = Readers::new(vec![samples.clone()], self.workers, 0);
         let residence = Residence::Host(&readers);
-        let rows = with_rows.then_some(&mut outputs.rows);
-        let (streams, workshop) = (Streams::default(), &mut self.workshop);
-        let (total, outcomes) = self
-            .pass
-            .run(workshop, &residence, indices, streams, rows)?;
-        outputs.outcomes = outcomes;
-        let targets = samples.targets_of(indices, 0);
-        if self.units.width() > 0 {
+        let numbers = self.units.width() > 0;
+        let mut tally = Tally::new(self.loss.class_weights(), samples.sequences());
+        let positions = self.pass.request().positions;
+        let (outcomes, mut place) = (&mut outputs.outcomes, 0);
+        let total = self.pass.run(
+            (&mut self.workshop, &residence),
+            indices,
+            Streams::default(),
+            keeps.then_some(&mut outputs.rows),
+            |rows| {
+                let end = place + rows.len() / positions;
+                if !numbers {
+                    tally.add(rows, &samples.targets_of(&indices[place..end], 0)?);
+                }
+                place = end;
+                if keeps {
+                    outcomes.extend_from_slice(rows);
+                }
+                Ok(())
+            },
+        )?;
+        if numbers {
+            let targets = samples.targets_of(indices, 0)?;
             let predicted = Predicted::new(&self.units, &outputs.rows, &targets);
             outputs.loss = total.loss / indices.len() as f64;
             outputs.accuracy = f64::NAN;
@@ -270,10 +284,9 @@ impl Evaluator {
             outputs.predictions = predicted.predicted;
             return Ok(outputs);
         }
-        let count = counted(&targets) as f64;
-        outputs.loss = total.loss / weight(&targets, self.loss.class_weights());
-        outputs.accuracy = total.right / count;
-        outputs.sequences = whole_sequences(&outputs.outcomes, &targets, samples.sequences());
+        outputs.loss = total.loss / tally.mass();
+        outputs.accuracy = total.right / tally.counted();
+        outputs.sequences = tally.whole_share();
         Ok(outputs)
     }
 
@@ -289,7 +302,7 @@ impl Evaluator {
             .map(|(split, samples, part)| {
                 let outputs = self.measure(samples, &part, !tokens)?;
                 let labels = match dataset.task {
-                    Task::Classes(_) => samples.targets_of(&part, 0),
+                    Task::Classes(_) => samples.targets_of(&part, 0)?,
                     _ => Vec::new(),
                 };
                 Ok(Measured {
@@ -344,7 +357,7 @@ impl Evaluator {
             .zip(&all)
             .map(|((split, samples, part), ensemble)| {
                 if self.units.width() > 0 {
-                    let targets = self.units.standardised(samples)?.targets_of(part, 0);
+                    let targets = self.units.standardised(samples)?.targets_of(part, 0)?;
                     let predicted = Predicted::new(&self.units, &ensemble.mean(), &targets);
                     return Ok(Together {
                         split: *split,
@@ -353,7 +366,7 @@ impl Evaluator {
                         errors: Some(predicted.errors()),
                     });
                 }
-                let labels = samples.targets_of(part, 0);
+                let labels = samples.targets_of(part, 0)?;
                 Ok(Together {
                     split: *split,
                     samples: part.len(),

@@ -4,12 +4,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::parts::{Part, parts};
 use super::readers::{Read, Readers};
 use super::record::Split;
 use super::ring::{self, StepUniform};
 use super::updates::{Batch, Order, positive};
 use crate::config;
-use crate::data::{self, Dataset, Samples, Task, Units, in_streams};
+use crate::data::{self, Dataset, Samples, Task, Units, for_each_block};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::plan::Key;
@@ -191,16 +192,6 @@ pub(super) struct Feed {
     labels: Vec<u32>,
 }
 
-/// A part of the data that is evaluated.
-#[derive(Debug)]
-struct Part {
-    split: Split,
-    /// Its samples, as positions in the list of all samples.
-    samples: Vec<u32>,
-    /// Their targets, one after the other.
-    targets: Vec<u32>,
-}
-
 impl Feed {
     /// Puts all samples on the device where they fit, the test set behind the training set; then the
     /// host's copy of the training set is forgotten.
@@ -220,7 +211,7 @@ impl Feed {
         };
         Ok(Self {
             readers: (!resident).then(readers),
-            parts: parts_to_evaluate(&split, &dataset, data.streams()),
+            parts: parts(&split, &dataset, (data.streams(), resident))?,
             order: Order::new(split.train, (&dataset.train, weights), data, accumulate),
             labels: dataset.train.labels().to_vec(),
             test: dataset.test,
@@ -311,16 +302,9 @@ impl Feed {
         self.parts.iter().map(|part| part.split).collect()
     }
 
-    /// The samples of a part that is evaluated; none of another one.
-    pub(super) fn part(&self, split: Split) -> &[u32] {
-        let part = self.parts.iter().find(|part| part.split == split);
-        part.map_or(&[], |part| &part.samples)
-    }
-
-    /// The targets of its samples, one after the other.
-    pub(super) fn targets(&self, split: Split) -> &[u32] {
-        let part = self.parts.iter().find(|part| part.split == split);
-        part.map_or(&[], |part| &part.targets)
+    /// A part that is evaluated.
+    pub(super) fn part(&self, split: Split) -> Option<&Part> {
+        self.parts.iter().find(|part| part.split == split)
     }
 
     /// The class of a training sample.
@@ -348,8 +332,8 @@ fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
         let all: Vec<u32> = (0..set.len() as u32).collect();
         set.targets_of(&all, 0)
     };
-    let targets: Vec<u32> = sets.iter().flat_map(all).collect();
-    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets))?;
+    let targets: Result<Vec<_>> = sets.iter().map(all).collect();
+    workshop.write(&Key::Targets, bytemuck::cast_slice(&targets?.concat()))?;
     let mut at = 0;
     // Writes begin at multiples of four bytes; a set may end within one.
     let mut rest = Vec::new();
@@ -371,43 +355,25 @@ fn upload(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
 fn upload_streams(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
     let mut at = 0;
     for set in sets {
-        let stream = set.inputs().stream().unwrap_or_default();
-        let ends = [
-            (&Key::Samples, &stream[..stream.len() - 1]),
-            (&Key::Targets, &stream[1..]),
-        ];
-        for (key, tokens) in ends {
-            workshop.write_at(key, at, bytemuck::cast_slice(tokens))?;
-        }
+        let Some(stream) = set.inputs().stream() else {
+            continue;
+        };
+        let last = stream.len() - 1;
+        let mut first = 0;
+        for_each_block(stream, 0, |tokens| {
+            // The last token is a target alone, the first one an input alone.
+            let inputs = &tokens[..tokens.len().min(last - first)];
+            let targets = &tokens[usize::from(first == 0)..];
+            let place = at + 4 * first as u64;
+            workshop.write_at(&Key::Samples, place, bytemuck::cast_slice(inputs))?;
+            let place = place - 4 * u64::from(first > 0);
+            workshop.write_at(&Key::Targets, place, bytemuck::cast_slice(targets))?;
+            first += tokens.len();
+            Ok(())
+        })?;
         at += 4 * (set.places() * set.positions()) as u64;
     }
     Ok(())
-}
-
-/// The parts of the data that are evaluated, in `streams` where a batch goes on where the one before it
-/// ends.
-fn parts_to_evaluate(split: &data::Split, dataset: &Dataset, streams: Option<usize>) -> Vec<Part> {
-    let train = dataset.train.places() as u32;
-    let test: Vec<u32> = (0..dataset.test.len() as u32).collect();
-    let order = |part: Vec<u32>| match streams {
-        Some(streams) => in_streams(&part, streams),
-        None => part,
-    };
-    let (validation, test) = (order(split.validation.clone()), order(test));
-    let mut parts = Vec::new();
-    if !validation.is_empty() {
-        parts.push(Part {
-            split: Split::Validation,
-            targets: dataset.train.targets_of(&validation, 0),
-            samples: validation,
-        });
-    }
-    parts.push(Part {
-        split: Split::Test,
-        targets: dataset.test.targets_of(&test, 0),
-        samples: test.iter().map(|at| train + at).collect(),
-    });
-    parts
 }
 
 /// Whether all samples fit into one binding of the device.

@@ -285,7 +285,8 @@ fn read(sets: &[Samples], list: &[u32], phase: u32) -> Result<Read> {
         let set = &sets[place(sets, run[0]).0];
         let within: Vec<u32> = run.iter().map(|at| place(sets, *at).1).collect();
         set.read_shifted(&within, phase as usize, into)?;
-        read.targets.extend(set.targets_of(&within, phase as usize));
+        read.targets
+            .extend(set.targets_of(&within, phase as usize)?);
     }
     Ok(read)
 }

@@ -413,9 +413,9 @@ impl<'a, 'b> Run<'a, 'b> {
     fn evaluate_part(&mut self, split: Split) -> Result<()> {
         let evaluation = match split {
             Split::Validation if !self.trainer.validates() => return Ok(()),
-            Split::Validation => self.trainer.evaluate(split)?.0,
+            Split::Validation => self.trainer.measure(split)?,
             // Single samples are told of where the run ends; on the way nobody looks at them.
-            Split::Test if self.trainer.done() < self.end => self.trainer.evaluate(split)?.0,
+            Split::Test if self.trainer.done() < self.end => self.trainer.measure(split)?,
             Split::Test => {
                 let (evaluation, tested) = self.trainer.evaluate_test()?;
                 self.tested = Some((evaluation.step, tested));
@@ -507,8 +507,12 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn summary(&mut self, tested: &Tested) -> Result<Summary> {
-        let Tested { outcomes, outputs } = tested;
-        let numbers = self.trainer.numbers(outputs);
+        let Tested {
+            outcomes,
+            outputs,
+            symbols,
+        } = tested;
+        let numbers = self.trainer.numbers(outputs)?;
         let steps = self.trainer.done() - self.state.first;
         let (confusion, mistakes) = if outcomes.is_empty() {
             (Confusion::default(), Vec::new())
@@ -531,7 +535,7 @@ impl<'a, 'b> Run<'a, 'b> {
             confusion,
             top5: self.trainer.top5(outputs),
             mistakes,
-            symbols: self.trainer.symbols(outcomes),
+            symbols: symbols.clone(),
             numbers,
             augmented: self.trainer.augmented()?,
         })

@@ -22,7 +22,7 @@ pub(super) fn prompt(samples: &Samples, symbols: usize) -> Result<(Vec<u32>, usi
         let length = if symbols < 40 { LETTERS / 3 } else { LETTERS };
         return Ok((tokens[..start].to_vec(), length));
     };
-    let targets = samples.targets_of(&[0], 0);
+    let targets = samples.targets_of(&[0], 0)?;
     let first = targets.iter().position(|target| *target != IGNORED);
     let first = first.unwrap_or(0);
     Ok((tokens[..=first].to_vec(), targets.len() - first))

@@ -12,6 +12,7 @@ mod numpy;
 mod safetensors;
 #[path = "../support/skip.rs"]
 mod skip;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -313,7 +313,7 @@ fn tokens_and_sequences_are_read() {
     );
     assert_eq!(found.train.values(&[1]).unwrap(), [1.0, 1.0, 3.0]);
     assert_eq!(
-        found.train.targets_of(&[0, 1], 0),
+        found.train.targets_of(&[0, 1], 0).unwrap(),
         [IGNORED, 0, 1, 2, IGNORED, 0]
     );
     assert_eq!(

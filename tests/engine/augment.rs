@@ -172,3 +172,32 @@ fn lists_of_features_cannot_be_augmented() {
         "{message}"
     );
 }
+
+#[test]
+fn pictures_whose_mean_grey_takes_too_long_are_refused_by_their_pixels() {
+    let with = |augment: &str, side: usize| {
+        let of = |count: u32| {
+            let bytes = vec![9; count as usize * side * side];
+            Samples::from_bytes(&[1, side, side], bytes, (0..count).collect()).unwrap()
+        };
+        let dataset = Dataset::new("large", of(2), of(1), 2).unwrap();
+        let setup = Setup {
+            data: format!("batch = 1\n[augment]\n{augment} = 0.5"),
+            layers: r#"["global_avg_pool", { linear = 2 }]"#.into(),
+            ..Setup::default()
+        };
+        wavetrain::Trainer::new(gpu(), setup.config(), dataset).map(drop)
+    };
+    let error = with("contrast", 1960).unwrap_err();
+    assert!(error.is_users_mistake(), "{error}");
+    let error = error.to_string();
+    for expected in [
+        "augment.contrast",
+        "3841600 pixels",
+        "take smaller pictures",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+    with("brightness", 1960).unwrap();
+    with("contrast", 1950).unwrap();
+}

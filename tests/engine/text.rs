@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use wavetrain::data::{Dataset, IGNORED, Samples, Targets, Task};
+use wavetrain::args::Args;
+use wavetrain::data::{Dataset, IGNORED, Judge, Samples, Targets, Task};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::rng::{Key, Stream};
+use wavetrain::source::{Cache, Request, source};
 use wavetrain::train::{Ended, Split};
 
 use super::fixture::{Keeper, Setup, bits, gpu, gpus, weight_bits};
@@ -68,20 +70,53 @@ fn a_streamed_text_gives_the_same_bits_as_a_resident_one() {
         };
         let small = Arc::new(Gpu::open(&small).unwrap());
         let mut outcomes = Vec::new();
-        for gpu in [gpu(), small] {
-            let mut trainer = setup.trainer(gpu, text(40_000, 500));
+        for (gpu, dataset, lies) in [
+            (gpu(), text(40_000, 500), "on the device"),
+            (gpu(), in_its_file(40_000, 500), "on the device"),
+            (small.clone(), text(40_000, 500), "in memory"),
+            (small, in_its_file(40_000, 500), "in their file"),
+        ] {
+            let mut trainer = setup.trainer(gpu, dataset);
+            assert!(trainer.info().residence.starts_with(lies));
             let records = trainer.advance(150, 16).unwrap();
-            let (evaluation, rows) = trainer.evaluate(Split::Test).unwrap();
-            let weights = weight_bits(&trainer);
-            outcomes.push((bits(&records), weights, evaluation.loss.to_bits(), rows));
+            let (test, rows) = trainer.evaluate(Split::Test).unwrap();
+            assert_eq!(trainer.measure(Split::Test).unwrap(), test);
+            let some = trainer.measure_some(Split::Validation, 7).unwrap();
+            assert!(some.loss.is_nan() != data.contains("validation"));
+            let scores = trainer.test_scores(Judge::Loss).unwrap().1;
+            let mean = scores.iter().map(|score| f64::from(*score)).sum::<f64>();
+            assert!((mean / scores.len() as f64 - test.loss).abs() < 1e-6);
+            outcomes.push((
+                (bits(&records), weight_bits(&trainer)),
+                (test.loss.to_bits(), some.loss.to_bits()),
+                (rows, scores),
+            ));
         }
-        let [(records, weights, loss, rows), streamed] = &outcomes[..] else {
-            panic!("two devices");
-        };
-        assert_eq!(records, &streamed.0, "{data}");
-        assert!(*weights == streamed.1 && *loss == streamed.2, "{data}");
-        assert_eq!(rows, &streamed.3, "{data}");
+        for other in &outcomes[1..] {
+            assert!(outcomes[0].0 == other.0, "{data}: trained otherwise");
+            assert_eq!(outcomes[0].1, other.1, "{data}");
+            assert_eq!(outcomes[0].2, other.2, "{data}");
+        }
     }
+}
+
+/// The same text as characters in files, from which it is read as it is needed.
+fn in_its_file(train: usize, test: usize) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, seed, count) in [("train.txt", 1, train), ("test.txt", 2, test)] {
+        let digits = tokens(seed, count);
+        let digits: String = digits.iter().map(u32::to_string).collect();
+        std::fs::write(folder.path().join(name), digits).unwrap();
+    }
+    let request = Request {
+        dir: Some(folder.path().into()),
+        cache: Cache::None,
+        ..Request::default()
+    };
+    let arguments = format!("context = {CONTEXT}");
+    let arguments = Args::parse(&arguments).unwrap();
+    let source = (source("text").unwrap().parse)(arguments).unwrap();
+    source.open(&request, &|_| {}).unwrap()
 }
 
 /// Steps in an epoch, phases and epochs: what is trained is what was asked for, and it learns.

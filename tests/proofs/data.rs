@@ -190,6 +190,9 @@ fn check_tokens(
     let indices: Vec<u32> = (0..2 * rows).map(|i| (i * 5 % SAMPLES) as u32).collect();
     let matrix = stage.builder(Mode::Evaluate, rows).value("x", steps).matrix;
     let stream = samples.inputs().stream().unwrap();
+    let mut tokens = vec![0; stream.len()];
+    stream.read(0, &mut tokens).unwrap();
+    let stream = tokens;
     stage.write(&Key::Samples, &stream[..stream.len() - 1]);
     stage.write(&Key::Indices(Use::Evaluation), &indices);
     // Padding is zero; what is written is poisoned.

@@ -73,14 +73,14 @@ impl Pace {
     fn of(trainer: &mut Trainer) -> Result<Self> {
         // The first time caches are cold.
         trainer.advance(STEPS, CHUNK)?;
-        trainer.evaluate_some(Split::Validation, SAMPLES)?;
+        trainer.measure_some(Split::Validation, SAMPLES)?;
         let (mut steps, mut evaluation) = (f64::INFINITY, 0.0_f64);
         for _ in 0..TIMES {
             let begun = Instant::now();
             trainer.advance(STEPS, CHUNK)?;
             steps = steps.min(begun.elapsed().as_secs_f64());
             let begun = Instant::now();
-            trainer.evaluate_some(Split::Validation, SAMPLES)?;
+            trainer.measure_some(Split::Validation, SAMPLES)?;
             evaluation = evaluation.max(begun.elapsed().as_secs_f64());
         }
         let evaluated = match trainer.network().carries() {

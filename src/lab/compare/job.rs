@@ -146,8 +146,8 @@ fn advance(trainer: &mut Trainer, arm: &Arm, work: &Work<'_>, record: &mut Recor
     }
     let begun = Instant::now();
     let evaluation = match reads {
-        true => trainer.evaluate(Split::Validation)?.0,
-        false => trainer.evaluate_some(Split::Validation, along.samples)?,
+        true => trainer.measure(Split::Validation)?,
+        false => trainer.measure_some(Split::Validation, along.samples)?,
     };
     record.evaluating += begun.elapsed().as_secs_f64();
     if !evaluation.loss.is_finite() {

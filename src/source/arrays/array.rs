@@ -1,15 +1,10 @@
 //! An array of numbers as files hold it: its type, its shape, its bytes.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::data::{bfloat16, binary16};
-use crate::disk::read_at;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::source::part::Part;
 
 /// Types of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,61 +79,6 @@ pub(in crate::source) enum Bytes {
     Memory(Vec<u8>),
     /// In a file, from which they are read as they are needed.
     File(Part),
-}
-
-/// A part of a file.
-#[derive(Debug, Clone)]
-pub(in crate::source) struct Part {
-    file: Arc<File>,
-    path: PathBuf,
-    /// Its first byte.
-    at: u64,
-    pub(super) length: u64,
-    /// The length of the file and when it was changed, as it was opened.
-    about: (u64, Option<SystemTime>),
-}
-
-impl PartialEq for Part {
-    fn eq(&self, other: &Self) -> bool {
-        let about = |part: &Self| (part.path.clone(), part.at, part.length, part.about);
-        about(self) == about(other)
-    }
-}
-
-impl Part {
-    /// `length` bytes of an open file from `at` on.
-    pub(in crate::source) fn new(file: File, path: &Path, [at, length]: [u64; 2]) -> Result<Self> {
-        let about = file.metadata().map_err(Error::io(path, "reading"))?;
-        Ok(Self {
-            file: Arc::new(file),
-            path: path.to_owned(),
-            at,
-            length,
-            about: (about.len(), about.modified().ok()),
-        })
-    }
-
-    /// Fills `into` with the bytes from `at` on.
-    ///
-    /// # Errors
-    /// A file that can no longer be read, or that somebody wrote to.
-    pub(super) fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
-        let wrong = |problem: String| {
-            Error::data(
-                &self.path,
-                problem,
-                "run again when nothing writes to the file",
-            )
-        };
-        let unreadable = |error: io::Error| wrong(format!("can no longer be read: {error}"));
-        let about = self.file.metadata().map_err(unreadable)?;
-        if (about.len(), about.modified().ok()) != self.about {
-            let problem = "was changed since it was opened; expected a file that stays as it is while it is \
-                           trained on";
-            return Err(wrong(problem.into()));
-        }
-        read_at(&self.file, into, self.at + at).map_err(unreadable)
-    }
 }
 
 impl Array {

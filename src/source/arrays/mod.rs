@@ -8,7 +8,7 @@
 mod array;
 mod rows;
 
-pub(super) use array::{Array, Bytes, Part, Type};
+pub(super) use array::{Array, Bytes, Type};
 
 use super::{TableTask, Tokens};
 use crate::data::{

@@ -1,9 +1,10 @@
 //! Samples that are read from the file that they are in, as they are needed.
 
-use super::array::{Array, Bytes, Part, Type};
+use super::array::{Array, Bytes, Type};
 use super::{Lost, finite};
 use crate::data::{Inputs, Storage};
 use crate::error::Result;
+use crate::source::part::Part;
 
 /// The rows of an array in a file.
 #[derive(Debug, PartialEq)]

@@ -4,21 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Trainer;
-use crate::data::{IGNORED, Judge, Storage, Task};
+use crate::data::{Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::confusion::Confusion;
 use crate::train::errors::Predicted;
-use crate::train::evaluate::{
-    RowResult, Streams, counted, mistakes, symbols, weight, whole_sequences,
-};
+use crate::train::evaluate::{RowResult, Streams, mistakes};
 use crate::train::generate::{Generator, Sampling};
 use crate::train::low_point::Low;
 use crate::train::members::Members;
+use crate::train::parts::Part;
 use crate::train::record::{
     Evaluation, LowPoint, Mistake, NumberRecord, NumbersRecord, Split, SymbolRecord,
 };
 use crate::train::scores::top5;
+use crate::train::tally::{Symbols, Tally, score};
 use crate::train::texts;
 use crate::train::updates::positive;
 
@@ -30,10 +30,12 @@ const WORST: usize = 24;
 /// What came out for the samples of the test set.
 #[derive(Debug, Default)]
 pub(in crate::train) struct Tested {
-    /// For each row.
+    /// For each row; nothing where targets are tokens.
     pub(in crate::train) outcomes: Vec<RowResult>,
     /// The outputs of all rows, where they are few enough.
     pub(in crate::train) outputs: Vec<f32>,
+    /// The symbols that are predicted worst, by falling loss.
+    pub(in crate::train) symbols: Vec<SymbolRecord>,
 }
 
 impl Trainer {
@@ -43,7 +45,7 @@ impl Trainer {
     /// A device that fails.
     pub fn evaluate_all(&mut self) -> Result<Vec<Evaluation>> {
         let splits = self.feed.splits().into_iter();
-        splits.map(|split| Ok(self.evaluate(split)?.0)).collect()
+        splits.map(|split| self.measure(split)).collect()
     }
 
     /// Whether there is a validation set.
@@ -55,43 +57,35 @@ impl Trainer {
     /// out for each sample. An unknown part has no samples: its loss is NaN.
     ///
     /// # Errors
-    /// A device that fails.
+    /// A device that fails; samples that cannot be read.
     pub fn evaluate(&mut self, split: Split) -> Result<(Evaluation, Vec<RowResult>)> {
-        self.evaluate_with(split, None)
+        let mut outcomes = Vec::new();
+        let evaluation = self.evaluate_part((split, None), None, |rows, _| {
+            outcomes.extend_from_slice(rows);
+        })?;
+        Ok((evaluation, outcomes))
     }
 
-    /// As [`Trainer::evaluate`]; the outputs of all samples are added to `outputs`, where they are
-    /// wanted.
-    fn evaluate_with(
-        &mut self,
-        split: Split,
-        outputs: Option<&mut Vec<f32>>,
-    ) -> Result<(Evaluation, Vec<RowResult>)> {
-        let samples = self.feed.part(split).to_vec();
-        let targets = self.feed.targets(split).to_vec();
-        self.evaluate_samples((split, &samples, &targets), outputs)
+    /// As [`Trainer::evaluate`], but keeps nothing of the samples: a text has more places than there is
+    /// room for.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub fn measure(&mut self, split: Split) -> Result<Evaluation> {
+        self.evaluate_part((split, None), None, |_, _| {})
     }
 
     /// Mean loss and accuracy over `count` samples of a part, at equal distances, always the same ones;
     /// over all where there are no more, or where samples go on from each other.
     ///
     /// # Errors
-    /// A device that fails.
-    pub fn evaluate_some(&mut self, split: Split, count: usize) -> Result<Evaluation> {
-        let samples = self.feed.part(split);
-        let all = samples.len();
-        if count >= all || count == 0 || self.network().carries() {
-            return Ok(self.evaluate(split)?.0);
-        }
-        let targets = self.feed.targets(split);
-        let positions = targets.len() / all;
-        let places = (0..count).map(|i| i * all / count);
-        let (mut some, mut of_some) = (Vec::new(), Vec::new());
-        for at in places {
-            some.push(samples[at]);
-            of_some.extend_from_slice(&targets[at * positions..(at + 1) * positions]);
-        }
-        Ok(self.evaluate_samples((split, &some, &of_some), None)?.0)
+    /// As [`Trainer::evaluate`].
+    pub fn measure_some(&mut self, split: Split, count: usize) -> Result<Evaluation> {
+        let part = self.feed.part(split);
+        let some = part.filter(|part| (1..part.samples.len()).contains(&count));
+        let some = some.filter(|_| !self.network().carries());
+        let some = some.map(|part| part.some(count)).transpose()?;
+        self.evaluate_part((split, some), None, |_, _| {})
     }
 
     /// Evaluates the test set; gives for each of its samples, in their order, what `judge` measures: 1
@@ -99,85 +93,99 @@ impl Trainer {
     /// targets that count, in units in which the mean over all samples is that over all targets.
     ///
     /// # Errors
-    /// A device that fails.
+    /// As [`Trainer::evaluate`].
     pub fn test_scores(&mut self, judge: Judge) -> Result<(Evaluation, Vec<f32>)> {
-        let (evaluation, outcomes) = self.evaluate(Split::Test)?;
-        let targets = self.feed.targets(Split::Test);
-        let samples = self.feed.part(Split::Test).len().max(1);
-        let positions = (targets.len() / samples).max(1);
         if self.feed.units().width() > 0 {
             // A sample has one row, and one loss.
+            let (evaluation, outcomes) = self.evaluate(Split::Test)?;
             let losses = outcomes.iter().map(|outcome| outcome.loss as f32).collect();
             return Ok((evaluation, losses));
         }
+        let positions = self.network().positions();
+        let class_weights = self.training.loss.class_weights().to_vec();
+        let (mut tally, mut scores) = (Tally::new(&class_weights, None), Vec::new());
+        let evaluation = self.evaluate_part((Split::Test, None), None, |outcomes, targets| {
+            tally.add(outcomes, targets);
+            let samples = outcomes.chunks(positions).zip(targets.chunks(positions));
+            scores.extend(samples.map(|(outcomes, targets)| score(judge, outcomes, targets)));
+        })?;
         let mass = match judge {
-            Judge::Accuracy => counted(targets) as f64,
-            Judge::Loss => weight(targets, self.training.loss.class_weights()),
+            Judge::Accuracy => tally.counted(),
+            Judge::Loss => tally.mass(),
         };
-        let unit = samples as f64 / positive(mass);
-        let score = |(outcome, target): (&RowResult, &u32)| match judge {
-            _ if *target == IGNORED => 0.0,
-            Judge::Accuracy => f64::from(u8::from(outcome.chosen == *target as usize)),
-            Judge::Loss => outcome.loss,
-        };
-        let rows = outcomes.chunks(positions).zip(targets.chunks(positions));
-        let scores = rows.map(|(outcomes, targets)| {
-            let sum: f64 = outcomes.iter().zip(targets).map(score).sum();
-            (sum * unit) as f32
-        });
+        let unit = scores.len().max(1) as f64 / positive(mass);
+        let scores = scores.iter().map(|sum| (sum * unit) as f32);
         Ok((evaluation, scores.collect()))
     }
 
-    fn evaluate_samples(
+    /// Evaluates a part, or what was chosen of it; the outputs of all samples are added to `outputs`, where
+    /// they are wanted. `each` is told what came out for whole samples, and their targets.
+    fn evaluate_part(
         &mut self,
-        (split, samples, targets): (Split, &[u32], &[u32]),
+        (split, some): (Split, Option<Part>),
         outputs: Option<&mut Vec<f32>>,
-    ) -> Result<(Evaluation, Vec<RowResult>)> {
+        mut each: impl FnMut(&[RowResult], &[u32]),
+    ) -> Result<Evaluation> {
         let streams = Streams {
             seed: self.seed,
             step: self.done,
         };
         let residence = self.feed.residence();
+        let nothing = Part::empty(split);
+        let part = some.as_ref().or(self.feed.part(split)).unwrap_or(&nothing);
         let units = self.feed.units();
         let numbers = units.width() > 0;
         // Where numbers are predicted, what they are follows from the outputs.
         let mut own = Vec::new();
-        let outputs = outputs.or(numbers.then_some(&mut own));
+        let mut outputs = outputs.or(numbers.then_some(&mut own));
         let first = outputs.as_ref().map_or(0, |outputs| outputs.len());
-        let workshop = &mut self.workshop;
-        let mut outputs = outputs;
-        let (total, outcomes) = self.evaluation.run(
-            workshop,
-            &residence,
-            samples,
+        let whole = self.feed.whole_sequences();
+        let mut tally = Tally::new(self.training.loss.class_weights(), whole);
+        let positions = self.evaluation.request().positions;
+        let mut place = 0;
+        let total = self.evaluation.run(
+            (&mut self.workshop, &residence),
+            &part.samples,
             streams,
             outputs.as_deref_mut(),
+            |rows| {
+                let end = place + rows.len() / positions;
+                let targets = part.targets(place..end)?;
+                place = end;
+                if !numbers {
+                    tally.add(rows, &targets);
+                }
+                each(rows, &targets);
+                Ok(())
+            },
         )?;
-        let weights = self.training.loss.class_weights();
-        let (count, mass) = match numbers {
-            true => (samples.len() as f64, samples.len() as f64),
-            false => (counted(targets) as f64, weight(targets, weights)),
+        let mass = match numbers {
+            true => part.samples.len() as f64,
+            false => tally.mass(),
         };
-        let errors = outputs.filter(|_| numbers);
-        let errors =
-            errors.map(|outputs| Predicted::new(units, &outputs[first..], targets).errors());
+        let errors = match outputs.filter(|_| numbers) {
+            Some(outputs) => {
+                let targets = part.all_targets()?;
+                Some(Predicted::new(units, &outputs[first..], &targets).errors())
+            }
+            None => None,
+        };
         let loss = total.loss / mass;
         let tokens = matches!(self.feed.task(), Task::Tokens(_));
-        let evaluation = Evaluation {
+        Ok(Evaluation {
             split,
             step: self.done,
             epoch: self.done / self.steps_per_epoch(),
             loss,
             accuracy: match numbers {
                 true => f64::NAN,
-                false => total.right / count,
+                false => total.right / tally.counted(),
             },
             errors,
-            sequences: whole_sequences(&outcomes, targets, self.feed.whole_sequences()),
+            sequences: tally.whole_share(),
             perplexity: tokens.then(|| loss.exp()),
             bits: tokens.then(|| loss / std::f64::consts::LN_2),
-        };
-        Ok((evaluation, outcomes))
+        })
     }
 
     /// What networks of the task are judged by.
@@ -194,23 +202,15 @@ impl Trainer {
         Confusion::of(self.feed.test().labels(), chosen, names.len())
     }
 
-    /// The symbols that are predicted worst over the test set, by falling loss; none where the task is
-    /// another one.
-    pub(in crate::train) fn symbols(&self, outcomes: &[RowResult]) -> Vec<SymbolRecord> {
-        match self.feed.task() {
-            Task::Tokens(names) => symbols(outcomes, self.feed.targets(Split::Test), names.len()),
-            _ => Vec::new(),
-        }
-    }
-
     /// How the numbers of the test set are predicted; nothing where classes are told apart.
-    pub(in crate::train) fn numbers(&self, outputs: &[f32]) -> Option<NumbersRecord> {
+    pub(in crate::train) fn numbers(&self, outputs: &[f32]) -> Result<Option<NumbersRecord>> {
         let units = self.feed.units();
         let width = units.width();
-        if width == 0 || outputs.is_empty() {
-            return None;
-        }
-        let predicted = Predicted::new(units, outputs, self.feed.targets(Split::Test));
+        let part = self.feed.part(Split::Test);
+        let Some(part) = part.filter(|_| width > 0 && !outputs.is_empty()) else {
+            return Ok(None);
+        };
+        let predicted = Predicted::new(units, outputs, &part.all_targets()?);
         let record = |at: usize| NumberRecord {
             index: at / width,
             number: at % width,
@@ -228,11 +228,11 @@ impl Trainer {
         let mut worst: Vec<NumberRecord> = (0..predicted.wanted.len()).map(record).collect();
         worst.sort_by(|a, b| off(b).total_cmp(&off(a)));
         worst.truncate(WORST);
-        Some(NumbersRecord {
+        Ok(Some(NumbersRecord {
             each: predicted.each(),
             shown: shown.map(record).collect(),
             worst,
-        })
+        }))
     }
 
     /// How the network, as it is, goes on with a text: the prompt and what follows. Nothing where it
@@ -266,17 +266,34 @@ impl Trainer {
         Ok(Some([start, text]))
     }
 
-    /// Evaluates the test set; gives also the outputs for all samples, where each is of a class, or of
-    /// numbers.
+    /// Evaluates the test set; gives also what came out for all samples, or where these are tokens the
+    /// symbols that are predicted worst.
     pub(in crate::train) fn evaluate_test(&mut self) -> Result<(Evaluation, Tested)> {
         /// Most outputs that are kept: 128 MiB.
         const MOST: usize = 1 << 25;
         let mut outputs = Vec::new();
         let all = self.network().classes() * self.feed.test().len();
-        let wanted = !matches!(self.feed.task(), Task::Tokens(_)) && all <= MOST;
-        let (evaluation, outcomes) =
-            self.evaluate_with(Split::Test, wanted.then_some(&mut outputs))?;
-        Ok((evaluation, Tested { outcomes, outputs }))
+        let mut symbols = match self.feed.task() {
+            Task::Tokens(names) => Some(Symbols::new(names.len())),
+            _ => None,
+        };
+        let wanted = (symbols.is_none() && all <= MOST).then_some(&mut outputs);
+        let mut outcomes = Vec::new();
+        let evaluation =
+            self.evaluate_part(
+                (Split::Test, None),
+                wanted,
+                |rows, targets| match &mut symbols {
+                    Some(symbols) => symbols.add(rows, targets),
+                    None => outcomes.extend_from_slice(rows),
+                },
+            )?;
+        let tested = Tested {
+            outcomes,
+            outputs,
+            symbols: symbols.map(Symbols::worst).unwrap_or_default(),
+        };
+        Ok((evaluation, tested))
     }
 
     /// The share of the test samples whose class is among the five likeliest, by their outputs.
@@ -322,7 +339,9 @@ impl Trainer {
         members.cycles += 1;
         let mut outputs = Vec::new();
         let outputs_of_all = wanted.snapshot.then_some(&mut outputs);
-        let single = self.evaluate_with(split, outputs_of_all)?.0.share();
+        let single = self
+            .evaluate_part((split, None), outputs_of_all, |_, _| {})?
+            .share();
         let mut point = LowPoint {
             cycle: members.cycles,
             step: self.done,
@@ -333,16 +352,17 @@ impl Trainer {
             average: None,
         };
         if wanted.snapshot {
-            let targets = self.feed.targets(split);
+            let part = self.feed.part(split);
+            let targets = part.map(Part::all_targets).transpose()?.unwrap_or_default();
             let units = self.feed.units();
             point.ensemble = Some(if units.width() > 0 {
                 members.ensemble.add_numbers(&outputs);
                 let mean = members.ensemble.mean();
-                Predicted::new(units, &mean, targets).errors().r2
+                Predicted::new(units, &mean, &targets).errors().r2
             } else {
                 let (classes, loss) = (self.network().classes(), self.loss());
                 members.ensemble.add(&outputs, classes, loss);
-                members.ensemble.accuracy(targets)
+                members.ensemble.accuracy(&targets)
             });
         }
         let mut average = None;
@@ -368,7 +388,7 @@ impl Trainer {
         if let Some(statistics) = &self.statistics {
             statistics.renew(&mut self.workshop, &mut self.feed, self.seed)?;
         }
-        let accuracy = self.evaluate(split)?.0.share();
+        let accuracy = self.measure(split)?.share();
         let mut weights = self.weights()?;
         let batches = self.feed.order.batches(self.steps_per_epoch());
         weights.counters = self.network().counters(batches);

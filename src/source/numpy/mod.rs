@@ -1,7 +1,10 @@
 //! `numpy`: own arrays in NumPy's files: `train.npz` and `test.npz`, each with `x` and `y`; one file `.npz`
 //! with `x_train`, `y_train`, `x_test` and `y_test`; or a folder with a file `.npy` for each of these.
 
-use super::arrays::{Array, Bytes, Pair, Part, Reading, Type, dataset, misshapen};
+mod turned;
+
+use super::arrays::{Array, Bytes, Pair, Reading, Type, dataset, misshapen};
+use super::part::Part;
 use super::request::set_dir;
 use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
@@ -10,6 +13,7 @@ use crate::disk::Disk;
 use crate::error::{Error, Result};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -97,8 +101,8 @@ fn pairs(request: &Request, watcher: Watcher<'_>) -> Result<[(PathBuf, Pair); 2]
     let [x, y, x_test, y_test] = &files;
     let pair = |x: &PathBuf, y: &PathBuf| -> Result<(PathBuf, Pair)> {
         let pair = Pair {
-            x: single(x, request.cache)?,
-            y: single(y, Cache::Memory)?,
+            x: single(x, request, watcher)?,
+            y: single(y, &all_in_memory(), watcher)?,
             names: None,
         };
         Ok((x.clone(), pair))
@@ -124,28 +128,38 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Error {
 }
 
 /// The array of a file of its own.
-fn single(file: &Path, cache: Cache) -> Result<Array> {
+fn single(file: &Path, request: &Request, watcher: Watcher<'_>) -> Result<Array> {
     let from = open(file)?;
     let about = from.metadata();
     let length = about.map_err(|error| unreadable(file, &error))?.len();
-    let array = placed(from, file, [0, length], cache);
-    array.map_err(|problem| Error::data(file, problem, HELP))
+    let found = placed(from, file, [0, length], request.cache);
+    match found.map_err(|problem| Error::data(file, problem, HELP))? {
+        Found::Memory(array) => Ok(array),
+        Found::File(header, part) => settled((header, part), "its numbers", request, watcher),
+    }
+}
+
+/// An array that was found.
+enum Found {
+    Memory(Array),
+    /// Its numbers lie in a file, as its header says.
+    File(Header, Part),
 }
 
 /// The array in `length` bytes of an open file from `start` on, header included; what is wrong with it is a
-/// sentence. Its numbers stay there where they are many and lie as samples do.
+/// sentence. Its numbers stay there where they are many.
 fn placed(
     mut from: File,
     path: &Path,
     [start, length]: [u64; 2],
     cache: Cache,
-) -> Result<Array, String> {
+) -> Result<Found, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     from.seek(SeekFrom::Start(start)).map_err(unreadable)?;
     let mut from = BufReader::new(from);
     let header = header(&mut from, length)?;
     if !header.stays(cache) {
-        return numbers(from, header);
+        return numbers(from, header).map(Found::Memory);
     }
     let at = from.stream_position().map_err(unreadable)?;
     let there = (start + length).saturating_sub(at);
@@ -153,8 +167,57 @@ fn placed(
         return Err(too_short(there as usize, header.bytes));
     }
     let part = Part::new(from.into_inner(), path, [at, header.bytes as u64]);
-    let array = part.and_then(|part| Array::of(header.ty, header.shape, part, false));
-    array.map_err(|error| error.to_string())
+    let part = part.map_err(|error| error.to_string())?;
+    Ok(Found::File(header, part))
+}
+
+/// The array whose numbers lie in a part of a file: they stay there where they lie as samples do, and are put
+/// in that order in a file without a name in the cache folder where not. `name` tells which they are.
+fn settled(
+    (header, part): (Header, Part),
+    name: &str,
+    request: &Request,
+    watcher: Watcher<'_>,
+) -> Result<Array> {
+    if !header.is_turned() {
+        return Array::of(header.ty, header.shape, part, false);
+    }
+    let in_memory = |header: Header| {
+        let mut data = vec![0; header.bytes];
+        part.read(0, &mut data)?;
+        let data = in_order(&header, &data);
+        Ok(header.array(data))
+    };
+    request.keeps(u64::MAX)?;
+    let Some(folder) = request.cache_dir.as_deref() else {
+        return in_memory(header);
+    };
+    let mut unreadable = None;
+    let file = Disk::default().nameless_file(folder, |into| {
+        let read = |at: usize, into: &mut [u8]| {
+            let read = part.read(at as u64, into);
+            read.map_err(|error| {
+                unreadable = Some(error);
+                ErrorKind::Other.into()
+            })
+        };
+        turned::turned::<std::io::Error>(&header, read, |rows| into.write_all(rows))
+    });
+    if let Some(error) = unreadable {
+        return Err(error);
+    }
+    let array = file.and_then(|file| {
+        let part = Part::new(file, part.path(), [0, header.bytes as u64])?;
+        Array::of(header.ty, header.shape.clone(), part, false)
+    });
+    request.kept(folder, array, |error| {
+        watcher(Loading::Note(&kept_in_memory(error, name)));
+        in_memory(header)
+    })
+}
+
+fn kept_in_memory(error: &Error, name: &str) -> String {
+    format!("{error}; {name} are kept in memory")
 }
 
 /// The array of that name in an archive. One of many numbers that is not compressed stays there; one that
@@ -188,9 +251,13 @@ fn packed(
     if !header.stays(request.cache) {
         return numbers(entry, header).map_err(of_array);
     }
+    let numbers_of = format!("the numbers of {name}");
     if entry.compression() == CompressionMethod::Stored {
         let place = [entry.data_start(), length];
-        return placed(open(file)?, file, place, request.cache).map_err(of_array);
+        return match placed(open(file)?, file, place, request.cache).map_err(of_array)? {
+            Found::Memory(array) => Ok(array),
+            Found::File(header, part) => settled((header, part), &numbers_of, request, watcher),
+        };
     }
     request.keeps(u64::MAX)?;
     let Some(folder) = request.cache_dir.as_deref() else {
@@ -205,16 +272,16 @@ fn packed(
     if let Some(problem) = failed {
         return Err(of_array(problem));
     }
-    let array = unpacked.and_then(|unpacked| {
-        let part = Part::new(unpacked, file, [0, header.bytes as u64])?;
-        Array::of(header.ty, header.shape.clone(), part, false)
-    });
-    request.kept(folder, array, |error| {
-        watcher(Loading::Note(&format!(
-            "{error}; the numbers of {name} are kept in memory"
-        )));
-        packed(file, (name, rows), &all_in_memory(), watcher)
-    })
+    let part =
+        unpacked.and_then(|unpacked| Part::new(unpacked, file, [0, header.bytes as u64]).map(Some));
+    let part = request.kept(folder, part, |error| {
+        watcher(Loading::Note(&kept_in_memory(error, &numbers_of)));
+        Ok(None)
+    })?;
+    match part {
+        Some(part) => settled((header, part), &numbers_of, request, watcher),
+        None => packed(file, (name, rows), &all_in_memory(), watcher),
+    }
 }
 
 /// Copies so many bytes; the inner error is a sentence on what is wrong with those that are read.
@@ -255,12 +322,23 @@ struct Header {
 }
 
 impl Header {
-    /// Whether the numbers stay in their file, to be read as they are needed: where they are many, and lie
-    /// as samples do.
+    /// Whether the numbers stay in a file, to be read as they are needed: where they are many.
     fn stays(&self, cache: Cache) -> bool {
-        let turned = self.is_fortran || (self.is_big_endian && self.ty.size() > 1);
         let floats = 4 * (self.bytes / self.ty.size()) as u64;
-        !turned && cache.of(floats) != Cache::Memory
+        cache.of(floats) != Cache::Memory
+    }
+
+    /// Whether they lie otherwise than samples do.
+    fn is_turned(&self) -> bool {
+        self.is_fortran || (self.is_big_endian && self.ty.size() > 1)
+    }
+
+    fn array(self, data: Vec<u8>) -> Array {
+        Array {
+            ty: self.ty,
+            shape: self.shape,
+            data: Bytes::Memory(data),
+        }
     }
 }
 
@@ -318,9 +396,7 @@ fn header(from: &mut impl Read, length: u64) -> Result<Header, String> {
 
 /// The numbers that stand behind a header.
 fn numbers(from: impl Read, header: Header) -> Result<Array, String> {
-    let Header {
-        ty, shape, bytes, ..
-    } = header;
+    let bytes = header.bytes;
     let mut data = Vec::new();
     let room = data.try_reserve_exact(bytes);
     room.map_err(|_| format!("needs {bytes} bytes, more than there is memory"))?;
@@ -330,36 +406,23 @@ fn numbers(from: impl Read, header: Header) -> Result<Array, String> {
     if data.len() != bytes {
         return Err(too_short(data.len(), bytes));
     }
-    if header.is_big_endian {
-        data.chunks_exact_mut(ty.size()).for_each(<[u8]>::reverse);
-    }
-    if header.is_fortran {
-        data = last_axis_fastest(&data, &shape, ty.size());
-    }
-    let data = Bytes::Memory(data);
-    Ok(Array { ty, shape, data })
+    let data = match header.is_turned() {
+        true => in_order(&header, &data),
+        false => data,
+    };
+    Ok(header.array(data))
 }
 
-/// The same numbers with the last axis fastest, of ones that had the first axis so.
-fn last_axis_fastest(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
-    let mut strides = Vec::with_capacity(shape.len());
-    let mut stride = size;
-    for d in shape {
-        strides.push(stride);
-        stride *= d;
-    }
-    let mut place = vec![0; shape.len()];
+/// Numbers in memory that lie otherwise, as samples have them.
+fn in_order(header: &Header, data: &[u8]) -> Vec<u8> {
     let mut turned = Vec::with_capacity(data.len());
-    for _ in 0..data.len() / size {
-        let at: usize = place.iter().zip(&strides).map(|(p, s)| p * s).sum();
-        turned.extend_from_slice(&data[at..at + size]);
-        for axis in (0..shape.len()).rev() {
-            place[axis] += 1;
-            if place[axis] < shape[axis] {
-                break;
-            }
-            place[axis] = 0;
-        }
-    }
+    let read = |at: usize, into: &mut [u8]| {
+        into.copy_from_slice(&data[at..at + into.len()]);
+        Ok(())
+    };
+    let Ok(()) = turned::turned::<Infallible>(header, read, |rows| {
+        turned.extend_from_slice(rows);
+        Ok(())
+    });
     turned
 }

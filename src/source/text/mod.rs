@@ -1,16 +1,23 @@
 //! `text`: a text as one stream of characters or bytes, to be gone on with.
 //!
 //! A file is cut: its last part, `data.test_share` of it, is the test part. A folder has `train.txt`, and
-//! maybe `test.txt`. The text lies in memory, and on the device where it fits there.
+//! maybe `test.txt`. The tokens lie in memory, and on the device where they fit there; those of a large text
+//! stay in its file.
 
+mod file;
+
+use super::Cache;
 use super::request::set_dir;
 use super::values::{CONTEXT, TEST_SHARE, context, test_share};
 use super::{Entry, Known, Request, Source, Windows};
 use crate::args::choice;
-use crate::data::{Dataset, Samples, Task, Vocabulary, Watcher};
+use crate::data::{Dataset, Samples, Task, TokenStream, Vocabulary, Watcher};
 use crate::error::{Error, Result};
+use file::{InFile, Numbered, TextFile};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The table's line.
 pub(super) const ENTRY: Entry<dyn Source> = Entry {
@@ -92,31 +99,33 @@ impl Source for Text {
 const EXPECTED: &str = "a text file, or a folder with train.txt";
 const HELP: &str = "give a text file in UTF-8, or a folder with train.txt";
 
+/// Bytes of a token in memory.
+const TOKEN: u64 = 4;
+
 fn load(source: &Text, request: &Request) -> Result<Dataset> {
     let (train_file, test_file) = files(request.place("a text", EXPECTED, "")?)?;
-    let train = read(&train_file)?;
-    let test = test_file.as_deref().map(read).transpose()?;
-    let both = test.as_deref().zip(test_file.as_deref());
-    let vocabulary = vocabulary(&train, both, source.tokens, &train_file)?;
-    let tokens = |file: &Path, bytes: &[u8]| encode(&vocabulary, bytes, source.tokens, file);
-    // Tokens take four times the bytes of a text: neither lies in memory twice.
-    let text = train;
-    let mut train = tokens(&train_file, &text)?;
-    drop(text);
-    let test = match (test, &test_file) {
-        (Some(test), Some(file)) => tokens(file, &test)?,
-        _ => {
-            let share = 1.0 - source.test_share;
-            let test = train.split_off((share * train.len() as f64) as usize);
-            train.shrink_to_fit();
-            test
+    let train = TextFile::open(&train_file, source.tokens)?;
+    let test = test_file
+        .as_deref()
+        .map(|file| TextFile::open(file, source.tokens))
+        .transpose()?;
+    let vocabulary = vocabulary(&train, test.as_ref(), source.tokens, &train_file)?;
+    let count = train.count() + test.as_ref().map_or(0, TextFile::count);
+    let in_memory = request.cache.of(TOKEN * count as u64) == Cache::Memory;
+    let (all, all_of_test) = (train.count(), test.as_ref().map(TextFile::count));
+    let train = Arc::new(train.numbered(&vocabulary));
+    let test = test.map(|test| Arc::new(test.numbered(&vocabulary)));
+    let (train_part, test_part) = match all_of_test {
+        Some(count) => (0..all, 0..count),
+        None => {
+            let cut = ((1.0 - source.test_share) * all as f64) as usize;
+            (0..cut, cut..all)
         }
     };
-    let context = source.context;
-    let sizes = [context, vocabulary.symbols().len()];
-    let samples = |what: &str, file: &Path, tokens: Vec<u32>| {
-        if tokens.len() <= context {
-            let (found, needed) = (tokens.len(), context + 1);
+    let samples = |what: &str, (file, text): (&Path, &Arc<Numbered>), part: Range<usize>| {
+        let context = source.context;
+        if part.len() <= context {
+            let (found, needed) = (part.len(), context + 1);
             let problem = format!(
                 "the {what} part has {found} tokens; expected at least {needed}, one more than data.context"
             );
@@ -126,17 +135,33 @@ fn load(source: &Text, request: &Request) -> Result<Dataset> {
                 "give a longer text, or lower data.context",
             ));
         }
-        Samples::windows(sizes, tokens)
+        let sizes = [context, vocabulary.symbols().len()];
+        let tokens = InFile::new(text, part.start, part.len());
+        if !in_memory {
+            return Samples::windows_of(sizes, tokens);
+        }
+        let mut kept = vec![0; part.len()];
+        for (at, into) in (0..).step_by(BLOCK).zip(kept.chunks_mut(BLOCK)) {
+            tokens.read(at, into)?;
+        }
+        Samples::windows_of(sizes, kept)
     };
-    let train = samples("training", &train_file, train)?;
-    let test = samples("test", test_file.as_ref().unwrap_or(&train_file), test)?;
+    let train_samples = samples("training", (&train_file, &train), train_part)?;
+    let test_of = (
+        test_file.as_deref().unwrap_or(&train_file),
+        test.as_ref().unwrap_or(&train),
+    );
+    let test_samples = samples("test", test_of, test_part)?;
     Dataset::of(
         ENTRY.name,
-        train,
-        test,
+        train_samples,
+        test_samples,
         Task::Tokens(vocabulary.symbols().to_vec()),
     )
 }
+
+/// Tokens that are read at a time into memory.
+const BLOCK: usize = 1 << 16;
 
 /// The training text and, where it is a file of its own, the test text.
 fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
@@ -161,57 +186,27 @@ fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
     Err(Error::data(path, problem, set_dir("")))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
-    std::fs::read(file).map_err(Error::io(file.to_owned(), "reading"))
-}
-
-/// The text of a file.
-fn utf8<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let problem = format!(
-            "is no UTF-8 from byte {} on; expected a text",
-            error.valid_up_to()
-        );
-        Error::data(
-            file,
-            problem,
-            "convert it (iconv -t UTF-8), or set data.tokens = \"bytes\"",
-        )
-    })
-}
-
 /// The symbols of both texts.
 fn vocabulary(
-    train: &[u8],
-    test: Option<(&[u8], &Path)>,
+    train: &TextFile,
+    test: Option<&TextFile>,
     tokens: Tokens,
     file: &Path,
 ) -> Result<Vocabulary> {
     let wrong = |problem: &str| Err(Error::data(file, problem.to_owned(), HELP));
-    if train.is_empty() {
+    if train.count() == 0 {
         return wrong("is empty; expected a text");
     }
-    let vocabulary = match tokens {
-        Tokens::Bytes => Vocabulary::bytes(),
-        Tokens::Chars => {
-            let test = test.map_or(Ok(""), |(test, file)| utf8(test, file))?;
-            Vocabulary::of_chars(utf8(train, file)?.chars().chain(test.chars()))
+    let test = test.map_or(train.found(), TextFile::found);
+    let found = train.found().iter().zip(test).map(|(a, b)| *a || *b);
+    let numbers = (0_u32..).zip(found).filter(|(_, is_there)| *is_there);
+    let numbers: Vec<u32> = numbers.map(|(number, _)| number).collect();
+    match (numbers.len(), tokens) {
+        (1, _) => wrong("has one symbol only; expected a text of at least two"),
+        (_, Tokens::Bytes) => Ok(Vocabulary::bytes()),
+        (_, Tokens::Chars) => {
+            let chars = numbers.into_iter().filter_map(char::from_u32);
+            Ok(Vocabulary::of_chars(chars))
         }
-    };
-    let test = test.map_or(&[][..], |(test, _)| test);
-    let all = train.iter().chain(test);
-    if all.clone().all(|byte| *byte == train[0]) || vocabulary.symbols().len() < 2 {
-        return wrong("has one symbol only; expected a text of at least two");
-    }
-    Ok(vocabulary)
-}
-
-fn encode(vocabulary: &Vocabulary, bytes: &[u8], tokens: Tokens, file: &Path) -> Result<Vec<u32>> {
-    match tokens {
-        Tokens::Bytes => Ok(bytes.iter().copied().map(u32::from).collect()),
-        Tokens::Chars => vocabulary.encode(utf8(bytes, file)?).map_err(|symbol| {
-            let problem = format!("has the symbol {symbol:?}, which no text has");
-            Error::data(file, problem, HELP)
-        }),
     }
 }
