@@ -235,6 +235,10 @@ pub fn checksum(bytes: &[u8]) -> String {
 
 /// Adds words to a checksum, as little-endian bytes.
 fn add_words(crc: &mut Hasher, words: &[u32]) {
+    if cfg!(target_endian = "little") {
+        crc.update(bytemuck::cast_slice(words));
+        return;
+    }
     for word in words {
         crc.update(&word.to_le_bytes());
     }

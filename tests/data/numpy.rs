@@ -258,6 +258,70 @@ fn numbers_stay_in_their_archive_or_are_unpacked_beside_the_cache() {
     }
 }
 
+#[test]
+fn numbers_in_another_order_are_put_in_order_beside_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<f64> = (0..4 * 6).map(f64::from).collect();
+    let y = npy("|u1", false, &[4], &[0, 1, 1, 0]);
+    let cache_dir = folder.path().join("cache");
+    for (descr, fortran) in [(">f4", false), ("<f4", true), (">f4", true)] {
+        let data = bytes(&values, |v| (v as f32).to_le_bytes().to_vec());
+        let data = match descr {
+            "<f4" => data,
+            _ => data
+                .chunks(4)
+                .flat_map(|word| [word[3], word[2], word[1], word[0]])
+                .collect(),
+        };
+        let x = npy(descr, fortran, &[4, 2, 3], &data);
+        let entries = four(&x, &y);
+        let (file, other) = (
+            folder.path().join("all.npz"),
+            folder.path().join("other.npz"),
+        );
+        archive(&file, &entries);
+        // Each is compressed that is not in the first one.
+        archive(&other, &[&[("more", y.clone())], &entries[..]].concat());
+        let single = folder.path().join("single");
+        fs::create_dir_all(&single).unwrap();
+        for (name, bytes) in &entries {
+            fs::write(single.join(format!("{name}.npy")), bytes).unwrap();
+        }
+        for place in [&file, &other, &single] {
+            let load = |cache, cache_dir: &Path| {
+                let request = Request {
+                    cache,
+                    cache_dir: Some(cache_dir.into()),
+                    ..request(place)
+                };
+                load_noted(&Numpy::default(), &request)
+            };
+            let memory = load(Cache::Memory, &cache_dir).unwrap().0;
+            let first = memory.train.values(&[1]).unwrap();
+            let expected = match fortran {
+                false => [6.0, 7.0, 8.0, 9.0, 10.0, 11.0],
+                true => [1.0, 9.0, 17.0, 5.0, 13.0, 21.0],
+            };
+            assert_eq!(first, expected);
+            for cache in [Cache::Disk, Cache::None] {
+                let (set, notes) = load(cache, &cache_dir).unwrap();
+                assert_eq!(set, memory);
+                assert_eq!(set.fingerprint().unwrap(), memory.fingerprint().unwrap());
+                assert_eq!(set.train.inputs().residence(), "in their file");
+                assert!(notes.is_empty(), "{notes:?}");
+            }
+            // Where there is no room they are put in order in memory, and that is said.
+            let (set, notes) = load(Cache::None, &file).unwrap();
+            assert_eq!(
+                (set.train.inputs().residence(), &set),
+                ("in memory", &memory)
+            );
+            says(&notes.concat(), &["are kept in memory"]);
+        }
+    }
+    assert_eq!(fs::read_dir(&cache_dir).unwrap().count(), 0);
+}
+
 /// An archive of some kilobytes may hold gigabytes of zeros.
 #[test]
 fn targets_of_other_samples_are_refused_before_anything_is_taken_in() {

@@ -128,7 +128,17 @@ impl TextFile {
                 .flat_map(|symbol| symbol.chars())
                 .collect(),
         };
-        Numbered { text: self, chars }
+        let mut ascii = [None; 128];
+        for (number, char) in (0..).zip(&chars) {
+            if let Some(place) = ascii.get_mut(*char as usize) {
+                *place = Some(number);
+            }
+        }
+        Numbered {
+            text: self,
+            chars,
+            ascii,
+        }
     }
 }
 
@@ -138,6 +148,8 @@ pub(super) struct Numbered {
     text: TextFile,
     /// The character of each number, sorted; none where tokens are bytes.
     chars: Vec<char>,
+    /// The numbers of those of ASCII, which are asked for most.
+    ascii: [Option<u32>; 128],
 }
 
 /// A part of a text that stays in its file.
@@ -207,7 +219,12 @@ impl Numbered {
     }
 
     fn number(&self, char: char) -> Option<u32> {
-        let number = self.chars.binary_search(&char).ok()?;
-        Some(number as u32)
+        match self.ascii.get(char as usize) {
+            Some(number) => *number,
+            None => {
+                let number = self.chars.binary_search(&char).ok()?;
+                Some(number as u32)
+            }
+        }
     }
 }
