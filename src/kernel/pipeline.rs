@@ -1,5 +1,6 @@
 //! The pipeline table: each kernel is compiled once for a device and shared by all plans on it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,12 +97,13 @@ impl Pipelines {
 
 impl Compiled {
     fn new(gpu: &Gpu, shader: &Composed) -> Result<Self> {
-        let reflection = shader.reflect()?;
+        // A text would be parsed a second time.
+        let (parsed, reflection) = shader.parse()?;
         let module = gpu
             .device
             .create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(shader.name.as_str()),
-                source: wgpu::ShaderSource::Wgsl(shader.text.as_str().into()),
+                source: wgpu::ShaderSource::Naga(Cow::Owned(parsed)),
             });
         Ok(Self {
             module,

@@ -188,6 +188,14 @@ impl Composed {
     /// # Errors
     /// [`Error::Kernel`] with the true file and line.
     pub fn reflect(&self) -> Result<Reflection> {
+        self.parse().map(|(_, reflection)| reflection)
+    }
+
+    /// The shader as naga has it, and what it binds.
+    ///
+    /// # Errors
+    /// As [`Composed::reflect`].
+    pub(super) fn parse(&self) -> Result<(naga::Module, Reflection)> {
         let module = naga::front::wgsl::parse_str(&self.text)
             .map_err(|error| self.error(error.location(&self.text), error.message().to_owned()))?;
         let info = validator().validate(&module).map_err(|error| {
@@ -198,7 +206,9 @@ impl Composed {
             let message: Vec<String> = causes.map(ToString::to_string).collect();
             self.error(error.location(&self.text), message.join(": "))
         })?;
-        reflect::reflect(&module, &info).map_err(|problem| self.error(None, problem))
+        let reflection = reflect::reflect(&module, &info);
+        let reflection = reflection.map_err(|problem| self.error(None, problem))?;
+        Ok((module, reflection))
     }
 
     fn error(&self, location: Option<naga::SourceLocation>, message: String) -> Error {
