@@ -38,7 +38,7 @@ pub enum Error {
         help: String,
     },
     /// A data file or data set is wrong.
-    #[error("{}: {problem}\nhelp: {help}", file.display())]
+    #[error("{}: {problem}\nhelp: {help}", printable(file))]
     Data {
         /// The file or folder.
         file: PathBuf,
@@ -70,7 +70,7 @@ pub enum Error {
         help: String,
     },
     /// A file of weights does not fit the model.
-    #[error("{}: {problem}\nhelp: {help}", file.display())]
+    #[error("{}: {problem}\nhelp: {help}", printable(file))]
     Weights {
         /// The file.
         file: PathBuf,
@@ -194,6 +194,18 @@ impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
+}
+
+/// A path as a terminal may have it: without what would move its cursor.
+fn printable(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.to_string_lossy().chars() {
+        match character.is_control() {
+            true => text.extend(character.escape_unicode()),
+            false => text.push(character),
+        }
+    }
+    text
 }
 
 impl Error {

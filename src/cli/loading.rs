@@ -48,6 +48,15 @@ pub(super) fn bar(template: &str) -> ProgressBar {
 
 /// The text of a file that is an argument; `-` is standard input.
 pub(super) fn text(path: &Path) -> Result<String> {
+    String::from_utf8(bytes(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let problem = format!("is no UTF-8 from byte {at} on; expected a text");
+        Error::data(path, problem, "convert it (iconv -t UTF-8)")
+    })
+}
+
+/// The bytes of a file; of standard input for `-`.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let bytes = match path == Path::new("-") {
         true => {
             let mut bytes = Vec::new();
@@ -58,12 +67,5 @@ pub(super) fn text(path: &Path) -> Result<String> {
         }
         false => std::fs::read(path),
     };
-    let bytes = bytes.map_err(|error| {
-        Error::data(path, format!("cannot be read: {error}"), "name a text file")
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let problem = format!("is no UTF-8 from byte {at} on; expected a text");
-        Error::data(path, problem, "convert it (iconv -t UTF-8)")
-    })
+    bytes.map_err(|error| Error::data(path, format!("cannot be read: {error}"), "name a text file"))
 }

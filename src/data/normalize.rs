@@ -55,23 +55,23 @@ impl Normalization {
         };
         match (kind, samples.storage()) {
             (Normalize::Unit, Storage::Bytes) => Ok(constant(1.0 / 255.0)),
-            (Normalize::Unit, Storage::Floats) if looks_like_bytes(samples, indices)? => {
+            (Normalize::Unit, Storage::Floats) if samples.inputs().flags().is_none() => {
+                let Some([least, largest]) = unscaled(samples, indices)? else {
+                    return Ok(constant(1.0));
+                };
                 Err(Error::Argument {
                     what: "data.normalize".into(),
-                    found: "\"unit\", which leaves floats as they are, and these are whole numbers from 0 to 255"
-                        .into(),
+                    found: format!(
+                        "\"unit\", which leaves floats as they are, and these are numbers from {least} to {largest}"
+                    ),
                     expected: "values of about 1".into(),
                     help: "set data.normalize = \"standard\", divide them by 255, or keep them as u8; \
                            data.normalize = \"none\" trains on them as they are"
                         .into(),
                 })
             }
-            (Normalize::Unit, Storage::Floats) if samples.inputs().flags().is_some() => {
-                standard(samples, indices)
-            }
-            (Normalize::Unit, Storage::Floats) | (Normalize::None, _) | (_, Storage::Tokens) => {
-                Ok(constant(1.0))
-            }
+            (Normalize::Unit, Storage::Floats) => standard(samples, indices),
+            (Normalize::None, _) | (_, Storage::Tokens) => Ok(constant(1.0)),
             (Normalize::MeanImage, _) => mean_image(samples, indices),
             (Normalize::Standard, _) => standard(samples, indices),
         }
@@ -96,21 +96,20 @@ const PIXELS: usize = 16;
 /// What the largest of many pixels is at least.
 const BRIGHT: f32 = 100.0;
 
-/// Whether floats are pixels, 0 to 255, that somebody forgot to scale.
-fn looks_like_bytes(samples: &Samples, indices: &[u32]) -> Result<bool> {
-    if samples.elements() < PIXELS || samples.inputs().flags().is_some() {
-        return Ok(false);
+/// The least and the largest of floats that nobody scaled: pixels of 8 or 16 bits, as they are or as a change
+/// of size left them.
+fn unscaled(samples: &Samples, indices: &[u32]) -> Result<Option<[f32; 2]>> {
+    if samples.elements() < PIXELS {
+        return Ok(None);
     }
     let stride = indices.len().div_ceil(LOOKED_AT);
     let some: Vec<u32> = indices.iter().step_by(stride).copied().collect();
-    let (mut pixels, mut largest) = (true, 0.0_f32);
+    let (mut least, mut largest) = (f32::INFINITY, 0.0_f32);
     for_each(samples, &some, |sample| {
-        pixels &= sample
-            .iter()
-            .all(|v| (0.0..=255.0).contains(v) && v.fract() == 0.0);
+        least = sample.iter().copied().fold(least, f32::min);
         largest = sample.iter().copied().fold(largest, f32::max);
     })?;
-    Ok(pixels && largest > BRIGHT)
+    Ok((least >= 0.0 && largest > BRIGHT).then_some([least, largest]))
 }
 
 /// Calls `each` with every sample at `indices`, in their order.
@@ -326,7 +325,11 @@ mod tests {
             error.contains("0 to 255") && error.contains("standard"),
             "{error}"
         );
-        assert!(unit(&of(1.0, 0.0)).is_ok() && unit(&of(255.0, 0.5)).is_ok());
+        // As a change of size leaves them, and of 16 bits.
+        let error = unit(&of(252.25, 0.5)).unwrap_err().to_string();
+        assert!(error.contains("numbers from 0.5 to 252.75"), "{error}");
+        assert!(unit(&of(65535.0, 0.0)).is_err());
+        assert!(unit(&of(1.0, 0.0)).is_ok() && unit(&of(255.0, -1.0)).is_ok());
         assert!(Normalization::new(Normalize::None, &of(255.0, 0.0), &[0, 1]).is_ok());
     }
 }

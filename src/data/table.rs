@@ -29,10 +29,10 @@ pub struct Column {
 }
 
 /// Words for a value that is missing.
-const MISSING: [&str; 6] = ["", "na", "nan", "?", "n/a", "null"];
+const MISSING: [&str; 9] = ["", "na", "nan", "?", "n/a", "null", "none", "#n/a", "<na>"];
 
 /// Whether a field says that its value is missing: it is empty, or one of `NA`, `NaN`, `?`, `N/A`,
-/// `null` in any case.
+/// `null`, `None`, `#N/A`, `<NA>` in any case.
 #[must_use]
 pub fn is_missing(field: &str) -> bool {
     let field = field.trim();
@@ -44,9 +44,17 @@ pub fn is_missing(field: &str) -> bool {
 /// # Errors
 /// What is expected of it, where it is none, or not finite in f32.
 pub fn number(field: &str) -> Result<f32, &'static str> {
+    exact(field).map(|value| value as f32)
+}
+
+/// The number in a field as it stands there, where f32 holds one near it.
+///
+/// # Errors
+/// As [`number`].
+pub(crate) fn exact(field: &str) -> Result<f64, &'static str> {
     match field.trim().parse::<f64>() {
         Err(_) => Err("a number"),
-        Ok(value) if (value as f32).is_finite() => Ok(value as f32),
+        Ok(value) if (value as f32).is_finite() => Ok(value),
         Ok(_) => Err("a finite number that 32 bits hold"),
     }
 }

@@ -73,6 +73,12 @@ impl Vocabulary {
         }
     }
 
+    /// Whether the symbols are the 256 bytes: any file is a text of these.
+    #[must_use]
+    pub fn is_bytes(&self) -> bool {
+        self.form == Form::Bytes
+    }
+
     /// The symbols, in the order of their numbers.
     #[must_use]
     pub fn symbols(&self) -> &[String] {

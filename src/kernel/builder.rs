@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::element::Element;
 use super::matrix::{Border, Geometry, Matrix, Parameter, Value};
 use super::plan::{
-    Bound, BufferSpec, Dispatch, ImageSpec, Key, Op, Plan, PlannedKernel, Role, Use, Word,
+    Bound, BufferSpec, Dispatch, ImageSpec, Key, MAX_GROUPS, Op, Plan, PlannedKernel, Role, Use,
+    Word,
 };
 use super::source::Shader;
 use crate::error::{Error, Result};
@@ -51,9 +52,6 @@ pub enum Phase {
 /// Loops that one invocation may run through: one software driver leaves all loops silently after
 /// 65,535 iterations.
 pub const MAX_ITERATIONS: u32 = 60_000;
-
-/// Most workgroups in one dimension of a grid (WebGPU's default limit).
-pub const MAX_GROUPS: u32 = 65_535;
 
 /// The grid of `invocations` invocations in workgroups of `size`, folded into two dimensions.
 ///

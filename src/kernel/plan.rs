@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::element::Element;
 use super::source::Composed;
+use crate::error::{Error, Result};
 use crate::gpu::Target;
 
 /// Bytes between two slots of the step ring, and between the uniforms of two dispatches: WebGPU's
@@ -298,6 +299,25 @@ pub struct Dispatch {
     pub bytes: u64,
 }
 
+impl Dispatch {
+    /// Refuses more workgroups in a dimension than any adapter has to take.
+    fn check(&self) -> Result<()> {
+        match self.grid.iter().find(|groups| **groups > MAX_GROUPS) {
+            None => Ok(()),
+            Some(groups) => Err(Error::Capacity {
+                what: self.label.clone(),
+                needed: format!("{groups} workgroups in one dimension"),
+                adapter: "WebGPU".into(),
+                available: MAX_GROUPS.to_string(),
+                help: "use a layer of fewer features: pool, or take smaller samples".into(),
+            }),
+        }
+    }
+}
+
+/// Most workgroups in one dimension of a grid (WebGPU's default limit).
+pub const MAX_GROUPS: u32 = 65_535;
+
 /// One command of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Op {
@@ -373,6 +393,19 @@ impl Plan {
             accumulate: Vec::new(),
             update: Vec::new(),
         }
+    }
+
+    /// The same, where each of its dispatches has a grid that any adapter takes.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] with the dispatch that has not.
+    pub fn checked(self) -> Result<Self> {
+        for op in self.ops() {
+            if let Op::Dispatch(dispatch) = op {
+                dispatch.check()?;
+            }
+        }
+        Ok(self)
     }
 
     /// All commands of a step, in order.

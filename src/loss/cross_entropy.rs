@@ -46,7 +46,10 @@ pub struct CrossEntropy {
 
 /// `loss.class_weights`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected \"balanced\", or a table with a weight for each class, such as { cat = 2.0 }"
+)]
 pub enum ClassWeights {
     /// By a rule.
     Rule(WeightRule),

@@ -176,7 +176,7 @@ fn takes_classes(loss: &str, output: &Shape, task: &Task) -> Result<()> {
             task.name()
         ),
         expected: "classes, and an output for each of them".into(),
-        help: "choose a loss for what the data set is about".into(),
+        help: "for numbers to predict set loss.kind = \"mse\"; where whole numbers are classes, data.task = \"classification\"".into(),
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) fn takes(loss: &str, output: &Shape, task: &Task) -> Result<()> {
             task.name()
         ),
         expected: "numbers to predict, and an output for each of them".into(),
-        help: "choose a loss for what the data set is about".into(),
+        help: "for classes set loss.kind = \"cross_entropy\"".into(),
     })
 }
 

@@ -33,7 +33,7 @@ pub fn plan(training: &Training, gpu: &Gpu, request: &PlanRequest) -> Result<Pla
     accumulate::accumulate(b, gradients, network.floats(), request.accumulate)?;
     b.set_phase(Phase::Update);
     update(b, training, request, &pass.shared)?;
-    Ok(pass.b.finish())
+    pass.b.finish().checked()
 }
 
 /// Builds the plan of a forward pass alone; with `outputs` the network's outputs of the last step can
@@ -48,7 +48,8 @@ pub fn evaluation_plan(
     request: &PlanRequest,
     outputs: bool,
 ) -> Result<Plan> {
-    Ok(forward(network, loss, gpu, request, outputs)?.b.finish())
+    let pass = forward(network, loss, gpu, request, outputs)?;
+    pass.b.finish().checked()
 }
 
 /// The most floats of a value of all samples of a step, whose elements u32 counts: 8 GiB.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Network;
 use super::description::{KEY, MEAN_IMAGE};
-use crate::data::{bfloat16, binary16, checksum};
+use crate::data::{bfloat16, binary16, checksum, foreign};
 use crate::error::{Error, Result};
 
 /// A tensor in logical order.
@@ -336,6 +336,9 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
             bytes.len()
         ));
     };
+    if let Some(kind) = foreign(bytes) {
+        return Err(format!("is no safetensors file, but {kind}"));
+    }
     let header = u64::from_le_bytes(*header);
     if header > MAX_HEADER_BYTES.min(bytes.len() as u64 - 8) {
         return Err(format!(

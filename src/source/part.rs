@@ -42,6 +42,7 @@ impl Part {
     }
 
     /// The file.
+    #[cfg(feature = "numpy")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

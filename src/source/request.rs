@@ -72,7 +72,7 @@ impl Request {
                 format!(
                     "{action} failed: {source}; expected a cache folder that can be written to and has room"
                 ),
-                "set data.cache_dir to another folder, or data.cache = \"none\"",
+                "set data.cache_dir to one elsewhere, or data.cache = \"none\"",
             )),
             outcome => outcome,
         }

@@ -7,7 +7,7 @@ use super::part::Part;
 use super::paths::{file, path};
 use super::{Cache, Entry, Request, Source, TableTask, Tokens};
 use crate::args::choice;
-use crate::data::{Dataset, Watcher};
+use crate::data::{Dataset, Watcher, foreign};
 use crate::error::{Error, Result};
 use ::safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
@@ -140,25 +140,6 @@ fn read(path: &Path, cache: Cache) -> Result<Pair> {
     })
 }
 
-/// What a file of another kind is, where its first bytes say so.
-fn foreign(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 5] = [
-        (
-            b"PK\x03\x04",
-            "a zip archive (such as torch.save or numpy.savez write)",
-        ),
-        (b"\x80\x02", "a pickle (such as torch.save wrote)"),
-        (b"\x80\x04", "a pickle"),
-        (
-            b"\x93NUMPY",
-            "a NumPy file; data.source = \"numpy\" reads it",
-        ),
-        (b"\x89HDF", "an HDF5 file"),
-    ];
-    let kind = kinds.iter().find(|(magic, _)| bytes.starts_with(magic));
-    kind.map(|(_, name)| *name)
-}
-
 /// The length of the header of a file of `length` bytes that begins with `first`; what is wrong with it is a
 /// sentence.
 fn header_length(first: &[u8], length: u64) -> Result<u64, String> {
@@ -168,7 +149,11 @@ fn header_length(first: &[u8], length: u64) -> Result<u64, String> {
         ));
     };
     if let Some(kind) = foreign(first) {
-        return Err(format!("is no safetensors file, but {kind}"));
+        let reads_it = match kind.contains("NumPy") {
+            true => "; data.source = \"numpy\" reads it",
+            false => "",
+        };
+        return Err(format!("is no safetensors file, but {kind}{reads_it}"));
     }
     let header = u64::from_le_bytes(*header);
     if header > MOST_HEADER.min(length - 8) {

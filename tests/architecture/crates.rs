@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// The crates of a program that only trains, without the program's own features.
-const MOST: usize = 120;
+const MOST: usize = 121;
 
 #[test]
 fn the_library_alone_needs_few_crates() {

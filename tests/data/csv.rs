@@ -252,3 +252,107 @@ fn a_split_depends_on_the_seed_alone() {
     assert_eq!(with(1), with(1));
     assert!((2..6).any(|seed| with(seed).test != with(1).test));
 }
+
+#[test]
+fn lines_are_counted_however_they_end() {
+    for end in ["\n", "\r\n", "\r"] {
+        let row = |i: usize| format!("{i},{}{end}", i % 3);
+        let rows: String = (0..30).map(row).collect();
+        let wrong = |at: usize, by: &str| {
+            let rows = rows.replace(&format!("{at},{}{end}", at % 3), &format!("{by}{end}"));
+            format!("x,y{end}{rows}")
+        };
+        // The row of 7 is on line 9; the first one on line 2.
+        mistake("target = \"y\"", &wrong(7, ",1"), &["line 9, column 1 (x)"]);
+        mistake("target = \"y\"", &wrong(0, ",1"), &["line 2, column 1 (x)"]);
+        mistake("target = \"y\"", &wrong(7, "7"), &["line 9 has 1 field"]);
+        mistake(
+            "target = \"y\"",
+            &wrong(29, "29,\"1"),
+            &["line 31: a quote opens"],
+        );
+    }
+}
+
+#[test]
+fn numbers_that_floats_do_not_tell_apart_are_refused() {
+    let text = |offset: f64| {
+        let row = |i: usize| format!("{},{},{}\n", offset + i as f64, i % 7, ["a", "b"][i % 2]);
+        format!("t,x,kind\n{}", (0..50).map(row).collect::<String>())
+    };
+    let parts = [
+        "the column t has numbers from 1700000000 to 1700000049",
+        "subtract one number",
+    ];
+    mistake("target = \"kind\"", &text(1.7e9), &parts);
+    mistake("target = \"t\"\ndrop = \"kind\"", &text(1.7e9), &parts);
+    loaded("target = \"kind\"", &text(0.0));
+    // Years of seconds are told apart well enough.
+    let years = text(0.0).replace(",0,", "0000000,0,");
+    loaded("target = \"kind\"", &years);
+    // The same number wherever there is one says whether there is one.
+    let once = |i: usize| format!("{},{}\n", ["0.1", "NA"][i % 2], ["a", "b"][i % 3 % 2]);
+    let once = format!("t,kind\n{}", (0..50).map(once).collect::<String>());
+    loaded("target = \"kind\"\nmissing = \"mean\"", &once);
+}
+
+#[test]
+fn texts_among_numbers_and_numbers_in_another_writing_are_said() {
+    let noted = |fields: &[&str]| {
+        let row = |i: usize| format!("{};{}\n", fields[i % fields.len()], ["a", "b"][i % 2]);
+        let text = format!("age;kind\n{}", (0..42).map(row).collect::<String>());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        let source = csv("target = \"kind\"");
+        load_noted(&*source, &request(file.path())).unwrap().1
+    };
+    let notes = noted(&["31", "44", "unknown"]);
+    says(
+        &notes.concat(),
+        &[
+            "the column age becomes 3 features",
+            "line 4 has \"unknown\"; 28 of 42 fields are numbers",
+        ],
+    );
+    for writing in [["1,5", "2,25"], ["5 %", "7 %"], ["$1,000", "$2,500"]] {
+        says(
+            &noted(&writing).concat(),
+            &["look like numbers in another writing"],
+        );
+    }
+    for texts in [["red", "blue"], ["A1", "B2"], ["1", "2"]] {
+        assert!(noted(&texts).is_empty(), "{texts:?}");
+    }
+    // As a target: a slip among numbers, and what no float holds.
+    let target = |field: &str| {
+        let row = |i: usize| format!("{},{i}\n", i % 5);
+        let rows: String = (0..30).map(row).collect();
+        format!("x,y\n{rows}3,{field}\n")
+    };
+    mistake(
+        "target = \"y\"",
+        &target("oops"),
+        &["line 32, column 2 (y): \"oops\""],
+    );
+    mistake(
+        "target = \"y\"",
+        &target("inf"),
+        &["line 32", "correct or drop the row"],
+    );
+    mistake(
+        "target = \"y\"",
+        &target("None"),
+        &["line 32", "a value to predict"],
+    );
+    mistake(
+        "target = [\"y\", \"y\"]",
+        &target("1"),
+        &["data.target: \"y\" twice"],
+    );
+    mistake(
+        "target = \"y\"\ndrop = \"y\"",
+        &target("1"),
+        &["data.drop: \"y\""],
+    );
+    mistake("target = \"Y\"", &target("1"), &["did you mean \"y\"?"]);
+}

@@ -399,6 +399,32 @@ fn folders_that_do_not_fit_are_named() {
     );
 }
 
+#[test]
+fn parts_under_other_names_are_no_classes() {
+    let root = tempfile::tempdir().unwrap();
+    let pictures = |parts: &[&str]| {
+        for part in parts {
+            for class in ["cat", "dog"] {
+                let file = format!("{part}/{class}/1.png");
+                write(root.path(), &[(&file, grey(2, 1))]);
+            }
+        }
+    };
+    pictures(&["train_images", "test_images"]);
+    says(
+        &refused(&ImageFolder::default(), &request(root.path())),
+        &[
+            "holds test_images, train_images, and in each of them lie cat, dog",
+            "call the parts train and test",
+        ],
+    );
+    // Pictures of their own make them classes.
+    for part in ["train_images", "test_images"] {
+        write(root.path(), &[(&format!("{part}/own.png"), grey(2, 1))]);
+    }
+    assert_eq!(load(root.path()).0.classes().len(), 2);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_to_folders_are_not_followed_within_a_class() {

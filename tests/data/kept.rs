@@ -217,7 +217,7 @@ fn a_folder_that_cannot_be_written_to_is_named_or_done_without() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let within = file.path().join("within");
     let asked = request(root.path(), Cache::Disk, Some(&within));
-    let help = "set data.cache_dir to another folder, or data.cache = \"none\"";
+    let help = "set data.cache_dir to one elsewhere, or data.cache = \"none\"";
     let message = refused(&ImageFolder::default(), &asked);
     says(&message, &["within", "creating failed", help]);
     let none = request(root.path(), Cache::Disk, None);

@@ -383,3 +383,36 @@ fn files_that_are_none_are_refused_before_anything_is_taken_in() {
     let missing = refused(&Numpy::default(), &request(&folder.path().join("none")));
     says(&missing, &["does not exist", "x_train"]);
 }
+
+#[test]
+fn one_class_and_numbers_that_floats_do_not_hold_are_said() {
+    let x = |offset: f64| {
+        let values: Vec<f64> = (0..8).map(|i| offset + f64::from(i)).collect();
+        npy(
+            "<f8",
+            false,
+            &[4, 2],
+            &bytes(&values, |v| v.to_le_bytes().to_vec()),
+        )
+    };
+    let y = npy("|u1", false, &[4], &[0, 1, 1, 0]);
+    let (_, notes) = loaded(Numpy::default(), &four(&x(1e9), &y));
+    says(
+        &notes.concat(),
+        &["x (f64), 1000000000 to 1000000007", "subtract one number"],
+    );
+    let (_, notes) = loaded(Numpy::default(), &four(&x(1e4), &y));
+    assert!(notes.is_empty(), "{notes:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let refused_with = |y: Vec<u8>| {
+        for (name, bytes) in four(&x(0.0), &y) {
+            fs::write(folder.path().join(format!("{name}.npy")), bytes).unwrap();
+        }
+        refused(&Numpy::default(), &request(folder.path()))
+    };
+    let one = npy("|u1", false, &[4], &[0; 4]);
+    says(
+        &refused_with(one),
+        &["{x,y}_train.npy: y has one class only"],
+    );
+}

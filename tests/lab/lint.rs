@@ -138,6 +138,20 @@ fn decays_that_are_meant_per_epoch_are_seen() {
     ] {
         assert_eq!(mend(right, rule), None, "{right}");
     }
+    let warm = "policy = \"warmup\"\nwarmup_steps = 5\nthen = { policy = \"exponential\", lr = 0.1, gamma = 0.9 }";
+    let (message, help) = mend(warm, rule).unwrap();
+    assert!(message.contains("it lasts 995 steps"), "{message}");
+    assert!(help.contains("schedule.then.gamma = 0.998947"), "{help}");
+    let sequence = |steps: u64| {
+        format!(
+            "policy = \"sequence\"\npolicies = [{{ policy = \"constant\", lr = 0.1, steps = 9 }}, {{ policy = \
+             \"exponential\", lr = 0.1, gamma = 0.9, steps = {steps} }}, {{ policy = \"constant\", lr = 0.1 }}]"
+        )
+    };
+    let (_, help) = mend(&sequence(500), rule).unwrap();
+    assert!(help.contains("schedule.policies[1].gamma"), "{help}");
+    // One that is over with the epoch is meant so.
+    assert_eq!(mend(&sequence(60), rule), None);
     let members = |first: u64| {
         format!(
             "policy = \"sequence\"\npolicies = [{{ policy = \"constant\", lr = 0.1, steps = {first} }}, \

@@ -35,8 +35,17 @@ pub(super) fn run(
     let mut generator = Generator::new(std::sync::Arc::clone(&gpu), model, 1)?;
     let mut texts = Vec::new();
     for path in &arguments.files()? {
-        let tokens = generator.prompt(&loading::text(path)?)?;
         let name = path.display().to_string();
+        let tokens = match generator.vocabulary().is_bytes() {
+            true => match &loading::bytes(path)?[..] {
+                [] => generator.prompt("")?,
+                bytes => bytes.iter().copied().map(u32::from).collect(),
+            },
+            false => {
+                let tokens = generator.prompt(&loading::text(path)?);
+                tokens.map_err(|error| of_file(error, &name))?
+            }
+        };
         texts.push(Text { name, tokens });
     }
     if let Some(prompt) = &arguments.prompt {
@@ -63,6 +72,24 @@ pub(super) fn run(
     match arguments.json {
         true => output.json(&json!({"model": model.path.to_string_lossy(), "predictions": told})),
         false => output.text(&shown),
+    }
+}
+
+/// What was said of a prompt, of the file that it is from.
+fn of_file(error: Error, name: &str) -> Error {
+    match error {
+        Error::Argument {
+            found,
+            expected,
+            help,
+            ..
+        } => Error::Argument {
+            what: name.to_owned(),
+            found,
+            expected,
+            help,
+        },
+        other => other,
     }
 }
 

@@ -15,6 +15,38 @@ pub(super) const RULE: Rule = Rule {
 const GONE: f64 = 0.01;
 
 fn check(plan: &RunPlan<'_>) -> Option<Told> {
+    at(plan, "schedule")
+}
+
+/// Checks the policy at `key`, then those within it.
+fn at(plan: &RunPlan<'_>, key: &str) -> Option<Told> {
+    if let Some(told) = alone(plan, key) {
+        return Some(told);
+    }
+    let members = plan.schedule.members();
+    let starts: Vec<Option<u64>> = members.iter().map(|(start, _)| *start).collect();
+    (0..)
+        .zip(members)
+        .find_map(|(position, (start, schedule))| {
+            let start = start?;
+            let next = starts.get(position + 1).copied().flatten();
+            let inner = RunPlan {
+                schedule,
+                steps: next
+                    .unwrap_or(plan.steps)
+                    .min(plan.steps)
+                    .checked_sub(start)?,
+                ..*plan
+            };
+            let key = match plan.schedule.name() {
+                "warmup" => format!("{key}.then"),
+                _ => format!("{key}.policies[{position}]"),
+            };
+            at(&inner, &key)
+        })
+}
+
+fn alone(plan: &RunPlan<'_>, key: &str) -> Option<Told> {
     let per_epoch = plan.per_epoch?.max(1);
     if plan.steps <= per_epoch {
         return None;
@@ -24,11 +56,11 @@ fn check(plan: &RunPlan<'_>) -> Option<Told> {
     let gone = then < GONE * first;
     let mend = match plan.schedule.name() {
         "exponential" if gone => format!(
-            "if gamma is meant per epoch, set schedule.gamma = {:.6}",
+            "if gamma is meant per epoch, set {key}.gamma = {:.6}",
             libm::pow(plan.number_of("gamma")?, 1.0 / per_epoch as f64)
         ),
         "step" if gone => format!(
-            "if step_size is meant in epochs, set schedule.step_size = \"{} epochs\"",
+            "if step_size is meant in epochs, set {key}.step_size = \"{} epochs\"",
             plan.steps_of("step_size")?
         ),
         "multi_step" => {
@@ -42,7 +74,7 @@ fn check(plan: &RunPlan<'_>) -> Option<Told> {
                 .map(|at| format!("\"{at} epochs\""))
                 .collect();
             format!(
-                "if the milestones are meant in epochs, set schedule.milestones = [{}]",
+                "if the milestones are meant in epochs, set {key}.milestones = [{}]",
                 epochs.join(", ")
             )
         }
@@ -54,7 +86,11 @@ fn check(plan: &RunPlan<'_>) -> Option<Told> {
     };
     warning(
         format!(
-            "{what} within the first epoch of {per_epoch} steps, and the run has {}",
+            "{what} within the first epoch of {per_epoch} steps, and {} {}",
+            match key {
+                "schedule" => "the run has",
+                _ => "it lasts",
+            },
             plan.in_epochs(plan.steps)
         ),
         mend,

@@ -92,6 +92,12 @@ pub(super) fn dataset(
             watcher(Loading::Note(&format!("{}: {note}", file.display())));
         }
     }
+    if let Task::Classes(names) = &task
+        && names.len() < 2
+    {
+        let problem = "y has one class only; expected at least two";
+        return Err(Error::data(train_file, problem, reading.help));
+    }
     let symbols = train.symbols().max(test.symbols());
     let help = reading.help;
     let (train, test) = (train.samples(symbols, help)?, test.samples(symbols, help)?);
@@ -336,13 +342,33 @@ fn tokens(x: &Array) -> Result<Vec<u32>, String> {
 struct Lost {
     lost: usize,
     of: usize,
+    /// The least and the largest number, and how far a float is off at most.
+    range: Option<[f64; 2]>,
+    off: f64,
 }
+
+/// Of the range of numbers their floats are off by more than this share: it is said.
+const MOST_OFF: f64 = 0.001;
 
 impl Lost {
     /// A note on them in the array `name`, if there are any.
     fn note(&self, name: &str, ty: Type) -> Option<String> {
-        let Self { lost, of } = self;
+        let Self {
+            lost,
+            of,
+            range,
+            off,
+        } = self;
         let ty = ty.name();
+        if let Some([least, largest]) = range
+            && largest > least
+            && *off > MOST_OFF * (largest - least)
+        {
+            return Some(format!(
+                "the values of {name} ({ty}), {least} to {largest}, are rounded by up to {off} in the floats of \
+                 32 bits that are trained on: subtract one number from all, such as the least"
+            ));
+        }
         (*lost > 0).then(|| {
             format!(
                 "{lost} of the {of} values of {name} ({ty}) are rounded in the floats of 32 bits that are \
@@ -374,6 +400,11 @@ fn finite(
         let vanished = **value == 0.0 && **number != 0.0;
         changed && (vanished || (number.fract() == 0.0 && number.abs() > EXACT))
     };
+    for (number, value) in numbers.iter().zip(&values) {
+        let [least, largest] = lost.range.unwrap_or([*number; 2]);
+        lost.range = Some([least.min(*number), largest.max(*number)]);
+        lost.off = lost.off.max((f64::from(*value) - number).abs());
+    }
     lost.lost += numbers.iter().zip(&values).filter(is_lost).count();
     lost.of += numbers.len();
     Ok(values)

@@ -34,8 +34,31 @@ pub struct Csv {
     header: Vec<String>,
     record: StringRecord,
     delimiter: u8,
+    ends: Ends,
+    /// Records that were read, the header included.
+    records: u64,
     /// Bytes of the file, a mark of its encoding not counted.
     length: u64,
+}
+
+/// How lines end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    LineFeed,
+    /// The reader counts a line at its second byte, which it takes with the next row.
+    Both,
+    /// The reader counts none.
+    CarriageReturn,
+}
+
+impl Ends {
+    fn of(first: &[u8]) -> Self {
+        match (first.ends_with(b"\r\n"), first.contains(&b'\n')) {
+            (true, _) => Self::Both,
+            (false, false) if first.contains(&b'\r') => Self::CarriageReturn,
+            _ => Self::LineFeed,
+        }
+    }
 }
 
 impl Csv {
@@ -82,6 +105,8 @@ impl Csv {
             header: Vec::new(),
             record: StringRecord::new(),
             delimiter,
+            ends: Ends::of(&first),
+            records: 0,
             length,
         };
         if !csv.read()? {
@@ -151,13 +176,25 @@ impl Csv {
     /// The line on which the row that was read last begins, from 1.
     #[must_use]
     pub fn line(&self) -> u64 {
-        self.record.position().map_or(1, ::csv::Position::line)
+        self.at(self.record.position().map_or(1, ::csv::Position::line))
+    }
+
+    /// The line that the reader takes for `line`.
+    fn at(&self, line: u64) -> u64 {
+        match self.ends {
+            Ends::LineFeed => line,
+            Ends::Both => line + u64::from(self.records > 1),
+            Ends::CarriageReturn => self.records,
+        }
     }
 
     fn read(&mut self) -> Result<bool> {
+        self.records += 1;
         let before = self.reader.position().line();
         let read = self.reader.read_record(&mut self.record);
-        let many_lines = self.reader.position().line() > before + 1;
+        // A quote that never closes takes at least the end of its line in.
+        let last = self.record.iter().next_back().unwrap_or_default();
+        let many_lines = self.reader.position().line() > before + 1 || last.ends_with(['\n', '\r']);
         let open = |line: u64| {
             let problem = format!(
                 "line {line}: a quote opens in this row and never closes; expected \" at its end"
@@ -175,7 +212,7 @@ impl Csv {
                     && self.reader.position().byte() >= self.length
                     && self.ends_open()? =>
             {
-                Err(open(before))
+                Err(open(self.at(before)))
             }
             Ok(more) => Ok(more),
             Err(error) => Err(match error.kind() {
@@ -184,7 +221,7 @@ impl Csv {
                     expected_len,
                     pos,
                 } => {
-                    let line = pos.as_ref().map_or(before, ::csv::Position::line);
+                    let line = self.at(pos.as_ref().map_or(before, ::csv::Position::line));
                     if many_lines && self.ends_open()? {
                         open(line)
                     } else {
@@ -192,7 +229,7 @@ impl Csv {
                     }
                 }
                 ErrorKind::Utf8 { pos, err } => {
-                    let line = pos.as_ref().map_or(before, ::csv::Position::line);
+                    let line = self.at(pos.as_ref().map_or(before, ::csv::Position::line));
                     let what = format!("line {line}, column {}: is no UTF-8", err.field() + 1);
                     encoding(&self.path, &what)
                 }

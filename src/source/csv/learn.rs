@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{Csv, Csvs, Missing, TableTask, is_missing};
-use crate::data::{Column, Table, Task, number};
+use crate::data::{Column, Table, Task, exact, number};
 use crate::error::{Error, Result};
 
 /// Values of a column of texts that become features.
@@ -22,6 +22,53 @@ struct Seen {
     /// The first field that is no number: its line and its text.
     text: Option<(u64, String)>,
     missing: bool,
+    /// Fields that have a value, and those of them that are numbers.
+    fields: [u64; 2],
+    numbers: Spread,
+}
+
+/// How far numbers lie apart, and how far off the floats of 32 bits are that they become.
+#[derive(Debug)]
+struct Spread {
+    least: f64,
+    largest: f64,
+    off: f64,
+}
+
+/// Of the spread of a column's numbers its floats may be off by this share.
+const MOST_OFF: f64 = 0.01;
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self {
+            least: f64::INFINITY,
+            largest: f64::NEG_INFINITY,
+            off: 0.0,
+        }
+    }
+}
+
+impl Spread {
+    fn see(&mut self, number: f64) {
+        self.least = self.least.min(number);
+        self.largest = self.largest.max(number);
+        self.off = self.off.max((f64::from(number as f32) - number).abs());
+    }
+
+    /// Refuses the numbers of a column that its floats do not tell apart.
+    fn check(&self, name: &str, file: &Path) -> Result<()> {
+        // One number alone tells nothing apart as it is.
+        if self.largest <= self.least || self.off <= MOST_OFF * (self.largest - self.least) {
+            return Ok(());
+        }
+        let problem = format!(
+            "the column {name} has numbers from {} to {}, which floats of 32 bits round by up to {}; expected \
+             numbers that these tell apart",
+            self.least, self.largest, self.off
+        );
+        let help = "subtract one number from the whole column, such as its least";
+        Err(Error::data(file, problem, help))
+    }
 }
 
 /// What is predicted.
@@ -47,6 +94,8 @@ pub(super) struct Learned {
     codes: Vec<u32>,
     /// The number of each value.
     values: HashMap<String, u32>,
+    /// What is probably not meant.
+    pub(super) notes: Vec<String>,
 }
 
 /// Goes through all files once.
@@ -54,6 +103,7 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
     let mut csv = Csv::open(&files[0])?;
     let target = named(&csv, &files[0], "target", &source.target)?;
     let dropped = named(&csv, &files[0], "drop", &source.drop)?;
+    each_once(source)?;
     if target.is_empty() {
         return Err(Error::Argument {
             what: "data.target".into(),
@@ -86,9 +136,11 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
         rows: [0; 2],
         codes: Vec::new(),
         values: HashMap::new(),
+        notes: Vec::new(),
     };
     // The first target that is no number.
     let mut text = None;
+    let mut spreads: Vec<Spread> = target.iter().map(|_| Spread::default()).collect();
     for (part, file) in files.iter().enumerate() {
         if part > 0 {
             csv = Csv::open(file)?;
@@ -99,19 +151,9 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
             for column in &mut columns {
                 column.see(&csv, source.missing, &row[column.at])?;
             }
-            for at in &target {
-                let field = row[*at].trim();
-                if is_missing(field) {
-                    let help = "give each row what is to be predicted, or leave the row out";
-                    return Err(csv.wrong(*at, "a value to predict", help));
-                }
-                if text.is_none() && number(field).is_err() {
-                    text = Some(csv.wrong(
-                        *at,
-                        "a number to predict",
-                        "set data.task = \"classification\" to predict a class",
-                    ));
-                }
+            for (at, spread) in target.iter().zip(&mut spreads) {
+                let wrong = see_target(&csv, *at, (source.task, text.is_some()), spread)?;
+                text = text.or(wrong);
             }
             let field = row[target[0]].trim();
             learned.count(field);
@@ -129,18 +171,57 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
     learned.wanted = wanted(source, text, classes)?;
     if let Wanted::Numbers = learned.wanted {
         learned.codes = Vec::new();
+        for (name, spread) in learned.target.iter().zip(&spreads) {
+            spread.check(name, &files[0])?;
+        }
     }
     for column in &columns {
         column.check(&files[0])?;
+        learned.notes.extend(column.note());
     }
     learned.columns = columns;
     Ok(learned)
 }
 
+/// Looks at a target of the row that was read last; gives what is wrong with it as a number, which it may
+/// not be, unless that was `told` of another one.
+fn see_target(
+    csv: &Csv,
+    at: usize,
+    (task, told): (TableTask, bool),
+    spread: &mut Spread,
+) -> Result<Option<Error>> {
+    let field = csv.row()[at].trim();
+    if is_missing(field) {
+        let help = "give each row what is to be predicted, or leave the row out";
+        return Err(csv.wrong(at, "a value to predict", help));
+    }
+    match exact(field) {
+        Ok(number) => {
+            spread.see(number);
+            Ok(None)
+        }
+        Err(expected) if task == TableTask::Auto && field.parse::<f64>().is_ok() => {
+            Err(csv.wrong(at, expected, "correct or drop the row"))
+        }
+        // Once is enough.
+        Err(_) if told => Ok(None),
+        Err(_) => Ok(Some(csv.wrong(
+            at,
+            "a number to predict",
+            "set data.task = \"classification\" to predict a class",
+        ))),
+    }
+}
+
 /// Whether classes or numbers are predicted.
 fn wanted(source: &Csvs, text: Option<Error>, classes: BTreeSet<String>) -> Result<Wanted> {
     let several = source.target.len() > 1;
+    // Numbers among which a text stands by mistake make no classes.
+    let numbers = classes.iter().filter(|class| number(class).is_ok()).count();
+    let mistake = source.task == TableTask::Auto && numbers > 2 && 2 * numbers > classes.len();
     match (source.task, text) {
+        (_, Some(error)) if mistake => Err(error),
         (TableTask::Auto | TableTask::Regression, None) => Ok(Wanted::Numbers),
         (TableTask::Regression, Some(error)) => Err(error),
         (_, Some(error)) if several => Err(error),
@@ -165,15 +246,37 @@ fn wanted(source: &Csvs, text: Option<Error>, classes: BTreeSet<String>) -> Resu
     }
 }
 
+/// Refuses a column that is named twice, or is predicted and left out.
+fn each_once(source: &Csvs) -> Result<()> {
+    let twice = |key: &str, found: String, help: &str| {
+        Err(Error::Argument {
+            what: format!("data.{key}"),
+            found,
+            expected: "each column once".into(),
+            help: help.into(),
+        })
+    };
+    for (at, name) in source.target.iter().enumerate() {
+        if source.target[..at].contains(name) {
+            return twice("target", format!("{name:?} twice"), "name it once");
+        }
+        if source.drop.contains(name) {
+            let found = format!("{name:?}, which is data.target, too");
+            return twice("drop", found, "take it from one of the two lists");
+        }
+    }
+    Ok(())
+}
+
 /// The positions of columns that a key names.
 fn named(csv: &Csv, file: &Path, key: &str, names: &[String]) -> Result<Vec<usize>> {
     let mut places = Vec::new();
     for name in names {
         let Some(at) = csv.header().iter().position(|column| column == name) else {
-            let near = csv
-                .header()
-                .iter()
-                .min_by_key(|column| strsim::osa_distance(column, name));
+            let near = csv.header().iter().min_by_key(|column| {
+                let lower = [column.to_lowercase(), name.to_lowercase()];
+                strsim::osa_distance(&lower[0], &lower[1])
+            });
             return Err(Error::Argument {
                 what: format!("data.{key}"),
                 found: format!("{name:?}, which is no column of {}", file.display()),
@@ -211,7 +314,7 @@ impl Seen {
                 Missing::Mean => Ok(()),
             };
         }
-        let is_number = number(field);
+        let is_number = exact(field);
         if let Err(expected) = is_number {
             if field.parse::<f64>().is_ok() {
                 return Err(csv.wrong(self.at, expected, "correct or drop the row"));
@@ -219,6 +322,11 @@ impl Seen {
             if self.text.is_none() {
                 self.text = Some((csv.line(), field.to_owned()));
             }
+        }
+        self.fields[0] += 1;
+        if let Ok(number) = is_number {
+            self.fields[1] += 1;
+            self.numbers.see(number);
         }
         if self.values.len() <= MOST_VALUES && !self.values.contains(field) {
             self.values.insert(field.to_owned());
@@ -251,8 +359,34 @@ impl Seen {
                 );
                 Err(Error::data(file, problem, drop))
             }
+            (None, _) => self.numbers.check(name, file),
             _ => Ok(()),
         }
+    }
+
+    /// Where texts stand among numbers, or are numbers in another writing, a feature for each value is
+    /// probably not meant.
+    fn note(&self) -> Option<String> {
+        let (line, text) = self.text.as_ref()?;
+        let ([fields, numbers], name, features) = (self.fields, &self.name, self.values.len());
+        let bare: String = text
+            .chars()
+            .filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-'))
+            .collect();
+        let otherwise = text
+            .chars()
+            .any(|c| matches!(c, ',' | '%' | '$' | '€' | '\'' | ' '))
+            && !text.chars().any(char::is_alphabetic)
+            && bare.parse::<f64>().is_ok();
+        let why = match (2 * numbers >= fields, otherwise) {
+            (true, _) => format!("{numbers} of {fields} fields are numbers"),
+            (false, true) => "its fields look like numbers in another writing".to_owned(),
+            _ => return None,
+        };
+        Some(format!(
+            "the column {name} becomes {features} features, one for each value, because line {line} has {text:?}; \
+             {why}: write numbers as 1234.5, and NA where a value is missing, if numbers are meant"
+        ))
     }
 
     fn column(&self) -> Column {

@@ -142,10 +142,10 @@ fn load(source: &Csvs, request: &Request, watcher: Watcher<'_>) -> Result<Datase
                 watcher(Loading::Note(&format!(
                     "{error}; the rows are kept in memory"
                 )));
-                sheet::in_memory(source, request.seed, &files)
+                sheet::in_memory(source, request.seed, &files, watcher)
             })
         }
-        _ => sheet::in_memory(source, request.seed, &files),
+        _ => sheet::in_memory(source, request.seed, &files, watcher),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::kept::{Filled, KeptInputs, Key, Sheet, Shelf};
 use super::learn::{Learned, learn};
 use super::{Csvs, ENTRY, Parts, split, task};
-use crate::data::{Dataset, Samples, Storage, Table, Targets, Task, Watcher};
+use crate::data::{Dataset, Loading, Samples, Storage, Table, Targets, Task, Watcher};
 use crate::error::Result;
 
 /// What is known of a table besides the values of its rows.
@@ -20,8 +20,11 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(source: &Csvs, seed: u64, files: &[PathBuf]) -> Result<Self> {
+    fn new(source: &Csvs, seed: u64, files: &[PathBuf], watcher: Watcher<'_>) -> Result<Self> {
         let learned = learn(source, files)?;
+        for note in &learned.notes {
+            watcher(Loading::Note(note));
+        }
         let task = task(&learned, &files[0])?;
         let parts = split(source, seed, &learned, &task)?;
         let table = learned.table(files, &parts.is_test())?;
@@ -43,8 +46,13 @@ fn targets(task: &Task, width: usize, values: Vec<f32>) -> Targets {
 }
 
 /// All rows in memory.
-pub(super) fn in_memory(source: &Csvs, seed: u64, files: &[PathBuf]) -> Result<Dataset> {
-    let plan = Plan::new(source, seed, files)?;
+pub(super) fn in_memory(
+    source: &Csvs,
+    seed: u64,
+    files: &[PathBuf],
+    watcher: Watcher<'_>,
+) -> Result<Dataset> {
+    let plan = Plan::new(source, seed, files, watcher)?;
     let width = plan.table.width();
     let is_test = plan.parts.is_test();
     let mut parts = [&plan.parts.train, &plan.parts.test]
@@ -117,7 +125,7 @@ pub(super) fn on_disk(
     let found = match shelf.find::<Facts>() {
         Some(found) => found,
         None => {
-            let plan = Plan::new(source, seed, files)?;
+            let plan = Plan::new(source, seed, files, watcher)?;
             let width = 4 * plan.table.width();
             let rows = plan.parts.train.len() + plan.parts.test.len();
             shelf.make([rows, width, width], |sheet| {

@@ -199,7 +199,7 @@ fn not_elsewhere(dir: &Path, folders: &[PathBuf]) -> Result<()> {
         kinds.contains(&Some(Part::Train)) && kinds.iter().any(|kind| *kind != kinds[0])
     });
     let Some(folder) = with_parts else {
-        return Ok(());
+        return no_alike(dir, folders);
     };
     let problem = format!(
         "holds {}, and in it lie {}; expected {EXPECTED}",
@@ -212,6 +212,31 @@ fn not_elsewhere(dir: &Path, folders: &[PathBuf]) -> Result<()> {
               parts into the classes; or set data.dir to one of them if each is a data set"
             .to_owned(),
     };
+    Err(Error::data(dir, problem, help))
+}
+
+/// Refuses folders without pictures of their own in which the same folders lie: they are parts under other
+/// names, and would be taken for classes.
+fn no_alike(dir: &Path, folders: &[PathBuf]) -> Result<()> {
+    let within = |folder: &PathBuf| -> Vec<String> {
+        let inside = self::folders(folder).unwrap_or_default();
+        inside.iter().map(|f| name(f)).collect()
+    };
+    let [first, others @ ..] = folders else {
+        return Ok(());
+    };
+    let classes = within(first);
+    let alike = |folder: &PathBuf| !has_pictures(folder) && within(folder) == classes;
+    if others.is_empty() || classes.len() < 2 || !folders.iter().all(alike) {
+        return Ok(());
+    }
+    let problem = format!(
+        "holds {}, and in each of them lie {}; expected {EXPECTED}",
+        found(folders),
+        some(&classes, SHOWN)
+    );
+    let help = "call the parts train and test, or set data.dir to one of them; if they are the classes, put \
+                their pictures into them";
     Err(Error::data(dir, problem, help))
 }
 

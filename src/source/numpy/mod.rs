@@ -105,7 +105,10 @@ fn pairs(request: &Request, watcher: Watcher<'_>) -> Result<[(PathBuf, Pair); 2]
             y: single(y, &all_in_memory(), watcher)?,
             names: None,
         };
-        Ok((x.clone(), pair))
+        // What is wrong may be so with either.
+        let part = x.file_name().unwrap_or_default().to_string_lossy();
+        let both = format!("{{x,y}}{}", part.strip_prefix('x').unwrap_or(&part));
+        Ok((place.join(both), pair))
     };
     Ok([pair(x, y)?, pair(x_test, y_test)?])
 }
