@@ -264,3 +264,17 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_moves_the_cursor_of_a_terminal() {
+        let path = Path::new("wolves\n\u{1b}[2J/W\u{f6}lfe.png");
+        let error = Error::data(path, "is cut", "leave it out").to_string();
+        let (first, help) = error.split_once('\n').unwrap_or_default();
+        assert_eq!(first, "wolves\\u{a}\\u{1b}[2J/W\u{f6}lfe.png: is cut");
+        assert_eq!(help, "help: leave it out");
+    }
+}

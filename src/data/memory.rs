@@ -250,7 +250,7 @@ fn sum(samples: &Samples, crc: &mut Hasher) -> Result<()> {
         crc.update(&(size as u64).to_le_bytes());
     }
     if let Some(stream) = samples.inputs().stream() {
-        return for_each_block(stream, 0, |tokens| {
+        return for_each_block(stream, |tokens| {
             add_words(crc, tokens);
             Ok(())
         });

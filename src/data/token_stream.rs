@@ -41,17 +41,16 @@ impl TokenStream for Vec<u32> {
     }
 }
 
-/// Gives all tokens from place `first` on to `each`, block after block.
+/// Gives all tokens to `each`, block after block.
 ///
 /// # Errors
 /// As [`TokenStream::read`]; what `each` says.
 pub(crate) fn for_each_block(
     stream: &dyn TokenStream,
-    first: usize,
     mut each: impl FnMut(&[u32]) -> Result<()>,
 ) -> Result<()> {
     let mut block = vec![0; BLOCK.min(stream.len())];
-    for first in (first..stream.len()).step_by(BLOCK) {
+    for first in (0..stream.len()).step_by(BLOCK) {
         let block = &mut block[..BLOCK.min(stream.len() - first)];
         stream.read(first, block)?;
         each(block)?;
@@ -65,7 +64,7 @@ pub(super) fn are_equal(a: &dyn TokenStream, b: &dyn TokenStream) -> bool {
         return false;
     }
     let (mut at, mut equal) = (0, true);
-    let read = for_each_block(a, 0, |block| {
+    let read = for_each_block(a, |block| {
         let mut other = vec![0; block.len()];
         b.read(at, &mut other)?;
         at += block.len();

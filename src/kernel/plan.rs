@@ -459,6 +459,39 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::Class;
+
+    #[test]
+    fn a_grid_that_no_adapter_has_to_take_is_refused_by_its_dispatch() {
+        let target = Target {
+            class: Class::Tiled,
+            max_binding_bytes: 1 << 27,
+            max_texture_side: 8192,
+        };
+        let with = |grid: [u32; 3]| {
+            let mut plan = Plan::new(target, 1);
+            plan.backward.push(Op::Dispatch(Dispatch {
+                kernel: 0,
+                label: "1 linear: weight gradient".into(),
+                bindings: Vec::new(),
+                in_place: Vec::new(),
+                dims: Vec::new(),
+                grid,
+                shape: String::new(),
+                flops: 0,
+                bytes: 0,
+            }));
+            plan.checked()
+        };
+        assert!(with([MAX_GROUPS, MAX_GROUPS, 1]).is_ok());
+        let error = with([1, MAX_GROUPS + 1, 1]).unwrap_err();
+        assert!(error.is_users_mistake());
+        let error = error.to_string();
+        assert!(
+            error.contains("1 linear: weight gradient") && error.contains("65536 workgroups"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn no_texture_has_a_side_that_is_a_power_of_two_or_beyond_the_limit() {

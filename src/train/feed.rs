@@ -360,7 +360,7 @@ fn upload_streams(workshop: &Workshop, sets: &[&Samples]) -> Result<()> {
         };
         let last = stream.len() - 1;
         let mut first = 0;
-        for_each_block(stream, 0, |tokens| {
+        for_each_block(stream, |tokens| {
             // The last token is a target alone, the first one an input alone.
             let inputs = &tokens[..tokens.len().min(last - first)];
             let targets = &tokens[usize::from(first == 0)..];

@@ -104,6 +104,15 @@ fn weights_of_no_class_are_refused() {
         error.contains("\"cat\", which is no class of the data"),
         "{error}"
     );
+    for unknown in ["\"balance\"", "[1, 2, 3]", "{ a = \"x\" }"] {
+        let config = setup(&format!("class_weights = {unknown}"), "", "");
+        let error = wavetrain::Config::parse("setup", &config.text()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("expected \"balanced\", or a table"),
+            "{error}"
+        );
+    }
     let error = refused("class_weights = { 0 = 0, 1 = 0, 2 = 0, 3 = 0 }").unwrap();
     assert!(error.contains("0 for every class"), "{error}");
     assert_eq!(refused("class_weights = { 0 = 0.5 }"), None);

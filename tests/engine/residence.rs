@@ -301,5 +301,6 @@ fn a_loss_over_classes_refuses_numbers() {
     assert!(error.is_users_mistake(), "{error}");
     let expected = "loss.kind: cross_entropy, for an output of the shape [2]";
     assert!(error.to_string().contains(expected), "{error}");
+    assert!(error.to_string().contains("loss.kind = \"mse\""), "{error}");
     with("mse").unwrap();
 }

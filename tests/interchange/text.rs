@@ -122,6 +122,38 @@ fn a_run_of_text_is_gone_on_with_predicted_and_measured() {
     assert!(!page.contains("Confusion matrix"));
 }
 
+/// What a network of bytes was trained on it predicts, text or not.
+#[test]
+fn a_network_of_bytes_takes_any_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(
+        folder.join("any"),
+        [&[b'a', 0xff, 0xf6, b'b'][..]; 200].concat(),
+    )
+    .unwrap();
+    let config = "[data]\nsource = \"text\"\ntokens = \"bytes\"\ncontext = 8\nbatch = 4\n\
+                  [model]\nlayers = [{ embedding = 4 }, { linear = \"outputs\" }]\n\
+                  [schedule]\npolicy = \"constant\"\nlr = 0.1\n[train]\nsteps = 3\n";
+    fs::write(folder.join("own.toml"), config).unwrap();
+    text(
+        folder,
+        &["train", "own.toml", "--data", "any", "--out", "run"],
+    );
+    let shown = text(folder, &["predict", "run", "any"]);
+    assert!(shown.starts_with("any: 800 tokens; loss "), "{shown}");
+    fs::write(folder.join("empty"), "").unwrap();
+    text(folder, &["predict", "run", "empty"]);
+    // Weights of another kind are named.
+    fs::write(folder.join("model.pt"), b"PK\x03\x04 and more").unwrap();
+    let arguments = ["train", "own.toml", "--data", "any", "--init", "model.pt"];
+    let message = refused(folder, &arguments);
+    assert!(
+        message.contains("is no safetensors file, but a zip archive"),
+        "{message}"
+    );
+}
+
 #[test]
 fn what_nothing_can_be_made_of_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();

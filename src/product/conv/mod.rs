@@ -23,6 +23,7 @@ use super::class::Operand;
 use crate::gpu::ClassName;
 use crate::kernel::builder::MAX_ITERATIONS;
 use crate::kernel::matrix::Border;
+use crate::kernel::plan::MAX_GROUPS;
 pub use choice::choose;
 pub use shape::ConvShape;
 
@@ -356,8 +357,6 @@ const WORTH_PARTS: u64 = 10_000_000;
 /// Workgroups from which on each takes more than one tile, at most [`MOST_TILES`].
 const MANY_GROUPS: u32 = 100;
 const MOST_TILES: u32 = 8;
-/// Most workgroups in one dimension of a grid (WebGPU's default limit).
-const MAX_GROUPS: u32 = 65_535;
 
 #[cfg(test)]
 mod tests;

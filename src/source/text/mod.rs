@@ -11,7 +11,7 @@ use super::request::set_dir;
 use super::values::{CONTEXT, TEST_SHARE, context, test_share};
 use super::{Entry, Known, Request, Source, Windows};
 use crate::args::choice;
-use crate::data::{Dataset, Samples, Task, TokenStream, Vocabulary, Watcher};
+use crate::data::{Dataset, Samples, Task, Vocabulary, Watcher, for_each_block};
 use crate::error::{Error, Result};
 use file::{InFile, Numbered, TextFile};
 use serde::{Deserialize, Serialize};
@@ -140,10 +140,11 @@ fn load(source: &Text, request: &Request) -> Result<Dataset> {
         if !in_memory {
             return Samples::windows_of(sizes, tokens);
         }
-        let mut kept = vec![0; part.len()];
-        for (at, into) in (0..).step_by(BLOCK).zip(kept.chunks_mut(BLOCK)) {
-            tokens.read(at, into)?;
-        }
+        let mut kept = Vec::with_capacity(part.len());
+        for_each_block(&tokens, |block| {
+            kept.extend_from_slice(block);
+            Ok(())
+        })?;
         Samples::windows_of(sizes, kept)
     };
     let train_samples = samples("training", (&train_file, &train), train_part)?;
@@ -159,9 +160,6 @@ fn load(source: &Text, request: &Request) -> Result<Dataset> {
         Task::Tokens(vocabulary.symbols().to_vec()),
     )
 }
-
-/// Tokens that are read at a time into memory.
-const BLOCK: usize = 1 << 16;
 
 /// The training text and, where it is a file of its own, the test text.
 fn files(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
