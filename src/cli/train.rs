@@ -129,6 +129,13 @@ fn anew(
         let whole = "no cycle ends within the run: for [cycle_end] its end counts as the only one";
         output::note(&[whole.to_owned()]);
     }
+    if let Some([some, all]) = trainer.samples_of_ensemble() {
+        let part = format!(
+            "snapshots are measured together on {some} of {all} samples, always the same ones: there is no room \
+             for the outputs of all"
+        );
+        output::note(&[part]);
+    }
     let watchers = Watchers {
         recorder: Recorder::new(folder.clone()).with_range(range),
         tensorboard: arguments.tensorboard,

@@ -33,6 +33,7 @@ pub use halves::{bfloat16, binary16};
 pub use loading::{Loading, Watcher};
 pub(crate) use memory::Memory;
 pub use memory::checksum;
+pub(crate) use normalize::two_scales;
 pub use normalize::{Normalization, Normalize};
 pub use order::{Batch, Split, batch_at, epoch_order, steps_per_epoch};
 pub use samples::{IGNORED, Inputs, MOST_SYMBOLS, Origin, Samples, Storage, Targets};

@@ -102,14 +102,38 @@ fn unscaled(samples: &Samples, indices: &[u32]) -> Result<Option<[f32; 2]>> {
     if samples.elements() < PIXELS {
         return Ok(None);
     }
-    let stride = indices.len().div_ceil(LOOKED_AT);
+    let [least, largest] = range(samples, indices)?;
+    Ok((least >= 0.0 && largest > BRIGHT).then_some([least, largest]))
+}
+
+/// The ranges of two parts of floats of which one holds pixels as they are, and the other has been divided.
+///
+/// # Errors
+/// Samples that cannot be read.
+pub(crate) fn two_scales(one: &Samples, other: &Samples) -> Result<Option<[[f32; 2]; 2]>> {
+    let parts = [one, other];
+    let are_floats =
+        |part: &&Samples| part.storage() == Storage::Floats && part.inputs().flags().is_none();
+    if one.elements() < PIXELS || !parts.iter().all(are_floats) {
+        return Ok(None);
+    }
+    let of = |part: &Samples| range(part, &(0..part.len() as u32).collect::<Vec<_>>());
+    let ranges = [of(one)?, of(other)?];
+    let is = |wanted: fn(&f32) -> bool| ranges.iter().any(|[_, largest]| wanted(largest));
+    let differ = is(|largest| *largest > BRIGHT) && is(|largest| *largest <= 1.0);
+    Ok((differ && ranges.iter().all(|[least, _]| *least >= 0.0)).then_some(ranges))
+}
+
+/// The least and the largest value of some samples.
+fn range(samples: &Samples, indices: &[u32]) -> Result<[f32; 2]> {
+    let stride = indices.len().div_ceil(LOOKED_AT).max(1);
     let some: Vec<u32> = indices.iter().step_by(stride).copied().collect();
-    let (mut least, mut largest) = (f32::INFINITY, 0.0_f32);
+    let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
     for_each(samples, &some, |sample| {
         least = sample.iter().copied().fold(least, f32::min);
         largest = sample.iter().copied().fold(largest, f32::max);
     })?;
-    Ok((least >= 0.0 && largest > BRIGHT).then_some([least, largest]))
+    Ok([least, largest])
 }
 
 /// Calls `each` with every sample at `indices`, in their order.

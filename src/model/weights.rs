@@ -172,8 +172,7 @@ impl Weights {
     /// one is enough), none more, all values finite.
     ///
     /// # Errors
-    /// [`Error::Weights`] names the first tensor that is wrong; [`Error::NotFinite`] for values that
-    /// are not finite.
+    /// [`Error::Weights`] names the first tensor that is wrong.
     pub fn check(&self, network: &Network, file: &Path) -> Result<()> {
         let parameters = network.parameters();
         let parameters = parameters.map(|p| (&p.name, p.spec.shape.clone()));
@@ -201,7 +200,12 @@ impl Weights {
                 return Err(wrong(file, problem));
             }
             if let Some(found) = tensor.first_not_finite(name) {
-                return Err(Error::not_finite(format!("{}: {found}", file.display())));
+                return Err(Error::Weights {
+                    file: file.to_owned(),
+                    problem: format!("{found}; expected finite numbers"),
+                    help: "the training that left them diverged: give other weights, or train again at lower rates"
+                        .into(),
+                });
             }
         }
         self.check_twins(network, file)?;

@@ -348,6 +348,11 @@ impl Rows {
             Some(bad) => {
                 let row = first as usize + bad;
                 let problem = format!("row {row} is damaged; expected it as it was written");
+                // It stands for nothing any more, and what it was made from is there.
+                let help = match Disk::default().remove(&self.path) {
+                    Ok(()) => "the file was taken away: run again, and it is made anew",
+                    Err(_) => help,
+                };
                 Err(Error::data(&self.path, problem, help))
             }
         }

@@ -2,6 +2,33 @@
 
 use crate::loss::{Loss, first_largest};
 
+/// Most numbers that an ensemble keeps: 512 MiB of sums.
+const MOST: usize = 1 << 26;
+
+/// The places of the samples that an ensemble is measured on, always the same ones; nothing where it is
+/// all `samples`. Each has so many `outputs`, and all that are kept are `most` at most: samples at equal
+/// distances, or the first ones in whole batches of so many `streams` that go on from each other.
+fn places_of_most(
+    samples: usize,
+    outputs: usize,
+    streams: Option<usize>,
+    most: usize,
+) -> Option<Vec<usize>> {
+    let count = (most / outputs.max(1)).max(1);
+    if count >= samples {
+        return None;
+    }
+    Some(match streams {
+        Some(streams) => (0..(count / streams * streams).max(streams).min(samples)).collect(),
+        None => (0..count).map(|i| i * samples / count).collect(),
+    })
+}
+
+/// As [`places_of_most`], of as many as there is room for.
+pub(super) fn places(samples: usize, outputs: usize, streams: Option<usize>) -> Option<Vec<usize>> {
+    places_of_most(samples, outputs, streams, MOST)
+}
+
 /// The probabilities of an ensemble for some samples, added up member by member: the members
 /// themselves need not be kept (Huang et al., "Snapshot ensembles", arXiv 1704.00109).
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -71,6 +98,22 @@ impl Ensemble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_measured_on_as_many_samples_as_there_is_room_for() {
+        assert_eq!(places(1000, 65, None), None);
+        assert_eq!(
+            places(30_000_000, 64, None).map(|all| all.len()),
+            Some(1 << 20)
+        );
+        assert_eq!(places_of_most(10, 3, None, 12), Some(vec![0, 2, 5, 7]));
+        assert_eq!(places_of_most(10, 3, Some(3), 14), Some(vec![0, 1, 2]));
+        assert_eq!(
+            places_of_most(10, 3, Some(8), 14).map(|all| all.len()),
+            Some(8)
+        );
+        assert_eq!(places_of_most(10, 3, None, 1), Some(vec![0]));
+    }
 
     /// Two members that are barely wrong and one that is surely right.
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::confusion::Confusion;
-use super::ensemble::Ensemble;
+use super::ensemble::{self, Ensemble};
 use super::errors::{Errors, Predicted};
 use super::evaluate::{Pass, RowResult, Streams, evaluation_batch};
 use super::feed::{Residence, write_class_weights};
@@ -223,8 +223,7 @@ impl Evaluator {
     /// Replaces the weights by others of the same network; `file` is named in errors.
     ///
     /// # Errors
-    /// [`Error::Weights`] for a tensor that is missing, extra or misshapen, `NotFinite` for one that
-    /// is not finite.
+    /// [`Error::Weights`] for a tensor that is missing, extra or misshapen, or not finite.
     pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
         weights.check(&self.network, file)?;
         for state in self.network.states() {
@@ -326,7 +325,8 @@ impl Evaluator {
     }
 
     /// Accuracy of several networks together, on the same parts as [`Evaluator::evaluate`]: the mean
-    /// of their probabilities. The weights of the last one stay.
+    /// of their probabilities; where there is no room for the outputs of all samples on the same ones as in
+    /// training. The weights of the last one stay.
     ///
     /// # Errors
     /// As [`Evaluator::run`] and [`Evaluator::set_weights`].
@@ -339,7 +339,14 @@ impl Evaluator {
         if members.is_empty() {
             return Ok(Vec::new());
         }
-        let parts = parts(dataset, data)?;
+        let mut parts = parts(dataset, data)?;
+        let outputs = self.network.classes() * self.network.positions();
+        let streams = data.streams().filter(|_| self.network.carries());
+        for (_, _, part) in &mut parts {
+            if let Some(places) = ensemble::places(part.len(), outputs, streams) {
+                *part = places.into_iter().map(|at| part[at]).collect();
+            }
+        }
         let mut all = vec![Ensemble::default(); parts.len()];
         let classes = self.network.classes();
         for file in members {

@@ -42,11 +42,18 @@ impl Part {
     /// A stream that cannot be read.
     pub(super) fn some(&self, count: usize) -> Result<Self> {
         let all = self.samples.len();
-        let places = (0..count).map(|i| i * all / count);
-        let targets: Result<Vec<_>> = places.clone().map(|at| self.targets(at..at + 1)).collect();
+        self.at(&(0..count).map(|i| i * all / count).collect::<Vec<_>>())
+    }
+
+    /// Its samples at these places.
+    ///
+    /// # Errors
+    /// A stream that cannot be read.
+    pub(super) fn at(&self, places: &[usize]) -> Result<Self> {
+        let targets: Result<Vec<_>> = places.iter().map(|at| self.targets(*at..*at + 1)).collect();
         Ok(Self {
             split: self.split,
-            samples: places.map(|at| self.samples[at]).collect(),
+            samples: places.iter().map(|at| self.samples[*at]).collect(),
             targets: Wanted::Kept(targets?.concat()),
         })
     }

@@ -356,3 +356,22 @@ fn texts_among_numbers_and_numbers_in_another_writing_are_said() {
     );
     mistake("target = \"Y\"", &target("1"), &["did you mean \"y\"?"]);
 }
+
+#[test]
+fn a_column_without_a_name_is_left_out_and_said() {
+    let row = |i: usize| format!("{},{},{}\n", 97 * i % 50, i % 7, ["a", "b"][i % 2]);
+    let text = format!(",x,kind\n{}", (0..50).map(row).collect::<String>());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &text).unwrap();
+    let noted = |arguments: &str| load_noted(&*csv(arguments), &request(file.path())).unwrap();
+    let (set, notes) = noted("target = \"kind\"");
+    assert_eq!(set.train.shape(), [1]);
+    says(&notes.concat(), &["column 1 has no name and is left out"]);
+    let (set, notes) = noted("target = \"kind\"\ndrop = \"\"");
+    assert_eq!((set.train.shape(), notes.len()), (&[1][..], 0));
+    mistake(
+        "target = \"kind\"",
+        &text.replace(",x,", ",,"),
+        &["line 1: columns 1 and 2 have no name"],
+    );
+}

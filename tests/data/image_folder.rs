@@ -288,6 +288,28 @@ fn pictures_of_sixteen_bits_keep_the_range_of_the_set() {
     };
     let (set, _) = load_noted(&whole, &request(root.path())).unwrap();
     assert_eq!(bytes(&set.train)[..4], [4; 4]);
+    let few = ImageFolder {
+        bit_depth: Some(10),
+        ..ImageFolder::default()
+    };
+    let (set, notes) = load_noted(&few, &request(root.path())).unwrap();
+    assert_eq!(
+        bytes(&set.train)[..8],
+        [249, 249, 249, 249, 255, 255, 255, 255]
+    );
+    says(
+        &notes.concat(),
+        &[
+            "0 to 1023 made 0 to 255",
+            "values above that, up to 4095, became 255",
+        ],
+    );
+    let root = tempfile::tempdir().unwrap();
+    let of_bytes =
+        ["train/a/1.png", "train/b/1.png", "test/a/1.png"].map(|name| (name, grey(2, 7)));
+    write(root.path(), &of_bytes);
+    let (_, notes) = load_noted(&few, &request(root.path())).unwrap();
+    says(&notes.concat(), &["data.bit_depth = 10 changes nothing"]);
 }
 
 /// A JPEG of 16 x 16, dark above, that is to be turned clockwise: dark goes to the right.
@@ -358,8 +380,14 @@ fn folders_that_do_not_fit_are_named() {
     fs::write(root.path().join("train/cat/notes.txt"), "x").unwrap();
     says(
         &message(),
-        &["train/cat: holds no picture", "expected PNG, JPEG"],
+        &[
+            "train/cat: holds no picture, but files .txt; expected PNG, JPEG",
+            "help: add pictures",
+        ],
     );
+    fs::write(root.path().join("train/cat/1.GIF"), "x").unwrap();
+    says(&message(), &["but files .gif, .txt", "help: convert them"]);
+    fs::remove_file(root.path().join("train/cat/1.GIF")).unwrap();
     write(root.path(), &[("train/cat/1.png", grey(1, 1))]);
     says(&message(), &["train/dog: holds no picture"]);
     write(root.path(), &[("train/dog/1.png", grey(1, 1))]);

@@ -170,6 +170,18 @@ fn what_does_not_survive_and_how_shapes_are_read_is_said() {
         &notes.concat(),
         &["read as 8 channels of 8 x 3", "[N, C, H, W]"],
     );
+    // Grey pictures without their channel: sequences where they are floats, nothing where they are bytes.
+    let floats = npy(
+        "<f4",
+        false,
+        &[2, 8, 8],
+        &bytes(&[0.5; 128], |v| (v as f32).to_le_bytes().to_vec()),
+    );
+    let (_, notes) = loaded(Numpy::default(), &four(&floats, &y));
+    says(
+        &notes.concat(),
+        &["sequences of 8 positions with 8 numbers each", "x[:, None]"],
+    );
 }
 
 #[test]
@@ -380,6 +392,19 @@ fn files_that_are_none_are_refused_before_anything_is_taken_in() {
         &refused(&Numpy::default(), &request(&file)),
         &["is no .npz archive"],
     );
+    fs::write(&file, "").unwrap();
+    says(
+        &refused(&Numpy::default(), &request(&file)),
+        &["all.npz: is empty"],
+    );
+    for (name, bytes) in four(b"", b"") {
+        fs::write(folder.path().join(format!("{name}.npy")), bytes).unwrap();
+    }
+    fs::remove_file(&file).unwrap();
+    says(
+        &refused(&Numpy::default(), &request(folder.path())),
+        &["x_train.npy: is empty"],
+    );
     let missing = refused(&Numpy::default(), &request(&folder.path().join("none")));
     says(&missing, &["does not exist", "x_train"]);
 }
@@ -415,4 +440,35 @@ fn one_class_and_numbers_that_floats_do_not_hold_are_said() {
         &refused_with(one),
         &["{x,y}_train.npy: y has one class only"],
     );
+}
+
+#[test]
+fn parts_of_two_scales_are_refused() {
+    let x = |largest: f64| {
+        let values: Vec<f64> = (0..32).map(|i| largest * f64::from(i) / 31.0).collect();
+        let data = bytes(&values, |v| (v as f32).to_le_bytes().to_vec());
+        npy("<f4", false, &[2, 16], &data)
+    };
+    let y = npy("|u1", false, &[2], &[0, 1]);
+    let folder = tempfile::tempdir().unwrap();
+    let open = |train: f64, test: f64| {
+        let arrays = [
+            ("x_train", x(train)),
+            ("y_train", y.clone()),
+            ("x_test", x(test)),
+            ("y_test", y.clone()),
+        ];
+        for (name, bytes) in arrays {
+            fs::write(folder.path().join(format!("{name}.npy")), bytes).unwrap();
+        }
+        load_noted(&Numpy::default(), &request(folder.path()))
+    };
+    for (train, test) in [(1.0, 255.0), (255.0, 1.0)] {
+        let error = open(train, test).unwrap_err().to_string();
+        let found = format!("{{x,y}}_test.npy: x goes from 0 to {test}, and from 0 to {train} in");
+        says(&error, &[&found, "divide the x of both"]);
+    }
+    for (train, test) in [(1.0, 1.0), (255.0, 255.0), (255.0, 3.0)] {
+        open(train, test).unwrap();
+    }
 }

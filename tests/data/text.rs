@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use wavetrain::args::Args;
-use wavetrain::data::{Dataset, Samples, Vocabulary};
+use wavetrain::data::{Dataset, Loading, Samples, Vocabulary};
 use wavetrain::error::Error;
 use wavetrain::source::{Cache, Request, Source, source};
 
@@ -133,6 +133,59 @@ fn what_is_no_text_is_refused_where_it_ends_to_be_one() {
         let expected = format!("text.txt: is no UTF-8 from byte {place} on");
         assert!(error.contains(&expected), "{error}");
     }
+}
+
+#[test]
+fn marks_of_encodings_are_no_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("text.txt");
+    let text = "what is marked is read as what is not. ".repeat(20);
+    let symbols = |bytes: &[u8], arguments: &str| {
+        fs::write(&file, bytes).unwrap();
+        load(&file, arguments, Cache::None).map(|set| (tokens(&set.train, 7), set.classes().len()))
+    };
+    let plain = symbols(text.as_bytes(), "").unwrap();
+    let marked = format!("\u{feff}{text}");
+    assert_eq!(symbols(marked.as_bytes(), "").unwrap(), plain);
+    let all = symbols(marked.as_bytes(), "tokens = \"bytes\"").unwrap();
+    assert_eq!(all.0[..3], [0xef, 0xbb, 0xbf]);
+    let cut = [marked.as_bytes(), b"\xff"].concat();
+    let error = symbols(&cut, "").unwrap_err().to_string();
+    let expected = format!("no UTF-8 from byte {} on", marked.len());
+    assert!(error.contains(&expected), "{error}");
+    for (mark, of) in [
+        (0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]),
+        (0xfeff, u16::to_be_bytes),
+    ] {
+        let wide: Vec<u8> = std::iter::once(mark)
+            .chain(text.encode_utf16())
+            .flat_map(of)
+            .collect();
+        let error = symbols(&wide, "").unwrap_err().to_string();
+        assert!(
+            error.contains("is UTF-16") && error.contains("iconv"),
+            "{error}"
+        );
+    }
+    let noted = std::sync::Mutex::new(String::new());
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&file, wide).unwrap();
+    let request = Request {
+        dir: Some(file),
+        ..Request::default()
+    };
+    let source = (source("text").unwrap().parse)(Args::parse("").unwrap()).unwrap();
+    source
+        .open(&request, &|loading| {
+            if let Loading::Note(note) = loading {
+                noted.lock().unwrap().push_str(note);
+            }
+        })
+        .unwrap();
+    assert!(
+        noted.lock().unwrap().contains("as texts in UTF-16 have"),
+        "{noted:?}"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) use array::{Array, Bytes, Type};
 use super::{TableTask, Tokens};
 use crate::data::{
     Dataset, IGNORED, Inputs as _, Loading, MOST_SYMBOLS, Samples, Storage, Targets, Task, Watcher,
+    two_scales,
 };
 use crate::error::{Error, Result};
 use rows::FileRows;
@@ -24,6 +25,8 @@ pub(super) const MOST_CLASSES: u32 = 1 << 16;
 const EXACT: f64 = 16_777_216.0;
 /// Notes about one file are no more than this.
 const MOST_NAMED: usize = 8;
+/// Square sequences of so many positions are sooner pictures.
+const FEW_PIXELS: usize = 8;
 
 /// What is read of the arrays as what.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +104,27 @@ pub(super) fn dataset(
     let symbols = train.symbols().max(test.symbols());
     let help = reading.help;
     let (train, test) = (train.samples(symbols, help)?, test.samples(symbols, help)?);
+    one_scale((&train, train_file), (&test, test_file))?;
     Dataset::of(name, train, test, task)
+}
+
+/// Refuses parts of which one holds pixels as they are, and the other has been divided.
+fn one_scale(
+    (train, train_file): (&Samples, &Path),
+    (test, test_file): (&Samples, &Path),
+) -> Result<()> {
+    let Some([of_train, of_test]) = two_scales(train, test)? else {
+        return Ok(());
+    };
+    let words = |[least, largest]: [f32; 2]| format!("from {least} to {largest}");
+    let problem = format!(
+        "x goes {}, and {} in {}; expected one scale",
+        words(of_test),
+        words(of_train),
+        train_file.display()
+    );
+    let help = "divide the x of both by the same number, or of neither";
+    Err(Error::data(test_file, problem, help))
 }
 
 /// What is learned, with the names of the classes or numbers.
@@ -296,11 +319,20 @@ pub(super) fn decode(pair: Pair, reading: Reading) -> Result<Set, String> {
             shape[2]
         ));
     }
+    if let ([steps, features], Wanted::Classes(_, None)) = (&shape[1..], &targets)
+        && steps == features
+        && *steps >= FEW_PIXELS
+    {
+        notes.push(format!(
+            "x has the shape {shape:?}, which is read as sequences of {steps} positions with {features} numbers \
+             each; if they are grey pictures, give them a channel (x[:, None])"
+        ));
+    }
     let values = match x.ty {
         Type::U8 if shape.len() == 3 => {
             return Err(format!(
                 "x has the shape {shape:?} and the type u8; expected [N, C, H, W] or [N, D], or sequences, \
-                 [N, T, C], of floats"
+                 [N, T, C], of floats (grey pictures have one channel: x[:, None])"
             ));
         }
         _ if is_tokens => Values::Tokens(tokens(&x)?),

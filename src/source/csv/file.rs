@@ -66,7 +66,7 @@ impl Csv {
     ///
     /// # Errors
     /// [`Error::Data`] for a file that cannot be read, is empty, is of another encoding, or has a header
-    /// with numbers, without a name, or with one twice.
+    /// with numbers, or with a name twice; one column may have none.
     pub fn open(path: &Path) -> Result<Self> {
         let unreadable = |error: std::io::Error| {
             let help = "check the name, and the permissions of the file and its folder";
@@ -291,19 +291,14 @@ impl Csv {
             );
         }
         for (at, name) in self.header.iter().enumerate() {
-            if name.is_empty() {
-                return wrong(
-                    format!(
-                        "line 1, column {}: has no name; expected one for each column",
-                        at + 1
-                    ),
-                    "name the column",
-                );
-            }
             if let Some(first) = self.header[..at].iter().position(|other| other == name) {
+                let names = match name.is_empty() {
+                    true => "have no name".to_owned(),
+                    false => format!("are both called {name}"),
+                };
                 return wrong(
                     format!(
-                        "line 1: columns {} and {} are both called {name}; expected each name once",
+                        "line 1: columns {} and {} {names}; expected each name once",
                         first + 1,
                         at + 1
                     ),
@@ -380,7 +375,7 @@ mod tests {
                 "has no header: its first line holds numbers (1, 2)",
             ),
             (b"a,b,a\n", "columns 1 and 3 are both called a"),
-            (b"a,,b\n", "line 1, column 2: has no name"),
+            (b"a,,b,\n", "columns 2 and 4 have no name"),
             (b"a,b\n1,\"2\n3,4\n5,6\n", "line 2: a quote opens"),
             (b"a,b\n1,2\n\"3,4\n5,6\n", "line 3: a quote opens"),
             (b"a,b\n1,2\n3,\xe4\n", "line 3, column 2: is no UTF-8"),

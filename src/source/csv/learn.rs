@@ -117,7 +117,9 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
         });
     }
     let header = csv.header().to_vec();
-    let inputs = (0..header.len()).filter(|at| !target.contains(at) && !dropped.contains(at));
+    let inputs = (0..header.len())
+        .filter(|at| !target.contains(at) && !dropped.contains(at))
+        .filter(|at| !header[*at].is_empty());
     let mut columns: Vec<Seen> = inputs
         .map(|at| Seen {
             at,
@@ -136,7 +138,7 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
         rows: [0; 2],
         codes: Vec::new(),
         values: HashMap::new(),
-        notes: Vec::new(),
+        notes: unnamed(&header, &[&target[..], &dropped[..]].concat()),
     };
     // The first target that is no number.
     let mut text = None;
@@ -181,6 +183,19 @@ pub(super) fn learn(source: &Csvs, files: &[PathBuf]) -> Result<Learned> {
     }
     learned.columns = columns;
     Ok(learned)
+}
+
+/// A note on the column without a name, if there is one that no key names: row names are written so.
+fn unnamed(header: &[String], known: &[usize]) -> Vec<String> {
+    let at = header.iter().position(String::is_empty);
+    let note = at.filter(|at| !known.contains(at)).map(|at| {
+        format!(
+            "column {} has no name and is left out, like the row names that pandas and R write; give it a name \
+             to train on it",
+            at + 1
+        )
+    });
+    note.into_iter().collect()
 }
 
 /// Looks at a target of the row that was read last; gives what is wrong with it as a number, which it may

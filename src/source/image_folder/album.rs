@@ -105,6 +105,11 @@ impl Album<'_> {
         let bit_depth = job.deepen(self.all, &states, put)?;
         let tally = job.tally();
         let mut notes = tally.notes(self.size, bit_depth);
+        if let (Some(bits), None) = (self.source.bit_depth, bit_depth) {
+            notes.push(format!(
+                "data.bit_depth = {bits} changes nothing: no picture has 16 bits for each channel"
+            ));
+        }
         notes.extend(skipped.iter().map(|skipped| format!("skipped {skipped}")));
         let bad = (0..).zip(&states).filter(|(_, read)| **read == Read::Bad);
         Ok(Known {

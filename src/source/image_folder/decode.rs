@@ -109,6 +109,11 @@ impl Tally {
     pub(super) fn notes(&self, [height, width]: [usize; 2], bits: Option<u32>) -> Vec<String> {
         let grey = if self.all_grey() { 0 } else { self.grey };
         let bits = bits.unwrap_or(16);
+        let most = (1_u32 << bits) - 1;
+        let brighter = match u32::from(self.deepest) > most {
+            true => format!("; values above that, up to {}, became 255", self.deepest),
+            false => String::new(),
+        };
         let kinds = [
             (
                 grey,
@@ -126,8 +131,7 @@ impl Tally {
                 self.deep,
                 format!(
                     "have 16 bits for each channel, of which {bits} are used; these became 8, from \
-                     0 to {} made 0 to 255 (data.bit_depth)",
-                    (1_u32 << bits) - 1
+                     0 to {most} made 0 to 255 (data.bit_depth){brighter}"
                 ),
             ),
             (self.turned, "were turned as their EXIF data say".to_owned()),

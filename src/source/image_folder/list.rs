@@ -5,6 +5,7 @@ use crate::data::{Loading, Watcher};
 use crate::error::{Error, Result};
 use crate::picture::{FORMATS, entries, is_picture, printable};
 use crate::rng::{Key, Stream};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -92,10 +93,11 @@ impl Classes {
         for (label, folder) in (0..).zip(folders) {
             let files = pictures(&folder, left_out)?;
             if files.is_empty() {
+                let (others, help) = others(&folder);
                 return Err(Error::data(
                     &folder,
-                    format!("holds no picture; expected {FORMATS} files of this class"),
-                    "add pictures, or take the folder away",
+                    format!("holds no picture{others}; expected {FORMATS} files of this class"),
+                    help,
                 ));
             }
             let name = folder.file_name().unwrap_or_default();
@@ -161,6 +163,30 @@ impl Classes {
         }
         Ok(found.concat())
     }
+}
+
+/// Endings of pictures in formats that are not read.
+const OTHER_FORMATS: [&str; 10] = [
+    ".gif", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".jxl", ".ppm", ".pgm", ".tga",
+];
+
+/// Which files lie in a folder without pictures, and what to do.
+fn others(folder: &Path) -> (String, &'static str) {
+    let files = entries(folder).unwrap_or_default().into_iter();
+    let ending = |path: PathBuf| Some(format!(".{}", printable(path.extension()?).to_lowercase()));
+    let endings: BTreeSet<String> = files.filter_map(|entry| ending(entry.path())).collect();
+    let found = match endings.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", but files {}",
+            some(&Vec::from_iter(endings.clone()), SHOWN)
+        ),
+    };
+    let help = match OTHER_FORMATS.iter().any(|format| endings.contains(*format)) {
+        true => "convert them (mogrify -format png, of ImageMagick), or take the folder away",
+        false => "add pictures, or take the folder away",
+    };
+    (found, help)
 }
 
 /// The folders of classes in `root`, at least one.

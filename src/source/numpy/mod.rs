@@ -233,7 +233,11 @@ fn packed(
     watcher: Watcher<'_>,
 ) -> Result<Array> {
     let wrong = |problem: String| Error::data(file, problem, HELP);
-    let mut archive = ZipArchive::new(BufReader::new(open(file)?))
+    let from = open(file)?;
+    if from.metadata().is_ok_and(|about| about.len() == 0) {
+        return Err(wrong("is empty; expected an archive of arrays".to_owned()));
+    }
+    let mut archive = ZipArchive::new(BufReader::new(from))
         .map_err(|error| wrong(format!("is no .npz archive: {error}")))?;
     let mut names: Vec<String> = archive.file_names().map(String::from).collect();
     names.sort_unstable();
@@ -347,6 +351,9 @@ impl Header {
 
 /// The header of an array of `length` bytes, header included; what is wrong with it is a sentence.
 fn header(from: &mut impl Read, length: u64) -> Result<Header, String> {
+    if length == 0 {
+        return Err("is empty; expected an array".to_owned());
+    }
     let header =
         NpyHeader::from_reader(from).map_err(|error| format!("is no valid .npy file: {error}"))?;
     let DType::Plain(plain) = header.dtype() else {

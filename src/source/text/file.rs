@@ -1,6 +1,7 @@
 //! A text in its file: gone through once, then read from where its tokens are needed.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ const CHARS: usize = char::MAX as usize + 1;
 #[derive(Debug)]
 pub(super) struct TextFile {
     path: PathBuf,
+    /// Bytes of the mark of its encoding, before the part.
+    mark: u64,
     part: Part,
     form: Tokens,
     /// Number of tokens.
@@ -37,10 +40,16 @@ impl TextFile {
     /// A file that cannot be read, or is no text in UTF-8 where tokens are characters.
     pub(super) fn open(path: &Path, form: Tokens) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path, "reading"))?;
-        let bytes = file.metadata().map_err(Error::io(path, "reading"))?.len();
+        let whole = file.metadata().map_err(Error::io(path, "reading"))?.len();
+        let mark = match form {
+            Tokens::Chars => mark(&file, path)?,
+            Tokens::Bytes => 0,
+        };
+        let bytes = whole - mark;
         let mut text = Self {
             path: path.to_owned(),
-            part: Part::new(file, path, [0, bytes])?,
+            mark,
+            part: Part::new(file, path, [mark, bytes])?,
             form,
             count: 0,
             starts: Vec::new(),
@@ -88,7 +97,7 @@ impl TextFile {
                 std::str::from_utf8(&block[..error.valid_up_to()]).unwrap_or_default()
             }
             Err(error) => {
-                let first = at + error.valid_up_to() as u64;
+                let first = self.mark + at + error.valid_up_to() as u64;
                 return Err(Error::data(
                     &self.path,
                     format!("is no UTF-8 from byte {first} on; expected a text"),
@@ -139,6 +148,25 @@ impl TextFile {
             chars,
             ascii,
         }
+    }
+}
+
+/// Bytes of the mark that a text in UTF-8 may begin with, which is no character of it.
+///
+/// # Errors
+/// The mark of another encoding.
+fn mark(file: &File, path: &Path) -> Result<u64> {
+    let mut first = Vec::new();
+    let read = file.take(3).read_to_end(&mut first);
+    read.map_err(Error::io(path, "reading"))?;
+    match first[..] {
+        [0xef, 0xbb, 0xbf] => Ok(3),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(Error::data(
+            path,
+            "is UTF-16; expected a text in UTF-8",
+            "convert it (iconv -f UTF-16 -t UTF-8), or set data.tokens = \"bytes\"",
+        )),
+        _ => Ok(0),
     }
 }
 

@@ -11,7 +11,7 @@ use super::request::set_dir;
 use super::values::{CONTEXT, TEST_SHARE, context, test_share};
 use super::{Entry, Known, Request, Source, Windows};
 use crate::args::choice;
-use crate::data::{Dataset, Samples, Task, Vocabulary, Watcher, for_each_block};
+use crate::data::{Dataset, Loading, Samples, Task, Vocabulary, Watcher, for_each_block};
 use crate::error::{Error, Result};
 use file::{InFile, Numbered, TextFile};
 use serde::{Deserialize, Serialize};
@@ -91,8 +91,8 @@ impl Source for Text {
         })
     }
 
-    fn open(&self, request: &Request, _: Watcher<'_>) -> Result<Dataset> {
-        load(self, request)
+    fn open(&self, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
+        load(self, request, watcher)
     }
 }
 
@@ -102,7 +102,7 @@ const HELP: &str = "give a text file in UTF-8, or a folder with train.txt";
 /// Bytes of a token in memory.
 const TOKEN: u64 = 4;
 
-fn load(source: &Text, request: &Request) -> Result<Dataset> {
+fn load(source: &Text, request: &Request, watcher: Watcher<'_>) -> Result<Dataset> {
     let (train_file, test_file) = files(request.place("a text", EXPECTED, "")?)?;
     let train = TextFile::open(&train_file, source.tokens)?;
     let test = test_file
@@ -110,6 +110,13 @@ fn load(source: &Text, request: &Request) -> Result<Dataset> {
         .map(|file| TextFile::open(file, source.tokens))
         .transpose()?;
     let vocabulary = vocabulary(&train, test.as_ref(), source.tokens, &train_file)?;
+    if source.tokens == Tokens::Chars && train.found()[0] {
+        watcher(Loading::Note(&format!(
+            "{} has characters of the number 0, as texts in UTF-16 have where they are read as UTF-8: convert it \
+             if it is one (iconv -f UTF-16LE -t UTF-8)",
+            train_file.display()
+        )));
+    }
     let count = train.count() + test.as_ref().map_or(0, TextFile::count);
     let in_memory = request.cache.of(TOKEN * count as u64) == Cache::Memory;
     let (all, all_of_test) = (train.count(), test.as_ref().map(TextFile::count));

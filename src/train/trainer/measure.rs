@@ -8,6 +8,7 @@ use crate::data::{Judge, Storage, Task};
 use crate::error::Result;
 use crate::model::Weights;
 use crate::train::confusion::Confusion;
+use crate::train::ensemble;
 use crate::train::errors::Predicted;
 use crate::train::evaluate::{RowResult, Streams, mistakes};
 use crate::train::generate::{Generator, Sampling};
@@ -324,6 +325,28 @@ impl Trainer {
         pace.cycle_end.is_on() && low.is_none_or(|low| low > pace.total_steps)
     }
 
+    /// The samples of a part that the snapshots together are measured on, where there is no room for the
+    /// outputs of all.
+    fn places_of_ensemble(&self, part: &Part) -> Option<Vec<usize>> {
+        let network = self.network();
+        let outputs = network.classes() * network.positions();
+        let streams = network.carries().then(|| self.evaluation.request().batch);
+        ensemble::places(part.samples.len(), outputs, streams)
+    }
+
+    /// How many samples, and of how many, the snapshots of `[cycle_end]` are measured on together, where it
+    /// is not all: there is no room for the outputs of all.
+    #[must_use]
+    pub fn samples_of_ensemble(&self) -> Option<[usize; 2]> {
+        let split = *self.feed.splits().first()?;
+        let part = self
+            .feed
+            .part(split)
+            .filter(|_| self.pace.cycle_end.snapshot)?;
+        let places = self.places_of_ensemble(part)?;
+        Some([places.len(), part.samples.len()])
+    }
+
     /// What `[cycle_end]` asks for, with the weights as they are now at a low point; `seconds` of
     /// training are over. Nothing where the weights are no longer finite: the next step says so.
     pub(in crate::train) fn low_point(
@@ -339,8 +362,15 @@ impl Trainer {
         members.cycles += 1;
         let mut outputs = Vec::new();
         let outputs_of_all = wanted.snapshot.then_some(&mut outputs);
+        let (mut chosen, mut targets) = (None, Vec::new());
+        if let Some(part) = self.feed.part(split).filter(|_| wanted.snapshot) {
+            let places = self.places_of_ensemble(part);
+            chosen = places.map(|places| part.at(&places)).transpose()?;
+            let part = chosen.as_ref().unwrap_or(part);
+            targets = part.all_targets()?.into_owned();
+        }
         let single = self
-            .evaluate_part((split, None), outputs_of_all, |_, _| {})?
+            .evaluate_part((split, chosen), outputs_of_all, |_, _| {})?
             .share();
         let mut point = LowPoint {
             cycle: members.cycles,
@@ -352,8 +382,6 @@ impl Trainer {
             average: None,
         };
         if wanted.snapshot {
-            let part = self.feed.part(split);
-            let targets = part.map(Part::all_targets).transpose()?.unwrap_or_default();
             let units = self.feed.units();
             point.ensemble = Some(if units.width() > 0 {
                 members.ensemble.add_numbers(&outputs);

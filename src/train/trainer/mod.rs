@@ -333,8 +333,7 @@ impl Trainer {
     /// Replaces the weights; `file` is named in errors.
     ///
     /// # Errors
-    /// [`crate::error::Error::Weights`] for a tensor that is missing, extra or misshapen, `NotFinite` for one that
-    /// is not finite.
+    /// [`crate::error::Error::Weights`] for a tensor that is missing, extra or misshapen, or not finite.
     pub fn set_weights(&mut self, weights: &Weights, file: &Path) -> Result<()> {
         weights.check(&self.training.network, file)?;
         let flat = weights.flat(&self.training.network);
