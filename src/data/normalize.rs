@@ -120,7 +120,7 @@ pub(crate) fn two_scales(one: &Samples, other: &Samples) -> Result<Option<[[f32;
     let of = |part: &Samples| range(part, &(0..part.len() as u32).collect::<Vec<_>>());
     let ranges = [of(one)?, of(other)?];
     let is = |wanted: fn(&f32) -> bool| ranges.iter().any(|[_, largest]| wanted(largest));
-    let differ = is(|largest| *largest > BRIGHT) && is(|largest| *largest <= 1.0);
+    let differ = is(|largest| *largest > BRIGHT) && is(|largest| *largest > 0.0 && *largest <= 1.0);
     Ok((differ && ranges.iter().all(|[least, _]| *least >= 0.0)).then_some(ranges))
 }
 

@@ -265,6 +265,10 @@ fn sweeps_that_disagree_are_noisy() {
     assert_eq!(together.verdict, Verdict::Ok);
     let apart = find::judge(vec![at(0.0), at(1.2)], &options);
     assert_eq!(apart.verdict, Verdict::Noisy);
+    // More sweeps reach further, and agree no less.
+    let shifts = [-0.42, -0.2, -0.1, 0.0, 0.1, 0.2, 0.42];
+    let many = find::judge(shifts.map(at).to_vec(), &options);
+    assert_eq!(many.verdict, Verdict::Ok);
     assert_eq!(find::judge(Vec::new(), &options).base_lr, None);
 }
 

@@ -9,6 +9,7 @@ use super::statistics::{
 };
 use super::{ComparisonPlan, Record, Target};
 use crate::data::Judge;
+use crate::lab::student::quantile;
 
 /// What is known of one arm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -237,6 +238,14 @@ impl<'a> Runs<'a> {
 }
 
 impl Outcomes {
+    /// How many of its standard errors a difference has to be to be shown at a look, where the seeds are what
+    /// makes it scatter.
+    #[must_use]
+    pub fn reach(&self, look: PlannedLook) -> f64 {
+        let error = look.error / self.contrasts.max(1) as f64;
+        quantile(1.0 - error / 2.0, look.seeds.max(2) as f64 - 1.0)
+    }
+
     /// From the runs that are there: of the seeds of which all runs are.
     #[must_use]
     pub fn of(plan: &ComparisonPlan, records: &[Record]) -> Self {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::RangeTestOptions;
 use super::bounds::{self, CLEAR, Shape};
 use super::sweep::Sweep;
+use crate::lab::student::variance;
 
 /// Whether bounds can be read from the curves, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,9 @@ pub enum Verdict {
 const LEAST_STEPS: u64 = 40;
 /// Points of the curve between the two bounds, at least (with equal factors between the rates).
 const LEAST_BETWEEN: usize = 4;
-/// Sweeps whose peaks differ by more than this factor disagree.
-const APART: f64 = 6.0;
+/// Sweeps disagree where the logarithms of their peaks deviate by more than this (a factor of e; of three
+/// sweeps that is one of about 6 from the least to the largest). A range would grow with their number.
+const APART: f64 = 1.0;
 /// The share of its fall by which the loss must have risen again at the end.
 const TURNED: f64 = 0.1;
 
@@ -94,11 +96,10 @@ pub(super) fn of(sweeps: &[Sweep], options: &RangeTestOptions) -> Verdict {
         }
     }
     let peaks = sweeps.iter().filter_map(|sweep| Some(sweep.bounds?.max_lr));
-    let (low, high) = peaks.fold((f64::INFINITY, 0.0_f64), |(low, high), lr| {
-        (low.min(lr), high.max(lr))
-    });
+    let peaks: Vec<f64> = peaks.map(libm::log).collect();
+    let apart = variance(&peaks) > APART * APART;
     let bad = each.iter().filter(|v| **v != Verdict::Ok).count();
-    if high > APART * low || 2 * bad >= each.len() {
+    if apart || 2 * bad >= each.len() {
         return Verdict::Noisy;
     }
     Verdict::Ok

@@ -3,6 +3,7 @@
 use crate::data::Judge;
 use crate::draw::chart::count;
 use crate::draw::words::{duration, things};
+use crate::lab::compare::statistics::looks::fixed;
 use crate::lab::compare::statistics::{ContrastVerdict, Needed, Reached, Saved};
 use crate::lab::compare::{AgainstBaseline, ComparisonPlan, Outcome, Outcomes, Worth};
 
@@ -159,6 +160,7 @@ pub(super) fn sentences(plan: &ComparisonPlan, outcomes: &Outcomes) -> Vec<Strin
             }));
         }
     }
+    sentences.extend(few_seeds(plan, outcomes));
     sentences.extend(
         outcomes
             .frontier
@@ -221,6 +223,29 @@ fn sentence(
             figures.with_unit(contrast.gain),
             needed(plan, outcomes, judgement.needed, &margin)
         ),
+    })
+}
+
+/// Why intervals are wide where there are few seeds for many contrasts, and what makes them narrower.
+fn few_seeds(plan: &ComparisonPlan, outcomes: &Outcomes) -> Option<String> {
+    /// Seeds with which a scatter is known well enough.
+    const ENOUGH: u64 = 8;
+    let now = outcomes.look.filter(|look| look.seeds < ENOUGH)?;
+    let is_open = |arm: &Outcome| verdict(arm) == Some(ContrastVerdict::NotShown);
+    let planned = plan.looks.iter().copied();
+    let more = planned
+        .filter(|look| look.seeds >= ENOUGH)
+        .chain(fixed(ENOUGH))
+        .next()?;
+    let [here, there] = [now, more].map(|look| outcomes.reach(look));
+    (outcomes.arms.iter().any(is_open) && here > 2.0 * there).then(|| {
+        format!(
+            "Few seeds make wide intervals: among {} a difference is shown from {here:.0} of its standard errors \
+             on with {}, and from {there:.0} with {}. Fewer variants and lengths leave time for more seeds.",
+            things(outcomes.contrasts as u64, "contrast"),
+            things(now.seeds, "seed"),
+            things(more.seeds, "seed")
+        )
     })
 }
 

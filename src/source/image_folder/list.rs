@@ -172,9 +172,10 @@ const OTHER_FORMATS: [&str; 10] = [
 
 /// Which files lie in a folder without pictures, and what to do.
 fn others(folder: &Path) -> (String, &'static str) {
-    let files = entries(folder).unwrap_or_default().into_iter();
+    let all = entries(folder).unwrap_or_default().into_iter();
+    let files = all.map(|entry| entry.path()).filter(|path| path.is_file());
     let ending = |path: PathBuf| Some(format!(".{}", printable(path.extension()?).to_lowercase()));
-    let endings: BTreeSet<String> = files.filter_map(|entry| ending(entry.path())).collect();
+    let endings: BTreeSet<String> = files.filter_map(ending).collect();
     let found = match endings.is_empty() {
         true => String::new(),
         false => format!(
