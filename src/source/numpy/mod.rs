@@ -255,6 +255,13 @@ fn packed(
     if let Some(count) = rows.filter(|rows| header.shape.first() != Some(rows)) {
         return Err(wrong(misshapen(&header.shape, count, None)));
     }
+    let packed_bytes = entry.compressed_size();
+    if is_bomb([packed_bytes, length]) {
+        return Err(of_array(format!(
+            "makes {length} bytes of {packed_bytes}: nothing but one number over and over packs like that; expected \
+             data"
+        )));
+    }
     if !header.stays(request.cache) {
         return numbers(entry, header).map_err(of_array);
     }
@@ -289,6 +296,15 @@ fn packed(
         Some(part) => settled((header, part), &numbers_of, request, watcher),
         None => packed(file, (name, rows), &all_in_memory(), watcher),
     }
+}
+
+/// Whether so few bytes of an archive claim to be so many that they are meant to fill disk and memory, or to
+/// be a mistake: deflate packs 1,032 equal bytes into one at best.
+fn is_bomb([packed, whole]: [u64; 2]) -> bool {
+    /// Less than this harms nobody.
+    const HARMLESS: u64 = 1 << 30;
+    const MOST: u64 = 1000;
+    whole > HARMLESS && whole / packed.max(1) >= MOST
 }
 
 /// Copies so many bytes; the inner error is a sentence on what is wrong with those that are read.
@@ -435,4 +451,16 @@ fn in_order(header: &Header, data: &[u8]) -> Vec<u8> {
         Ok(())
     });
     turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_bomb;
+
+    #[test]
+    fn only_equal_bytes_in_great_numbers_are_a_bomb() {
+        let whole = 5 << 30;
+        assert!(is_bomb([whole / 1031, whole]) && is_bomb([0, whole]));
+        assert!(!is_bomb([whole / 500, whole]) && !is_bomb([1 << 10, 1 << 20]));
+    }
 }
