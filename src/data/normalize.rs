@@ -102,7 +102,7 @@ fn unscaled(samples: &Samples, indices: &[u32]) -> Result<Option<[f32; 2]>> {
     if samples.elements() < PIXELS {
         return Ok(None);
     }
-    let [least, largest] = range(samples, indices)?;
+    let [least, largest] = range(samples, (indices.len(), &|at| indices[at]))?;
     Ok((least >= 0.0 && largest > BRIGHT).then_some([least, largest]))
 }
 
@@ -117,17 +117,17 @@ pub(crate) fn two_scales(one: &Samples, other: &Samples) -> Result<Option<[[f32;
     if one.elements() < PIXELS || !parts.iter().all(are_floats) {
         return Ok(None);
     }
-    let of = |part: &Samples| range(part, &(0..part.len() as u32).collect::<Vec<_>>());
+    let of = |part: &Samples| range(part, (part.len(), &|at| at as u32));
     let ranges = [of(one)?, of(other)?];
     let is = |wanted: fn(&f32) -> bool| ranges.iter().any(|[_, largest]| wanted(largest));
     let differ = is(|largest| *largest > BRIGHT) && is(|largest| *largest > 0.0 && *largest <= 1.0);
     Ok((differ && ranges.iter().all(|[least, _]| *least >= 0.0)).then_some(ranges))
 }
 
-/// The least and the largest value of some samples.
-fn range(samples: &Samples, indices: &[u32]) -> Result<[f32; 2]> {
-    let stride = indices.len().div_ceil(LOOKED_AT).max(1);
-    let some: Vec<u32> = indices.iter().step_by(stride).copied().collect();
+/// The least and the largest value of some of `count` samples, whose indices `of` gives.
+fn range(samples: &Samples, (count, of): (usize, &dyn Fn(usize) -> u32)) -> Result<[f32; 2]> {
+    let stride = count.div_ceil(LOOKED_AT).max(1);
+    let some: Vec<u32> = (0..count).step_by(stride).map(of).collect();
     let (mut least, mut largest) = (f32::INFINITY, f32::NEG_INFINITY);
     for_each(samples, &some, |sample| {
         least = sample.iter().copied().fold(least, f32::min);

@@ -2,8 +2,8 @@
 
 use crate::loss::{Loss, first_largest};
 
-/// Most numbers that an ensemble keeps: 512 MiB of sums.
-const MOST: usize = 1 << 26;
+/// Most numbers that an ensemble keeps: 128 MiB of sums.
+const MOST: usize = 1 << 24;
 
 /// The places of the samples that an ensemble is measured on, always the same ones; nothing where it is
 /// all `samples`. Each has so many `outputs`, and all that are kept are `most` at most: samples at equal
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(places(1000, 65, None), None);
         assert_eq!(
             places(30_000_000, 64, None).map(|all| all.len()),
-            Some(1 << 20)
+            Some(1 << 18)
         );
         assert_eq!(places_of_most(10, 3, None, 12), Some(vec![0, 2, 5, 7]));
         assert_eq!(places_of_most(10, 3, Some(3), 14), Some(vec![0, 1, 2]));

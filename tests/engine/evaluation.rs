@@ -180,11 +180,10 @@ fn weights_that_do_not_fit_are_refused_by_name() {
     let mut trainer = Setup::default().trainer(gpu(), data(100, 10));
     let good = trainer.weights().unwrap();
     let mut refuse = |weights: Weights, name: &str| {
-        let error = trainer
-            .set_weights(&weights, Path::new("w"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(name), "{error}");
+        let error = trainer.set_weights(&weights, Path::new("w")).unwrap_err();
+        assert!(error.is_users_mistake(), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("w: ") && error.contains(name), "{error}");
     };
     let mut missing = good.clone();
     missing.tensors.remove("3.bias");

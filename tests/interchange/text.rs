@@ -154,6 +154,38 @@ fn a_network_of_bytes_takes_any_file() {
     );
 }
 
+/// There is no room for the outputs of all: training and `eval` take the same part, with the same result.
+#[test]
+fn snapshots_of_a_long_text_are_measured_together_on_a_part_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let letters = (0..200_000_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8 % 40);
+    fs::write(folder.join("long"), letters.collect::<Vec<u8>>()).unwrap();
+    let config = "[data]\nsource = \"text\"\ntokens = \"bytes\"\ncontext = 64\nbatch = 16\ntest_share = 0.4\n\
+                  [model]\nlayers = [{ embedding = 8 }, { linear = \"outputs\" }]\n\
+                  [schedule]\npolicy = \"triangular\"\nbase_lr = 0.01\nmax_lr = 1.0\nstep_size_up = 5\n\
+                  [train]\nsteps = 20\n[cycle_end]\nsnapshot = true\n";
+    fs::write(folder.join("own.toml"), config).unwrap();
+    let output = program(
+        folder,
+        &["train", "own.toml", "--data", "long", "--out", "run"],
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    // 2^24 numbers are kept, 256 at each of 64 positions.
+    assert!(
+        said.contains("measured together on 1024 of 1249 samples"),
+        "{said}"
+    );
+    let lines = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
+    let last = lines.lines().rfind(|line| line.contains("cycle_end"));
+    let last: Value = serde_json::from_str(last.unwrap()).unwrap();
+    let found: Value = serde_json::from_str(&text(folder, &["eval", "run", "--json"])).unwrap();
+    let together = &found["ensemble"]["evaluations"][0];
+    assert_eq!(together["samples"], 1024);
+    assert_eq!(together["accuracy"], last["ensemble"]);
+    assert_ne!(last["single"], last["ensemble"]);
+}
+
 #[test]
 fn what_nothing_can_be_made_of_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,9 +29,9 @@ pub enum Verdict {
 const LEAST_STEPS: u64 = 40;
 /// Points of the curve between the two bounds, at least (with equal factors between the rates).
 const LEAST_BETWEEN: usize = 4;
-/// Sweeps disagree where the logarithms of their peaks deviate by more than this (a factor of e; of three
-/// sweeps that is one of about 6 from the least to the largest). A range would grow with their number.
-const APART: f64 = 1.0;
+/// Sweeps disagree where the logarithms of their peaks deviate by more than ln 6 / sqrt 3: three within a factor of
+/// 6 never do. A range would grow with their number.
+const APART: f64 = 1.0345;
 /// The share of its fall by which the loss must have risen again at the end.
 const TURNED: f64 = 0.1;
 
