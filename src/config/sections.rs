@@ -127,6 +127,15 @@ impl Data {
         self.stateful().then_some(self.batch)
     }
 
+    /// How many of the `samples` samples of a part are evaluated: all, or the windows that fill the streams.
+    #[must_use]
+    pub fn evaluated(&self, samples: usize) -> usize {
+        match self.streams() {
+            Some(streams) => samples / streams * streams,
+            None => samples,
+        }
+    }
+
     /// Samples of an epoch where there are `extent` to train on, of which `validation` is still part.
     ///
     /// # Errors

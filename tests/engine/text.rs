@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wavetrain::args::Args;
-use wavetrain::data::{Dataset, IGNORED, Judge, Samples, Targets, Task};
+use wavetrain::data::{Dataset, IGNORED, Judge, Samples, Targets, Task, in_streams};
 use wavetrain::gpu::{Gpu, LimitsChoice, Selection};
 use wavetrain::rng::{Key, Stream};
 use wavetrain::source::{Cache, Request, source};
@@ -86,6 +86,16 @@ fn a_streamed_text_gives_the_same_bits_as_a_resident_one() {
             let scores = trainer.test_scores(Judge::Loss).unwrap().1;
             let mean = scores.iter().map(|score| f64::from(*score)).sum::<f64>();
             assert!((mean / scores.len() as f64 - test.loss).abs() < 1e-6);
+            // Of windows in streams, too, they stand in the order of the text.
+            let windows: Vec<u32> = (0..scores.len() as u32).collect();
+            let order = match data.contains("stateful") {
+                true => in_streams(&windows, 4),
+                false => windows,
+            };
+            for (window, rows) in order.iter().zip(rows.chunks(rows.len() / scores.len())) {
+                let loss = rows.iter().map(|row| row.loss).sum::<f64>() / rows.len() as f64;
+                assert!((f64::from(scores[*window as usize]) - loss).abs() < 1e-6);
+            }
             outcomes.push((
                 (bits(&records), weight_bits(&trainer)),
                 (test.loss.to_bits(), some.loss.to_bits()),

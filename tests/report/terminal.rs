@@ -100,6 +100,25 @@ files     runs/glyphs-0001/report.html        the curves and the mistakes; open 
     assert_eq!(text, expected);
 }
 
+/// The longest of these words is as wide as the column of labels.
+#[test]
+fn how_a_run_ended_never_runs_into_what_follows() {
+    use wavetrain::train::Ended;
+
+    for ended in [
+        Ended::Done,
+        Ended::Stopped,
+        Ended::Interrupted,
+        Ended::Diverged,
+    ] {
+        let mut run = fixture::run(10, 100, 100);
+        run.summary.as_mut().unwrap().ended = ended;
+        let text = watch(&run, plain(0));
+        let line = format!("\n{:<9} 100 steps in ", ended.name());
+        assert!(text.contains(&line), "{line:?} in {text}");
+    }
+}
+
 #[test]
 fn plain_text_has_no_control_characters() {
     let run = fixture::run(10, 400, 100);

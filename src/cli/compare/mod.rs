@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::lab::compare::statistics::looks;
 use crate::lab::compare::{
     self, Along, Arm, ComparisonEnded, ComparisonPlan, Pace, Settings, Store, Target, Tuned,
-    Wishes, Work,
+    Variant, Wishes, Work,
 };
 use crate::lab::find::RangeTest;
 use crate::page::comparison::Comparison;
@@ -185,11 +185,11 @@ fn begin(
     let whole_cycles = variants.iter().any(|variant| variant.policy.is_some())
         && !checks::has_own_baseline(arguments);
     let budgets = compare::budgets(&base, &arguments.budget, whole_cycles);
-    let first = &variants[0].dataset;
+    let task = &variants[0].dataset.task;
     let judged = (
-        first.task.judge(),
-        first.test.len(),
-        match &first.task {
+        task.judge(),
+        variants.iter().map(Variant::answered).min().unwrap_or(0),
+        match task {
             Task::Numbers(_) => 0,
             task => task.names().len(),
         },

@@ -59,6 +59,12 @@ pub struct Arm {
 }
 
 impl Variant {
+    /// How many samples of the test set it answers: all, or the windows that fill its streams.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.config.data.evaluated(self.dataset.test.len())
+    }
+
     /// The variant, at `position`, in the length `steps`, the `length`-th of all.
     ///
     /// # Errors

@@ -171,12 +171,18 @@ fn finish(trainer: &mut Trainer, work: &Work<'_>, record: &mut Record) -> Result
     }
     let settings = &work.plan.settings;
     let whole = trainer.weights()?.first_not_finite().is_none();
-    let (evaluation, scores) = trainer.test_scores(settings.judge)?;
+    let (evaluation, mut scores) = trainer.test_scores(settings.judge)?;
     let finite = whole && evaluation.loss.is_finite();
     match finite && scores.iter().all(|score| score.is_finite()) {
         true => {
-            record.test = settings.judge.score(evaluation.loss, evaluation.accuracy);
+            // Streams of another number may hold some windows more.
+            let more = scores.len() > settings.samples;
+            scores.truncate(settings.samples);
             record.samples = Scores::new(scores);
+            record.test = match more {
+                true => record.samples.mean(),
+                false => settings.judge.score(evaluation.loss, evaluation.accuracy),
+            };
         }
         false => record.diverged = Some(trainer.done()),
     }

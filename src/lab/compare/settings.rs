@@ -27,7 +27,9 @@ pub struct Settings {
     pub target_of: Judge,
     /// The margin: points of accuracy, or percent of the baseline's loss.
     pub margin: f64,
-    /// Samples of the test set.
+    /// Samples of the test set that all runs answer: the first so many ([`Variant::answered`]).
+    ///
+    /// [`Variant::answered`]: super::Variant::answered
     pub samples: usize,
     /// Classes to choose from, for the score of chance; at least 1.
     pub classes: usize,

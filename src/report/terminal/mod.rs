@@ -121,9 +121,14 @@ impl<'w> Terminal<'w> {
 
     /// A line that starts with a label; what stands in it may come from files.
     fn line(&self, label: &str, text: &str) -> String {
+        self.line_in(Ink::Label, label, text)
+    }
+
+    /// The same with a label in the colour of what it says; a label longer than its column keeps its blank.
+    fn line_in(&self, ink: Ink, label: &str, text: &str) -> String {
         let padded = format!("{label:<9} ");
         let text = shown::line(text);
-        format!("{}{text}\n", self.paint(Ink::Label, &padded))
+        format!("{}{text}\n", self.paint(ink, &padded))
     }
 
     fn started(&mut self, info: &RunInfo) {
@@ -237,10 +242,7 @@ impl<'w> Terminal<'w> {
             rate(summary.steps_per_second),
             waited.unwrap_or_default()
         );
-        text.push_str(&format!(
-            "{}{how}\n",
-            self.paint(ink, &format!("{:<10}", summary.ended.name()))
-        ));
+        text.push_str(&self.line_in(ink, summary.ended.name(), &how));
         for e in &summary.evaluations {
             let mut result = match e.errors {
                 Some(errors) => format!("{}, loss {}", state::off(&errors, ", "), loss(e.loss)),

@@ -89,9 +89,10 @@ impl Trainer {
         self.evaluate_part((split, some), None, |_, _| {})
     }
 
-    /// Evaluates the test set; gives for each of its samples, in their order, what `judge` measures: 1
+    /// Evaluates the test set; gives for each of its samples, in their order there, what `judge` measures: 1
     /// where it is classified rightly and 0 where not, or its loss. Of sequences it is the sum over the
-    /// targets that count, in units in which the mean over all samples is that over all targets.
+    /// targets that count, in units in which the mean over all samples is that over all targets. Of windows
+    /// in streams the last ones may be missing ([`crate::config::Data::evaluated`]).
     ///
     /// # Errors
     /// As [`Trainer::evaluate`].
@@ -115,7 +116,12 @@ impl Trainer {
             Judge::Loss => tally.mass(),
         };
         let unit = scores.len().max(1) as f64 / positive(mass);
-        let scores = scores.iter().map(|sum| (sum * unit) as f32);
+        // Windows in streams are evaluated in another order.
+        let places = self.feed.part(Split::Test).map(|part| &part.samples[..]);
+        let places = places.unwrap_or_default().iter();
+        let mut scores: Vec<(&u32, f64)> = places.zip(scores).collect();
+        scores.sort_by_key(|(place, _)| *place);
+        let scores = scores.into_iter().map(|(_, sum)| (sum * unit) as f32);
         Ok((evaluation, scores.collect()))
     }
 
