@@ -121,9 +121,12 @@ pub(super) fn run(
         let name = [("cycle_steps", "--cycle-steps")];
         confirm::check(steps).map_err(|error| as_flag(error, &name))?;
     }
-    if let (Some(path), false) = (&arguments.out, arguments.force) {
-        RunFolder::refuse_occupied(path)?;
-    }
+    // Whoever trains in the folder keeps it.
+    let claimed = match &arguments.out {
+        Some(path) if arguments.force && path.exists() => Some(RunFolder::claim(path, true)?),
+        Some(path) if !arguments.force => RunFolder::refuse_occupied(path).map(|()| None)?,
+        _ => None,
+    };
     let config = arguments.config.load()?;
     let dataset = loading::load(&config)?;
     let extent = dataset.train.extent();
@@ -139,15 +142,17 @@ pub(super) fn run(
     let found = found.map(|bounds| find::between(&config, extent, &bounds));
     let found = found.transpose()?;
     let info = trainer.info();
-    let folder = match &arguments.out {
-        Some(path) => RunFolder::create(path, arguments.force)?,
-        None => RunFolder::fresh(Path::new("runs"), &format!("find-{}", info.data))?,
+    let folder = match (claimed, &arguments.out) {
+        (Some(folder), _) => folder,
+        (None, Some(path)) => RunFolder::claim(path, arguments.force)?,
+        (None, None) => RunFolder::fresh(Path::new("runs"), &format!("find-{}", info.data))?,
     };
     let about = range::About {
         data: info.data.clone(),
         test: options.describe(),
         adapter: info.adapter.name.clone(),
         schedule: found.as_ref().map(Settled::schedule_toml),
+        steps: found.as_ref().map(|found| found.total_steps),
     };
     let text = found.as_ref().map(Settled::to_toml_with_bounds);
     let page = range::write(&folder, &test, &about, &config.to_toml(), text.as_deref())?;
@@ -158,7 +163,7 @@ pub(super) fn run(
     } else {
         output.text(&shown(&test, &options, output))?;
         if let Some(schedule) = &about.schedule {
-            output.text(&to_paste(&folder, schedule))?;
+            output.text(&to_paste(&folder, &about, schedule))?;
         }
         output.text(&format!("files     {}\n", page.display()))?;
     }
@@ -169,9 +174,9 @@ pub(super) fn run(
 }
 
 /// What to paste into a file, and the commands that use it as it is.
-fn to_paste(folder: &RunFolder, schedule: &str) -> String {
+fn to_paste(folder: &RunFolder, about: &range::About, schedule: &str) -> String {
     let mut text = format!("\n{schedule}\n");
-    for (command, what) in range::commands(folder) {
+    for (command, what) in range::commands(folder, about) {
         text += &format!("# {what}\n{command}\n");
     }
     text + "\n"
@@ -188,8 +193,13 @@ fn tested(
         watch(options, progress);
         signals.check("the range test")
     })?;
-    if arguments.confirm && test.verdict == Verdict::Ok {
-        confirm(trainer, &mut test, arguments.cycle_steps, signals)?;
+    match (arguments.confirm, test.verdict) {
+        (false, _) => {}
+        (true, Verdict::Ok) => confirm(trainer, &mut test, arguments.cycle_steps, signals)?,
+        (true, verdict) => output::note(&[format!(
+            "--confirm: no cycles are trained, as there are no bounds to confirm (the verdict is {})",
+            verdict.name()
+        )]),
     }
     Ok(test)
 }

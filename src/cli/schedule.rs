@@ -9,6 +9,7 @@ use super::options::ConfigOptions;
 use super::output::{self, Output};
 use crate::config::{Bounds, Config, Length};
 use crate::draw::chart::{Chart, Series};
+use crate::draw::words::shortened;
 use crate::draw::{plot, svg};
 use crate::error::{Error, Result};
 use crate::lab::lint;
@@ -156,7 +157,11 @@ impl Drawn {
             true => " (drawn as if every evaluation were better than the one before)",
             false => "",
         };
-        format!("{}{}{depends}", self.schedule.describe(), self.bounds)
+        format!(
+            "{}{}{depends}",
+            shortened(&self.schedule.describe()),
+            self.bounds
+        )
     }
 
     /// The schedule as Python.

@@ -284,6 +284,22 @@ fn sum(samples: &Samples, crc: &mut Hasher) -> Result<()> {
     Ok(())
 }
 
+impl Samples {
+    /// A checksum of shape, values and targets: `crc32:` and eight hexadecimal digits.
+    ///
+    /// # Errors
+    /// Inputs that cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut crc = Hasher::new();
+        sum(self, &mut crc)?;
+        Ok(in_words(crc))
+    }
+}
+
+fn in_words(crc: Hasher) -> String {
+    format!("crc32:{:08x}", crc.finalize())
+}
+
 impl Dataset {
     /// A data set of own samples with `classes` classes, named `0`, `1` and so on.
     ///
@@ -398,6 +414,6 @@ impl Dataset {
         let mut crc = Hasher::new();
         sum(&self.train, &mut crc)?;
         sum(&self.test, &mut crc)?;
-        Ok(format!("crc32:{:08x}", crc.finalize()))
+        Ok(in_words(crc))
     }
 }

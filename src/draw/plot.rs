@@ -38,10 +38,11 @@ const COLOURS: [&str; 6] = [
 const PLAIN: &str = "\u{1b}[0m";
 /// ASCII letters of the series.
 const LETTERS: [char; 8] = ['*', '+', 'o', 'x', '#', '@', '%', '='];
-/// Of every so many dots along a line, this many are drawn: whole, dashed, dotted, sparse.
-const DASHES: [(usize, usize); 4] = [(1, 1), (6, 4), (3, 1), (5, 1)];
+/// Of every so many dots along a line, this many are drawn: whole, dashed, dotted, sparse, long dashes far
+/// apart, short ones far apart; as many as colours.
+const DASHES: [(usize, usize); 6] = [(1, 1), (6, 4), (3, 1), (5, 1), (14, 8), (12, 3)];
 /// Legend samples of these dashes.
-const SAMPLES: [&str; 4] = ["───", "╌╌╌", "···", ". ."];
+const SAMPLES: [&str; 6] = ["───", "╌╌╌", "···", ". .", "─ ─", "- -"];
 
 /// Draws a chart as lines of text, each ending in a line feed.
 ///

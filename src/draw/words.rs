@@ -95,6 +95,35 @@ pub fn rate(value: f64) -> String {
     number(format!("{value:.decimals$}").parse().unwrap_or(value))
 }
 
+/// An argument of a command as a shell reads it.
+pub fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    }
+}
+
+/// A text with its numbers at six significant digits: `constant at 0.19115` of 0.19115000000000001.
+pub fn shortened(text: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit() || c == '.';
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c| !is_digit(c)).unwrap_or(from.len());
+        let (digits, after) = from.split_at(end);
+        let fraction = digits.trim_end_matches('.').contains('.');
+        short.push_str(before);
+        match digits.parse::<f64>() {
+            Ok(value) if fraction && digits.len() > 8 => short.push_str(&number(value)),
+            _ => short.push_str(digits),
+        }
+        rest = after;
+    }
+    short + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +137,20 @@ mod tests {
             ["12,350", "0.01235", "-58.3", "0"]
         );
         assert!(!digits(1e-320).contains("NaN"));
+        for (long, short) in [
+            ("constant at 0.19115000000000001", "constant at 0.19115"),
+            (
+                "swing times 0.7498942093324559 each step",
+                "swing times 0.749894 each step",
+            ),
+            (
+                "from 0.01 to 0.1, half cycle 12345678901 steps.",
+                "from 0.01 to 0.1, half cycle 12345678901 steps.",
+            ),
+            ("é 1.5.2.33333333 and 0.", "é 1.5.2.33333333 and 0."),
+        ] {
+            assert_eq!(shortened(long), short);
+        }
         assert_eq!(loss(0.012_345), "0.0123");
         assert_eq!(loss(2.512_349), "2.5123");
         assert_eq!(loss(123.456), "123.46");

@@ -9,7 +9,7 @@ use super::cycles;
 use super::frame::{self, Parts, capital, row, table, telling_table};
 use crate::draw::chart::{Chart, Look, Series, count, number};
 use crate::draw::svg::{self, escape};
-use crate::draw::words::{percent, things};
+use crate::draw::words::{percent, quoted, things};
 use crate::error::{Error, Result};
 use crate::lab::find::{MOST_SWEEPS, RangeTest, Sweep, Until};
 use crate::report::folder::{ABOUT, CONFIG, FOUND, PAGE, RANGE, RunFolder};
@@ -213,26 +213,28 @@ fn bounds_table(test: &RangeTest) -> String {
 
 fn sweeps_table(test: &RangeTest) -> String {
     let cell = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), short);
+    // Numbers are not told apart rightly or wrongly.
+    let classified = charts(test).len() > 1;
     let rows = test.sweeps.iter().map(|sweep| {
         let bounds = sweep.bounds.as_ref();
         let best = sweep.points.iter().map(|point| point.accuracy);
-        let cells = [
+        let mut cells = vec![
             count(sweep.points.len() as u64),
             cell(bounds.map(|b| b.base_lr)),
             cell(bounds.map(|b| b.max_lr)),
             cell(sweep.diverged_at),
-            percent(best.fold(0.0, f64::max)),
         ];
+        cells.extend(classified.then(|| percent(best.fold(0.0, f64::max))));
         row(&sweep.seed.to_string(), &cells)
     });
-    let heads = [
+    let mut heads = vec![
         "seed",
         "steps",
         "base_lr",
         "max_lr by the curve",
         "diverged at",
-        "best batch",
     ];
+    heads.extend(classified.then_some("best batch"));
     table("Sweeps", &heads, &rows.collect::<String>())
 }
 
@@ -261,20 +263,25 @@ pub struct About {
     pub adapter: String,
     /// The table `[schedule]` between the bounds, where there are any.
     pub schedule: Option<String>,
+    /// The steps of a run under it.
+    #[serde(default)]
+    pub steps: Option<u64>,
 }
 
 /// What to do with what was found: commands, and what they do.
 #[must_use]
-pub fn commands(folder: &RunFolder) -> [(String, &'static str); 2] {
-    let file = folder.file(FOUND);
-    let file = file.display();
+pub fn commands(folder: &RunFolder, about: &About) -> [(String, &'static str); 2] {
+    let file = quoted(&folder.file(FOUND).display().to_string());
+    // How many steps some epochs are, a schedule alone does not know.
+    let steps = about.steps.map(|steps| format!(" --steps {steps}"));
+    let steps = steps.unwrap_or_default();
     [
         (
             format!("wavetrain train {file}"),
             "trains between the bounds",
         ),
         (
-            format!("wavetrain schedule {file} --format torch"),
+            format!("wavetrain schedule {file}{steps} --format torch"),
             "the schedule as code for PyTorch (or keras)",
         ),
     ]
@@ -322,7 +329,7 @@ fn page(folder: &RunFolder, test: &RangeTest, about: &About, config: &str) -> Re
     let lead = format!("{} on {}.", capital(&about.test), about.adapter);
     let mut sections = section(test);
     if let Some(schedule) = &about.schedule {
-        sections += &to_paste(folder, schedule);
+        sections += &to_paste(folder, about, schedule);
     }
     let page = frame::simple(&Parts {
         heading: &heading,
@@ -336,8 +343,8 @@ fn page(folder: &RunFolder, test: &RangeTest, about: &About, config: &str) -> Re
     Ok(folder.file(PAGE))
 }
 
-fn to_paste(folder: &RunFolder, schedule: &str) -> String {
-    let commands = commands(folder).map(|(command, what)| format!("{command}   # {what}\n"));
+fn to_paste(folder: &RunFolder, about: &About, schedule: &str) -> String {
+    let commands = commands(folder, about).map(|(command, what)| format!("{command}   # {what}\n"));
     format!(
         "<section id=\"paste\" aria-labelledby=\"paste-title\">\n<h2 id=\"paste-title\">To \
          paste</h2>\n<p>A click selects all of a box.</p>\n<div class=\"paste\"><pre class=\"whole\" \

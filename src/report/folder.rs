@@ -217,6 +217,11 @@ impl RunFolder {
             let help = format!("its page is {PAGE} in it; `wavetrain report` writes it again");
             return Err(refused(&path, format!("holds {what}, not a run"), &help));
         }
+        if path.join(compare::TUNING).join(compare::PLAN).is_file() {
+            let problem = "holds a comparison whose rates are not all chosen, not a run".into();
+            let help = "the same `wavetrain compare` into the folder goes on where it was";
+            return Err(refused(&path, problem, help));
+        }
         if !path.join(RUN).is_file() {
             return Err(refused(
                 &path,

@@ -385,7 +385,7 @@ fn the_power_of_a_fixed_look_is_the_noncentral_ts() {
                 .map(|scores| (&scores[..], &baseline[..]))
                 .collect();
             let contrast = Contrast::of(&Differences::of(&pairs), 1.0, 0.0);
-            let judged = Judgement::of(contrast, 0.3, ERROR, Diverged::default());
+            let judged = Judgement::of(contrast, (0.3, 0.0), ERROR, Diverged::default());
             judged.interval[0] > 0.0
         });
         let found = found.count() as f64 / RUNS as f64;
@@ -452,8 +452,9 @@ fn what_diverges_is_never_better_nor_as_good() {
         variant: false,
         baseline: true,
     };
-    let judged = Judgement::of(contrast, 1.0, ERROR, diverged);
+    let judged = Judgement::of(contrast, (1.0, 0.0), ERROR, diverged);
     assert_eq!(judged.verdict, ContrastVerdict::NotShown);
+    assert_eq!(judged.needed, None);
 }
 
 /// Differences of `samples` samples that are the same for all, under these seeds.
@@ -468,7 +469,8 @@ fn differences(seeds: &[f32], samples: usize) -> Differences {
 fn ties_are_no_findings() {
     // The same answers everywhere.
     let tie = Contrast::of(&differences(&[0.0, 0.0, 0.0], 1000), 1.0, 1e-3);
-    let judged = |contrast| Judgement::of(contrast, 3e-3, ERROR, Diverged::default()).verdict;
+    let judged =
+        |contrast| Judgement::of(contrast, (3e-3, 0.0), ERROR, Diverged::default()).verdict;
     assert_eq!(judged(tie), ContrastVerdict::AsGood);
     // Few samples that agree prove nothing: 0.3 points are less than one of them.
     let few = Contrast::of(&differences(&[0.0, 0.0, 0.0], 40), 1.0, 1.0 / 40.0);
@@ -493,7 +495,7 @@ fn verdicts_are_read_from_the_interval() {
     let judged = |mean: f32, margin: f64| {
         let seeds = [-0.1, 0.1, 0.0, -0.1, 0.1].map(|seed| mean + seed);
         let contrast = Contrast::of(&differences(&seeds, 50), 1.0, 0.0);
-        Judgement::of(contrast, margin, ERROR, Diverged::default())
+        Judgement::of(contrast, (margin, 0.0), ERROR, Diverged::default())
     };
     assert_eq!(judged(0.5, 0.3).verdict, ContrastVerdict::BetterByMore);
     assert_eq!(judged(0.35, 0.3).verdict, ContrastVerdict::Better);
@@ -523,7 +525,7 @@ fn more_test_samples_are_asked_for_where_seeds_cannot_help() {
     let zero = vec![0.0; 100];
     let pairs: Vec<(&[f32], &[f32])> = scores.iter().map(|s| (&s[..], &zero[..])).collect();
     let contrast = Contrast::of(&Differences::of(&pairs), 1.0, 0.0);
-    let Needed::Samples(samples) = Needed::of(&contrast, 0.1, ERROR) else {
+    let Needed::Samples(samples) = Needed::of(&contrast, 0.1, ERROR, 0.0) else {
         panic!()
     };
     // (1.96 + 0.84)^2 * variance / 0.1^2, with a variance of about 1.
@@ -532,6 +534,17 @@ fn more_test_samples_are_asked_for_where_seeds_cannot_help() {
         (samples as f64 / wanted - 1.0).abs() < 0.05,
         "{samples}, {wanted}"
     );
+}
+
+/// No error is less than one test sample, so two of them are never shown with a power of 80 %: it takes
+/// (2.00 + 0.85) / 2 times as many samples.
+#[test]
+fn a_margin_of_two_test_samples_is_not_shown_by_more_seeds() {
+    let least = 1.0 / 57.0;
+    let tie = Contrast::of(&differences(&[0.0, 0.0], 57), 1.0, least);
+    let judged = Judgement::of(tie, (2.0 * least, least), ERROR, Diverged::default());
+    assert_eq!(judged.verdict, ContrastVerdict::NotShown);
+    assert_eq!(judged.needed, Some(Needed::Samples(82)));
 }
 
 // ------------------------------------------------------------------------------------ the frontier

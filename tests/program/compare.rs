@@ -400,3 +400,110 @@ fn an_interrupted_comparison_writes_its_page_and_goes_on() {
     assert!(folder.path().join("out/report.html").exists());
     assert!(half.exists(), "{said}");
 }
+
+#[test]
+fn what_would_be_ignored_or_cannot_be_judged_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    config(folder.path(), "mine.toml", CYCLE);
+    for (arguments, sentence) in [
+        // A smoothed loss and one that is not: the one is not the better for being the smaller.
+        (
+            &["sums-gpt", "--vary", "loss.label_smoothing=0.0,0.1"][..],
+            "other losses",
+        ),
+        // Pictures of another seed are other pictures, under the same labels.
+        (
+            &["mine.toml", "--vary", "data.seed=3,4"],
+            "answer the same test samples",
+        ),
+        (
+            &["mine.toml", "--vary", "train={steps=20},{steps=60}"],
+            "train, a whole table",
+        ),
+        (
+            &[
+                "mine.toml",
+                "--policies",
+                "constant",
+                "--set",
+                "train.test_every=10",
+            ],
+            "the test set is read once",
+        ),
+        (
+            &["glyphs", "--set", "schedule.cycle_momentum=true"],
+            "policies are made from bounds and a length",
+        ),
+        (
+            &[
+                "mine.toml",
+                "--vary",
+                "optimizer.momentum=0.9,0.5",
+                "--tune",
+                "7",
+            ],
+            "7, without --policies",
+        ),
+        (
+            &["mine.toml", "--policies", "constant", "--name", "a\nb"],
+            "of several lines",
+        ),
+        (
+            &[
+                "glyphs",
+                "--policies",
+                "constant,triangular",
+                "--bounds",
+                "0.01,0.1",
+                "--budget",
+                "2,3",
+            ],
+            "2 and 3, which hold the same whole cycles",
+        ),
+        (
+            &["mine.toml", "--policies", "constant", "--budget", "5"],
+            "shorter than a cycle of mine",
+        ),
+    ] {
+        let arguments = [arguments, &["--out", "none"]].concat();
+        refused(folder.path(), &arguments, sentence);
+        assert!(!folder.path().join("none").exists(), "{arguments:?}");
+    }
+}
+
+/// A number of the file holds, whatever a range test finds for the other bound; fewer seeds than there are
+/// take none away; and the folder's name is quoted in commands.
+#[test]
+fn numbers_of_the_file_hold_and_seeds_that_are_there_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let cycle = "policy = \"triangular\"\nbase_lr = \"auto\"\nmax_lr = 0.25\nstep_size_up = 20";
+    config(folder.path(), "mine.toml", cycle);
+    let seeds = |seeds: &'static str| {
+        let arguments = [
+            "mine.toml",
+            "--policies",
+            "triangular2",
+            "--vary",
+            "schedule.max_lr=0.05",
+            "--tune",
+            "0",
+            "--seeds",
+            seeds,
+            "--out",
+            "a folder",
+        ];
+        compare(folder.path(), &arguments).output().unwrap()
+    };
+    let three = seeds("3");
+    assert!(three.status.success(), "{}", words(&three));
+    let read = || -> Value {
+        let file = folder.path().join("a folder/comparison.json");
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    };
+    let found = read();
+    let takes = found["plan"]["arms"][1]["takes"].as_str().unwrap();
+    assert!(takes.contains(" to 0.25"), "{takes}");
+    let two = seeds("2");
+    assert!(two.status.success(), "{}", words(&two));
+    assert_eq!(read()["outcomes"], found["outcomes"]);
+}

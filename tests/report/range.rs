@@ -53,6 +53,7 @@ fn about() -> range::About {
         test: "a range test".into(),
         adapter: "an adapter".into(),
         schedule: Some("[schedule]\nbase_lr = 0.01".into()),
+        steps: Some(120),
     }
 }
 

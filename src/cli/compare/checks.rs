@@ -6,6 +6,7 @@ use super::{Arguments, TUNING, flagged, wishes};
 use crate::cli::options::as_flag;
 use crate::cli::output;
 use crate::config::{Bounds, Config, Length};
+use crate::data::{Judge, Task};
 use crate::error::{Error, Result};
 use crate::lab::compare::{
     Combined, Store, Varied, Wishes, check_budgets, check_rates, check_seeds, combinations, take,
@@ -16,10 +17,14 @@ use crate::schedule::{self, Span};
 /// Policies that are compared where nothing else is.
 const POLICIES: [&str; 5] = ["constant", "step", "triangular", "one_cycle", "cosine"];
 /// Keys of a configuration that a comparison has its own of.
-const IGNORED: [(&str, &str); 8] = [
+const IGNORED: [(&str, &str); 9] = [
     (
         "train.eval_every",
         "runs are evaluated as often as costs a quarter of the time",
+    ),
+    (
+        "train.test_every",
+        "the test set is read once, at the end of each run",
     ),
     ("train.early_stop", "all runs have the same steps"),
     ("train.log_every", "single steps are not shown"),
@@ -41,7 +46,9 @@ const IGNORED: [(&str, &str); 8] = [
 
 pub(super) fn check(arguments: &Arguments) -> Result<Wishes> {
     let wishes = wishes(arguments).map_err(flagged)?;
-    let checked = wishes.check().and_then(|()| check_rates(arguments.tune));
+    let checked = wishes
+        .check()
+        .and_then(|()| check_rates(arguments.tune.unwrap_or(0)));
     checked.map_err(flagged)?;
     if !arguments.budget.is_empty() {
         check_budgets(&arguments.budget).map_err(flagged)?;
@@ -81,14 +88,70 @@ pub(super) fn check(arguments: &Arguments) -> Result<Wishes> {
     {
         ignored(arguments, flag, key.trim())?;
     }
+    tuning(arguments, &policies)?;
     if let Some(path) = arguments
         .out
         .as_deref()
         .filter(|path| !holds_comparison(path))
     {
-        RunFolder::refuse_occupied(path)?;
+        // There is no --force here.
+        RunFolder::refuse_occupied(path).map_err(|error| match error {
+            Error::Output { path, problem, .. } => Error::Output {
+                path,
+                problem,
+                help: "choose another output folder".into(),
+            },
+            other => other,
+        })?;
     }
     Ok(wishes)
+}
+
+/// Refuses to choose rates where there is no policy whose rates could be chosen.
+fn tuning(arguments: &Arguments, policies: &[String]) -> Result<()> {
+    match arguments.tune.filter(|rates| *rates > 0) {
+        Some(rates) if policies.is_empty() => Err(Error::Argument {
+            what: "--tune".into(),
+            found: format!("{rates}, without --policies"),
+            expected: "policies whose rates are chosen".into(),
+            help: "leave it out: configurations and --vary keep the rates that they have".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses lengths that hold the same whole cycles.
+pub(super) fn whole_cycles(arguments: &Arguments, budgets: &[u64]) -> Result<()> {
+    let mut pairs = budgets.windows(2).zip(arguments.budget.windows(2));
+    match pairs.find(|(whole, _)| whole[0] >= whole[1]) {
+        None => Ok(()),
+        Some((whole, wanted)) => Err(Error::Argument {
+            what: "--budget".into(),
+            found: format!(
+                "{} and {}, which hold the same whole cycles, of {} steps",
+                wanted[0], wanted[1], whole[0]
+            ),
+            expected: "lengths that differ by a cycle at least".into(),
+            help: "for example 250,500,1000,2000; leave it out for the length of the configuration"
+                .into(),
+        }),
+    }
+}
+
+/// Refuses an accuracy for a target where there is none.
+pub(super) fn target(wishes: &Wishes, task: &Task) -> Result<()> {
+    match (wishes.target, task) {
+        (Some(target), Task::Numbers(_)) if target.of == Judge::Accuracy => Err(Error::Argument {
+            what: "--target".into(),
+            found: format!(
+                "an accuracy of {}, of numbers, which have none",
+                target.value
+            ),
+            expected: "a loss".into(),
+            help: "write --target loss=LOSS".into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The bounds of `--bounds`.
@@ -181,6 +244,9 @@ fn check_names(names: &[String], variants: usize) -> Result<()> {
     if names.iter().any(|name| name.is_empty()) {
         return refuse("an empty name".into());
     }
+    if let Some(name) = names.iter().find(|name| name.contains(char::is_control)) {
+        return refuse(format!("{name:?}, of several lines"));
+    }
     different(&names)
 }
 
@@ -222,8 +288,27 @@ fn several(arguments: &Arguments, policies: &[String], combined: &[Combined]) ->
     }
 }
 
-/// Refuses a key that a comparison would ignore.
+/// Refuses a key that a comparison would ignore, and a whole table that may hold one.
 fn ignored(arguments: &Arguments, flag: &str, key: &str) -> Result<()> {
+    if ["train", "cycle_end", "checkpoint"].contains(&key) {
+        return Err(Error::Argument {
+            what: flag.to_owned(),
+            found: format!("{key}, a whole table, of which compare would ignore some keys"),
+            expected: "keys that a comparison reads".into(),
+            help: format!("name the keys: {flag} {key}.KEY=VALUE"),
+        });
+    }
+    let policies_only = !has_own_baseline(arguments) && !policies(arguments).is_empty();
+    let momentum = ["cycle_momentum", "base_momentum", "max_momentum"];
+    let of_schedule = key.strip_prefix("schedule.");
+    if policies_only && of_schedule.is_some_and(|key| momentum.contains(&key)) {
+        return Err(Error::Argument {
+            what: flag.to_owned(),
+            found: format!("{key}, which compare would ignore: policies are made from bounds and a length"),
+            expected: "keys that a comparison reads".into(),
+            help: "write the schedule into a file and compare it: wavetrain compare mine.toml --policies A,B".into(),
+        });
+    }
     let length = ["train.steps", "train.epochs"].contains(&key);
     let why = match () {
         () if length && flag == "--vary" => "all runs have the same steps; --budget takes several",
@@ -243,6 +328,7 @@ fn ignored(arguments: &Arguments, flag: &str, key: &str) -> Result<()> {
 
 /// Refuses what is on in a configuration and would change what is compared; says what is not used.
 pub(super) fn ignored_in(name: &str, config: &Config) -> Result<()> {
+    refuse_ignored_in(name, config)?;
     let reads = config.schedule.sample().reads_evaluations();
     if !reads && config.train.eval_every != Length::Epochs(1) {
         output::note(&[format!(
@@ -250,7 +336,14 @@ pub(super) fn ignored_in(name: &str, config: &Config) -> Result<()> {
             IGNORED[0].1
         )]);
     }
+    Ok(())
+}
+
+/// Refuses what is on in a configuration and would change what is compared.
+pub(super) fn refuse_ignored_in(name: &str, config: &Config) -> Result<()> {
+    let tests = config.train.test_every.is_some();
     let on = [
+        ("train.test_every", tests, ""),
         ("train.early_stop", config.train.early_stop > 0, "0"),
         ("cycle_end.snapshot", config.cycle_end.snapshot, "false"),
         ("cycle_end.average", config.cycle_end.average, "false"),
@@ -266,7 +359,10 @@ pub(super) fn ignored_in(name: &str, config: &Config) -> Result<()> {
             why.map_or("", |(_, why)| why)
         ),
         expected: "a configuration of which all is compared".into(),
-        help: format!("set {key} = {off} in the file"),
+        help: match off {
+            "" => format!("leave {key} out"),
+            off => format!("set {key} = {off} in the file"),
+        },
     })
 }
 

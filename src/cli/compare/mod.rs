@@ -1,6 +1,7 @@
 //! `wavetrain compare`: configurations, policies, or values of any key, side by side over seeds.
 
 mod checks;
+mod same;
 mod variants;
 mod watch;
 
@@ -13,11 +14,12 @@ use super::signals::Signals;
 use crate::config::Settled;
 use crate::data::Task;
 use crate::draw::plot;
+use crate::draw::words::{quoted, things};
 use crate::error::{Error, Result};
 use crate::lab::compare::statistics::looks;
 use crate::lab::compare::{
-    self, Along, Arm, ComparisonEnded, ComparisonPlan, Pace, Settings, Store, Target, Tuned,
-    Variant, Wishes, Work,
+    self, Along, Arm, ComparisonEnded, ComparisonPlan, Pace, Settings, Store, TUNING, Target,
+    Tuned, Variant, Wishes, Work,
 };
 use crate::lab::find::RangeTest;
 use crate::page::comparison::Comparison;
@@ -26,10 +28,10 @@ use crate::schedule::Policy;
 use variants::Chosen;
 use watch::Watching;
 
+/// Rates that are tried where nobody says how many.
+const RATES: u64 = 3;
 /// Seeds where neither seeds nor minutes are given.
 const SEEDS: u64 = 5;
-/// The folder of the runs that choose rates, in that of the comparison.
-const TUNING: &str = "tuning";
 
 /// Compares configurations, policies, or values of any key, over seeds: what is better, and what is not shown
 #[derive(Debug, clap::Args)]
@@ -65,13 +67,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     name: Vec<String>,
     /// Rates that are tried for each policy before: half, once and twice what the bounds give; 0: none
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 3,
-        allow_negative_numbers = true
-    )]
-    tune: u64,
+    /// [default: 3]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    tune: Option<u64>,
     /// Runs of each, with their own initial weights and order [default: 5, or as the minutes allow]
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     seeds: Option<u64>,
@@ -116,11 +114,12 @@ pub(super) fn run(
         Err(error) => return signals.status_of(error),
         Ok(chosen) => chosen,
     };
+    let prepared = prepare(arguments, globals, &wishes, &chosen)?;
     let folder = match &arguments.out {
         Some(path) => RunFolder::create(path, true)?,
         None => RunFolder::fresh(Path::new("runs"), &format!("compare-{}", chosen.data()))?,
     };
-    let begun = begin(arguments, globals, &wishes, chosen, (&folder, &watching))?;
+    let begun = begin(arguments, globals, prepared, chosen, (&folder, &watching))?;
     let Some(begun) = begun else {
         output::clear_status();
         watching.interrupted(&folder);
@@ -159,33 +158,27 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a comparison begins with.
-struct Begun {
-    plan: ComparisonPlan,
-    arms: Vec<Arm>,
-    tuned: Vec<Tuned>,
-    range: Option<RangeTest>,
-    base: Settled,
+/// What is known before the folder is made, so that what is refused leaves none.
+struct Prepared {
+    settings: Settings,
+    along: Along,
 }
 
-/// Makes the plan: lengths, evaluations along the way, rates. `None` where it was interrupted.
-fn begin(
+/// Lengths, what runs are judged by, and how often they are evaluated.
+fn prepare(
     arguments: &Arguments,
     globals: &Globals,
     wishes: &Wishes,
-    chosen: Chosen,
-    (folder, watching): (&RunFolder, &Watching<'_>),
-) -> Result<Option<Begun>> {
-    let Chosen {
-        base,
-        mut variants,
-        range,
-    } = chosen;
+    chosen: &Chosen,
+) -> Result<Prepared> {
+    let Chosen { base, variants, .. } = chosen;
     // A file's own length stays as it is.
     let whole_cycles = variants.iter().any(|variant| variant.policy.is_some())
         && !checks::has_own_baseline(arguments);
-    let budgets = compare::budgets(&base, &arguments.budget, whole_cycles);
+    let budgets = compare::budgets(base, &arguments.budget, whole_cycles);
+    checks::whole_cycles(arguments, &budgets)?;
     let task = &variants[0].dataset.task;
+    checks::target(wishes, task)?;
     let judged = (
         task.judge(),
         variants.iter().map(Variant::answered).min().unwrap_or(0),
@@ -195,27 +188,65 @@ fn begin(
         },
     );
     let settings = Settings::new(budgets, wishes, judged).map_err(flagged)?;
-    let arms = compare::arms(&variants, &settings.budgets).map_err(flagged)?;
-    let store = Store::new(folder.path());
-    let along = match store.plan()? {
+    let arms = compare::arms(variants, &settings.budgets).map_err(flagged)?;
+    let kept = arguments.out.as_deref().map(|out| Store::new(out).plan());
+    let along = match kept.transpose()?.flatten() {
         Some(plan) => plan.along,
-        None => along(arguments, globals, (&arms, &settings))?,
+        None => along(arguments, globals, (variants, &arms, &settings))?,
     };
+    Ok(Prepared { settings, along })
+}
+
+/// What a comparison begins with.
+struct Begun {
+    plan: ComparisonPlan,
+    arms: Vec<Arm>,
+    tuned: Vec<Tuned>,
+    range: Option<RangeTest>,
+    base: Settled,
+}
+
+/// Chooses the rates, and makes the plan. `None` where it was interrupted.
+fn begin(
+    arguments: &Arguments,
+    globals: &Globals,
+    prepared: Prepared,
+    chosen: Chosen,
+    (folder, watching): (&RunFolder, &Watching<'_>),
+) -> Result<Option<Begun>> {
+    let Chosen {
+        base,
+        mut variants,
+        range,
+    } = chosen;
+    let Prepared { settings, along } = prepared;
     let open = || globals.open();
     let tuning = (
         &Store::new(&folder.path().join(TUNING)),
         usize::from(arguments.jobs.max(1)),
     );
-    let rates = (&settings, &along, arguments.tune);
-    let Some(tuned) = compare::tune(&mut variants, rates, tuning, &open, watching)? else {
-        return Ok(None);
-    };
+    let rates = (&settings, &along, arguments.tune.unwrap_or(RATES));
+    let (tuned, ended) = compare::tune(&mut variants, rates, tuning, &open, watching)?;
+    match ended {
+        ComparisonEnded::Done => {}
+        ComparisonEnded::Late => return Err(too_late(arguments, folder)),
+        _ => return Ok(None),
+    }
     let arms = compare::arms(&variants, &settings.budgets).map_err(flagged)?;
     let looks = match (arguments.seeds, arguments.minutes) {
         (seeds, Some(_)) => looks::planned(seeds),
         (seeds, None) => looks::fixed(seeds.unwrap_or(SEEDS)),
     };
+    let store = Store::new(folder.path());
     let plan = store.begin(ComparisonPlan::new(&arms, settings, along, looks))?;
+    if let (None, Some(_), [look]) = (arguments.seeds, arguments.minutes, &plan.looks[..]) {
+        output::note(&[format!(
+            "{} was planned for one look, at {}: it ends there, whatever the minutes; --seeds K goes on \
+             beyond the plan",
+            folder.path().display(),
+            things(look.seeds, "seed")
+        )]);
+    }
     Ok(Some(Begun {
         plan,
         arms,
@@ -225,27 +256,59 @@ fn begin(
     }))
 }
 
+/// The time was up before all rates were chosen.
+fn too_late(arguments: &Arguments, folder: &RunFolder) -> Error {
+    let minutes = arguments.minutes.unwrap_or_default();
+    Error::Argument {
+        what: "--minutes".into(),
+        found: format!("{minutes}, which were over before all rates were chosen"),
+        expected: "time for that, and for three seeds of all to see anything".into(),
+        help: format!(
+            "the same command with --out {} goes on where it was; --tune 0 leaves this out",
+            quoted(&folder.path().display().to_string())
+        ),
+    }
+}
+
 /// How often runs are evaluated, from what steps and evaluations take here; refuses minutes that do not
-/// hold one run.
+/// hold the choice of rates and one run.
 fn along(
     arguments: &Arguments,
     globals: &Globals,
-    (arms, settings): (&[Arm], &Settings),
+    (variants, arms, settings): (&[Variant], &[Arm], &Settings),
 ) -> Result<Along> {
     output::status("timing steps and evaluations");
     let pace = Pace::measure(arms, &globals.open()?)?;
     output::clear_status();
     let run = pace.run(&settings.budgets, settings.samples);
-    if let Some(minutes) = arguments.minutes.filter(|minutes| 60.0 * minutes < run) {
+    let is_policy = |arm: &&Arm| variants[arm.variant].policy.is_some();
+    let policies = arms.iter().filter(is_policy);
+    let each = policies.map(|arm| pace.run(&[arm.steps], settings.samples));
+    let rates = arguments.tune.unwrap_or(RATES) as f64 / f64::from(arguments.jobs.max(1));
+    // What was chosen before is not chosen again.
+    let chosen = arguments.out.as_deref();
+    let chosen = chosen.is_some_and(|out| Store::exists(&out.join(TUNING)));
+    let tuning = if chosen {
+        0.0
+    } else {
+        rates * each.sum::<f64>()
+    };
+    let needed = run + tuning;
+    if let Some(minutes) = arguments.minutes.filter(|minutes| 60.0 * minutes < needed) {
+        let before = match tuning > 0.0 {
+            true => format!(", and choosing the rates before about {:.2}", tuning / 60.0),
+            false => String::new(),
+        };
         return Err(Error::Argument {
             what: "--minutes".into(),
             found: format!(
-                "{minutes}, and one run takes about {:.2} minutes here",
+                "{minutes}, and one run takes about {:.2} minutes here{before}",
                 run / 60.0
             ),
             expected: "time for one run at least, and for three seeds of all to see anything"
                 .into(),
-            help: "give it more minutes, or fewer steps by --budget".into(),
+            help: "give it more minutes, or fewer steps by --budget, or less to choose by --tune"
+                .into(),
         });
     }
     let whole = arms
@@ -291,7 +354,7 @@ fn tell(
             output.text(&format!(
                 "\n# the schedule of {} as code for PyTorch (or keras)\nwavetrain schedule {} --format torch\n",
                 better.name,
-                file.display()
+                quoted(&file.display().to_string())
             ))?;
         }
     }

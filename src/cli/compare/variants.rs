@@ -1,5 +1,6 @@
 //! What is compared: the configuration, others, policies between bounds, other values of keys.
 
+use super::same::{self, Side};
 use super::{Arguments, checks};
 use crate::cli::find::{provisional, watch};
 use crate::cli::loading;
@@ -7,7 +8,7 @@ use crate::cli::options::{ConfigOptions, Globals};
 use crate::cli::output;
 use crate::cli::signals::Signals;
 use crate::config::{Bounds, Config, Settled};
-use crate::data::{Dataset, Task};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::lab::compare::{self, Between, Variant};
 use crate::lab::find::{self, RangeTest};
@@ -49,7 +50,13 @@ pub(super) fn choose(
         .into_iter()
         .map(|(name, config)| {
             let own = loading::load(&config)?;
-            same_data([&own_name, &name], [&dataset, &own], "--and")?;
+            let sides = [(&own_name, &written, &dataset), (&name, &config, &own)];
+            let [one, other] = sides.map(|(name, config, dataset)| Side {
+                name,
+                config,
+                dataset,
+            });
+            same::check(&one, &other, "--and")?;
             Ok((name, config, own))
         })
         .collect::<Result<_>>()?;
@@ -89,19 +96,18 @@ pub(super) fn choose(
             dataset,
         });
     }
-    let found_bounds = found.as_ref().map(|bounds| [bounds.base_lr, bounds.max_lr]);
-    variants.extend(policies.into_iter().map(|policy| {
-        Variant {
-            name: policy.clone(),
-            policy: Some(Between {
-                policy,
-                bounds: found_bounds
-                    .or_else(|| bounds(&written))
-                    .unwrap_or([0.0, 1.0]),
-                factors: Vec::new(),
-            }),
-            ..own.clone()
-        }
+    let between = match policies.is_empty() {
+        true => [0.0, 1.0],
+        false => between(arguments, &written, found.as_ref())?,
+    };
+    variants.extend(policies.into_iter().map(|policy| Variant {
+        name: policy.clone(),
+        policy: Some(Between {
+            policy,
+            bounds: between,
+            factors: Vec::new(),
+        }),
+        ..own.clone()
     }));
     variants.extend(varied(arguments, (globals, signals), &own)?);
     name(arguments, &mut variants)?;
@@ -131,13 +137,21 @@ fn varied(
     let mut variants = Vec::new();
     for combined in checks::combined(arguments)? {
         let config = load(&arguments.config, &combined.set)?;
-        checks::ignored_in(&combined.name, &config)?;
+        checks::refuse_ignored_in(&combined.name, &config)?;
         let dataset = match combined.set.iter().any(|set| set.starts_with("data.")) {
             true => loading::load(&config)?,
             false => own.dataset.clone(),
         };
-        let names = [&own.name[..], &combined.name[..]];
-        same_data(names, [&own.dataset, &dataset], "--vary")?;
+        let sides = [
+            (&own.name, &own.config, &own.dataset),
+            (&combined.name, &config, &dataset),
+        ];
+        let [one, other] = sides.map(|(name, config, dataset)| Side {
+            name,
+            config,
+            dataset,
+        });
+        same::check(&one, &other, "--vary")?;
         let same =
             config.optimizer.name() == own.config.optimizer.name() || !arguments.bounds.is_empty();
         let found = match same && own.found.is_some() {
@@ -155,37 +169,6 @@ fn varied(
         });
     }
     Ok(variants)
-}
-
-/// Refuses test samples that are not the same for both: nothing could be paired.
-fn same_data(names: [&str; 2], [one, other]: [&Dataset; 2], flag: &str) -> Result<()> {
-    let outputs = |task: &Task| (std::mem::discriminant(task), task.names().to_vec());
-    let words = |dataset: &Dataset| {
-        let test = dataset.test.len();
-        let outputs = dataset.task.names().len();
-        format!("{}, {test} test samples, {outputs} outputs", dataset.name)
-    };
-    let labels = |dataset: &Dataset| [dataset.train.labels(), dataset.test.labels()].concat();
-    // The same samples may come in another size.
-    let same = match &one.task {
-        Task::Classes(_) => one.test.len() == other.test.len() && labels(one) == labels(other),
-        _ => one.fingerprint()? == other.fingerprint()?,
-    };
-    match same && outputs(&one.task) == outputs(&other.task) {
-        true => Ok(()),
-        false => Err(Error::Argument {
-            what: flag.into(),
-            found: format!(
-                "{} ({}) and {} ({}), other data or other outputs",
-                names[0],
-                words(one),
-                names[1],
-                words(other)
-            ),
-            expected: "variants that answer the same test samples".into(),
-            help: "give both the same [data]".into(),
-        }),
-    }
 }
 
 /// Gives the variants the names of `--name`, and refuses one that is there twice.
@@ -225,7 +208,8 @@ fn range_test(
     policies: bool,
 ) -> Result<Option<(RangeTest, Bounds)>> {
     let open = base.schedule.wants_bounds();
-    if !(open || policies && bounds(base).is_none()) {
+    let has_both = rates(base).iter().all(Option::is_some);
+    if !(open || policies && !has_both) {
         return Ok(None);
     }
     let mut trainer = provisional(base, globals.open()?, dataset.clone())?;
@@ -244,9 +228,32 @@ fn range_test(
     Ok(Some((test, found)))
 }
 
-/// The bounds that a configuration holds as numbers.
-fn bounds(config: &Config) -> Option<[f64; 2]> {
+/// The bounds that policies are made between: those of `--bounds`, or what the configuration has as numbers
+/// with the rest as the range test `found` it.
+fn between(arguments: &Arguments, config: &Config, found: Option<&Bounds>) -> Result<[f64; 2]> {
+    let given = match arguments.bounds.is_empty() {
+        true => rates(config),
+        false => [None; 2],
+    };
+    let found = found.map_or([0.0, 1.0], |bounds| [bounds.base_lr, bounds.max_lr]);
+    let [base, max] = [0, 1].map(|end| given[end].unwrap_or(found[end]));
+    match base < max {
+        true => Ok([base, max]),
+        false => Err(Error::Argument {
+            what: "schedule".into(),
+            found: format!("base_lr = {base} and max_lr = {max}, of which a range test gave one"),
+            expected: "the lower rate first".into(),
+            help: "give both: --bounds BASE_LR,MAX_LR".into(),
+        }),
+    }
+}
+
+/// `base_lr` and `max_lr` of a schedule that has both, as far as they are numbers.
+fn rates(config: &Config) -> [Option<f64>; 2] {
     let arguments = config.schedule.arguments();
-    let number = |key: &str| arguments.get(key).and_then(toml::Value::as_float);
-    Some([number("base_lr")?, number("max_lr")?])
+    let values = ["base_lr", "max_lr"].map(|key| arguments.get(key));
+    match values.iter().all(Option::is_some) {
+        true => values.map(|value| value.and_then(toml::Value::as_float)),
+        false => [None; 2],
+    }
 }

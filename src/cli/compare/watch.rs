@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::output;
 use crate::cli::signals::Signals;
-use crate::draw::words::duration;
+use crate::draw::words::{duration, quoted};
 use crate::error::Error;
 use crate::lab::compare::{ComparisonProgress, Watch};
 use crate::report::folder::RunFolder;
@@ -50,15 +50,6 @@ impl<'a> Watching<'a> {
     }
 }
 
-/// An argument as a shell reads it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument.to_owned(),
-        false => format!("'{}'", argument.replace('\'', "'\\''")),
-    }
-}
-
 impl Watch for Watching<'_> {
     fn progress(&self, progress: &ComparisonProgress) {
         let ComparisonProgress {
@@ -96,18 +87,5 @@ impl Watch for Watching<'_> {
                 .saturating_duration_since(Instant::now())
                 .as_secs_f64(),
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn arguments_are_quoted_for_a_shell() {
-        assert_eq!(quoted("--vary=a.b=0.8,0.9"), "--vary=a.b=0.8,0.9");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted(""), "''");
     }
 }

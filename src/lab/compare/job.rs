@@ -34,21 +34,32 @@ impl<'a> Worker<'a> {
     }
 
     /// Does a job, from where the store has kept it in the middle; `None` where it was interrupted, and
-    /// kept. A device that is lost meanwhile is opened once more.
-    pub(super) fn run(&mut self, job: Job, watch: &dyn Watch) -> Result<Option<Record>> {
-        match self.train(job, watch) {
+    /// kept. A device that is lost meanwhile is opened once more. `tell` is told the steps that are done and
+    /// the seconds that they took.
+    pub(super) fn run(
+        &mut self,
+        job: Job,
+        watch: &dyn Watch,
+        tell: &dyn Fn(u64, f64),
+    ) -> Result<Option<Record>> {
+        match self.train(job, watch, tell) {
             Err(lost @ Error::DeviceLost { .. }) if self.opens_again => {
                 watch.device_lost(&lost);
                 self.opens_again = false;
                 self.trainers.clear();
                 self.gpu = None;
-                self.train(job, watch)
+                self.train(job, watch, tell)
             }
             outcome => outcome,
         }
     }
 
-    fn train(&mut self, job: Job, watch: &dyn Watch) -> Result<Option<Record>> {
+    fn train(
+        &mut self,
+        job: Job,
+        watch: &dyn Watch,
+        tell: &dyn Fn(u64, f64),
+    ) -> Result<Option<Record>> {
         let (work, store) = (self.work, self.store);
         let arm = &work.arms[job.0];
         let gpu = self.gpu()?;
@@ -92,6 +103,10 @@ impl<'a> Worker<'a> {
                 return Ok(None);
             }
             advance(trainer, arm, work, &mut record)?;
+            tell(
+                trainer.done(),
+                record.seconds + begun.elapsed().as_secs_f64(),
+            );
         }
         finish(trainer, work, &mut record)?;
         record.seconds += begun.elapsed().as_secs_f64();

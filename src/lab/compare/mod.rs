@@ -35,7 +35,7 @@ pub use scores::Scores;
 pub use settings::{
     Settings, Target, VALIDATION, Wishes, budget, check_budgets, check_seeds, half_cycle,
 };
-pub use store::{PLAN, Store};
+pub use store::{PLAN, Store, TUNING};
 pub use takes::take;
 pub use tune::{Tried, Tuned, check_rates, tune};
 pub use vary::{Combined, Varied, combinations};
@@ -68,7 +68,7 @@ pub struct ComparisonProgress {
 
 /// Who watches a comparison, and may end it.
 pub trait Watch: Sync {
-    /// Before each run.
+    /// Before each run, and now and then in it.
     fn progress(&self, _progress: &ComparisonProgress) {}
     /// Whether to end now: the run in flight is kept in the middle.
     fn interrupted(&self) -> bool {
@@ -153,7 +153,7 @@ pub fn run(
 }
 
 /// Goes from look to look until all is settled, the seeds are there, or the time is up. `seeds` are those
-/// that are wanted; `None`: those of the last look.
+/// that are wanted; `None`: those of the last look. Seeds that are there already count, wanted or not.
 ///
 /// # Errors
 /// As [`run`].
@@ -164,6 +164,7 @@ pub fn conduct(
     watch: &dyn Watch,
 ) -> Result<(Vec<Record>, ComparisonEnded)> {
     let wanted = seeds.unwrap_or(work.plan.last_look());
+    let wanted = wanted.max(store.seeds(work)?);
     let looks = work.plan.looks.iter().map(|look| look.seeds);
     let mut stops: Vec<u64> = looks.filter(|seeds| *seeds < wanted).collect();
     stops.push(wanted);
@@ -229,7 +230,8 @@ impl Crew<'_> {
             let Some(job) = lock(&self.elsewhere).pop_front() else {
                 break;
             };
-            self.tell(&format!("{}, which another process is at", self.name(job)));
+            let name = format!("{}, which another process is at", self.name(job));
+            self.tell(&name, (0, 0.0));
             let held = self.store.wait(job)?;
             self.finish(&mut worker, job, held)?;
         }
@@ -250,11 +252,16 @@ impl Crew<'_> {
     }
 
     fn finish(&self, worker: &mut job::Worker<'_>, job: Job, _held: Lock) -> Result<()> {
-        self.tell(&self.name(job));
+        let name = self.name(job);
+        self.tell(&name, (0, 0.0));
+        let steps = self.work.arms[job.0].steps;
+        let tell = |done: u64, seconds: f64| {
+            self.tell(&format!("{name}, step {done} of {steps}"), (done, seconds));
+        };
         // Another process may have done it in the meantime.
         let record = match self.store.record(self.work, job)? {
             Some(record) => record,
-            None => match worker.run(job, self.watch)? {
+            None => match worker.run(job, self.watch, &tell)? {
                 Some(record) => record,
                 None => {
                     *lock(&self.ended) = ComparisonEnded::Interrupted;
@@ -276,9 +283,10 @@ impl Crew<'_> {
         format!("{}{length}, seed {}", arm.name, seed + 1)
     }
 
-    fn tell(&self, next: &str) {
+    /// Tells what is under way, and how many steps of it are done in which time.
+    fn tell(&self, next: &str, part: (u64, f64)) {
         let done = lock(&self.done);
-        let (steps, seconds) = done.iter().fold((0, 0.0), |(steps, seconds), (_, record)| {
+        let (steps, seconds) = done.iter().fold(part, |(steps, seconds), (_, record)| {
             (steps + record.steps, seconds + record.seconds)
         });
         let arms: u64 = self

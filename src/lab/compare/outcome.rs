@@ -148,7 +148,8 @@ impl<'a> Runs<'a> {
             baseline: self.diverged(baseline),
         };
         let error = error / self.plan.contrasts() as f64;
-        Judgement::of(contrast, self.margin(arm), error, diverged)
+        let margin = (self.margin(arm), settings.least());
+        Judgement::of(contrast, margin, error, diverged)
     }
 
     /// The margin at the length of an arm.
@@ -207,7 +208,11 @@ impl<'a> Runs<'a> {
                 .same_as
                 .map(|same| self.plan.arms[same].name.clone()),
             test: of(&|run| run.test),
-            best: of(&|run| run.best(judge)),
+            // Of a run that diverged before it was evaluated, chance.
+            best: of(&|run| match run.curve.is_empty() {
+                true => self.plan.settings.chance(),
+                false => run.best(judge),
+            }),
             steps_to_target: (!steps.is_empty()).then(|| Interval::of(&steps, ERROR)),
             reached: steps.len(),
             divergence: Divergence::of(diverged as u64, runs.len() as u64, ERROR),
@@ -216,16 +221,19 @@ impl<'a> Runs<'a> {
         }
     }
 
-    /// What each length of a variant is worth in steps of the baseline.
+    /// What each length of a variant is worth in steps of the baseline, as far as neither has runs that
+    /// diverged.
     fn worth(&self, variant: usize, look: PlannedLook) -> Worth {
         let settings = &self.plan.settings;
         let lengths = settings.budgets.len();
         let error = look.error / self.plan.contrasts() as f64;
         let baseline: Vec<(u64, Vec<&[f32]>)> = (0..lengths)
+            .filter(|arm| !self.diverged(*arm))
             .map(|arm| (self.plan.arms[arm].steps, self.scores(arm, look.seeds)))
             .collect();
         let arms = (variant * lengths)..((variant + 1) * lengths);
-        let saved = arms.clone().filter_map(|arm| {
+        let trained = arms.clone().filter(|arm| !self.diverged(*arm));
+        let saved = trained.filter_map(|arm| {
             let scores = self.scores(arm, look.seeds);
             let chance = (settings.sign(), error, settings.least());
             Saved::of((self.plan.arms[arm].steps, &scores), &baseline, chance)
@@ -270,6 +278,7 @@ impl Outcomes {
             Some(look) if lengths > 1 => variants
                 .filter(trains_itself)
                 .map(|variant| runs.worth(variant, look))
+                .filter(|worth| !worth.saved.is_empty())
                 .collect(),
             _ => Vec::new(),
         };
@@ -310,15 +319,18 @@ impl Outcomes {
 }
 
 /// The target: the one that was set, or what the baseline ends with on average in the longest runs on
-/// what is held out, rounded to the worse by a tenth of a percent, or a thousandth of a loss.
+/// what is held out (of those that diverge, chance; the others alone where only some do), rounded to the worse by a tenth of a percent, or a thousandth of a loss.
 fn target(plan: &ComparisonPlan, runs: &Runs<'_>) -> Target {
     let of = plan.settings.target_of;
     let value = plan.settings.target.unwrap_or_else(|| {
         let longest = plan.settings.budgets.len().saturating_sub(1);
         let last = runs.arms.get(longest).into_iter().flatten();
+        let last = last.filter(|record| record.diverged.is_none());
         let last: Vec<f64> = last.map(|record| record.last(of)).collect();
-        // Adding to 0: the sum of nothing is -0.
-        let mean = last.iter().fold(0.0, |sum, last| sum + last) / last.len().max(1) as f64;
+        let mean = match last.len() {
+            0 => of.of_chance(plan.settings.classes),
+            runs => last.iter().sum::<f64>() / runs as f64,
+        };
         match of {
             Judge::Accuracy => (mean * 1000.0).floor() / 1000.0,
             Judge::Loss => (mean * 1000.0).ceil() / 1000.0,

@@ -20,6 +20,8 @@ pub struct Store {
 
 /// The plan of a comparison in its folder.
 pub const PLAN: &str = "plan.json";
+/// The folder of the runs that choose rates, in that of the comparison.
+pub const TUNING: &str = "tuning";
 const RUNS: &str = "runs";
 /// Endings of the files of a run: one in the middle, and its lock.
 const HALF: &str = "safetensors";
@@ -67,7 +69,7 @@ impl Store {
                     "holds another comparison than this one: {}",
                     found.differs(&plan)
                 ),
-                help: "choose another folder, or repeat the comparison that this one was made for"
+                help: "choose another output folder, or repeat the comparison that this one was made for"
                     .into(),
             }),
         }
@@ -89,7 +91,7 @@ impl Store {
             problem: format!(
                 "holds a comparison whose {PLAN} this version of the program cannot read: {error}"
             ),
-            help: "choose another folder".into(),
+            help: "choose another output folder".into(),
         })
     }
 
@@ -106,6 +108,26 @@ impl Store {
             }
         }
         Ok(records)
+    }
+
+    /// How many seeds have all their runs.
+    ///
+    /// # Errors
+    /// As [`Store::records`].
+    pub(super) fn seeds(&self, work: &Work<'_>) -> Result<u64> {
+        for seed in 0.. {
+            let mut there = false;
+            for arm in work.plan.trained() {
+                there = self.record(work, (arm, seed))?.is_some();
+                if !there {
+                    break;
+                }
+            }
+            if !there {
+                return Ok(seed);
+            }
+        }
+        Ok(u64::MAX)
     }
 
     /// The run of a job, where it is there already.

@@ -76,7 +76,8 @@ fn factors(rates: u64) -> Vec<f64> {
 }
 
 /// Tries `rates` rates for each variant that is a policy between bounds, in each length, with one seed
-/// each, in the folder of `store`, and sets the variants to the best. `None` where it was interrupted.
+/// each, in the folder of `store`, and sets the variants to the best; tells how that ended, too: of what is
+/// not done nothing is chosen.
 ///
 /// # Errors
 /// As [`super::run`].
@@ -86,10 +87,10 @@ pub fn tune(
     (store, workers): (&Store, usize),
     open: &(dyn Fn() -> Result<Arc<Gpu>> + Sync),
     watch: &dyn Watch,
-) -> Result<Option<Vec<Tuned>>> {
+) -> Result<(Vec<Tuned>, ComparisonEnded)> {
     let candidates = candidates(variants, rates);
     if candidates.is_empty() {
-        return Ok(Some(Vec::new()));
+        return Ok((Vec::new(), ComparisonEnded::Done));
     }
     let settings = Settings {
         first_seed: FIRST_SEED,
@@ -106,7 +107,7 @@ pub fn tune(
     };
     let (records, ended) = super::run(&work, store, 1, watch)?;
     if ended != ComparisonEnded::Done {
-        return Ok(None);
+        return Ok((Vec::new(), ended));
     }
     let mut tuned = Vec::new();
     let of_policies = variants.iter_mut().filter(|v| v.policy.is_some());
@@ -132,7 +133,7 @@ pub fn tune(
             });
         }
     }
-    Ok(Some(tuned))
+    Ok((tuned, ended))
 }
 
 /// Each policy with each factor.

@@ -48,7 +48,7 @@ impl Varied {
         };
         match (1..values.len()).find(|i| values[..*i].contains(&values[*i])) {
             Some(i) => Err(refuse(
-                format!("{} twice", words(key, &values[i], i)),
+                format!("{} twice", words((key, true), &values[i], i)),
                 "different values",
             )),
             None => Ok(Self {
@@ -101,7 +101,11 @@ pub fn combinations(varied: &[Varied], zip: bool) -> Result<Vec<Combined>> {
             at = if zip { at } else { at / count };
         }
         chosen.reverse();
-        let name = |(varied, at): &(&Varied, usize)| words(&varied.key, &varied.values[*at], *at);
+        let name = |(one, at): &(&Varied, usize)| {
+            let mut others = varied.iter().filter(|other| other.key != one.key);
+            let alone = others.all(|other| last(&other.key) != last(&one.key));
+            words((&one.key, alone), &one.values[*at], *at)
+        };
         let set =
             |(varied, at): &(&Varied, usize)| format!("{}={}", varied.key, varied.values[*at]);
         Combined {
@@ -112,17 +116,23 @@ pub fn combinations(varied: &[Varied], zip: bool) -> Result<Vec<Combined>> {
     Ok(combined.collect())
 }
 
-/// A key with a value in words: `momentum 0.8`; of lists and tables, which no title holds, the number.
-fn words(key: &str, value: &str, at: usize) -> String {
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let last = last.replace('_', " ");
+/// The last part of a key.
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// A key with a value in words: `momentum 0.8`, with its section where it is not `alone` in having that
+/// last part; of lists and tables, which no title holds, the number.
+fn words((key, alone): (&str, bool), value: &str, at: usize) -> String {
+    let last = last(key);
+    let name = if alone { last } else { key }.replace('_', " ");
     let value = value.trim_matches('"');
     if value.starts_with(['[', '{']) {
-        return format!("{last} {}", at + 1);
+        return format!("{name} {}", at + 1);
     }
-    match last.as_str() {
+    match last {
         "policy" | "kind" | "source" => value.to_owned(),
-        _ => format!("{last} {value}"),
+        _ => format!("{name} {value}"),
     }
 }
 
@@ -168,6 +178,10 @@ mod tests {
         assert_eq!(
             all(&["optimizer.kind=sgd,adamw"], false).unwrap()[1],
             "adamw: optimizer.kind=adamw"
+        );
+        assert_eq!(
+            all(&["seed=1,2", "data.seed=1,2"], true).unwrap()[1],
+            "seed 2, data.seed 2: seed=2 data.seed=2"
         );
     }
 

@@ -109,6 +109,10 @@ impl RangeTestOptions {
         if self.seeds == 0 {
             return refuse("seeds", "0".into(), "at least 1 seed");
         }
+        if (1..LEAST_STEPS).contains(&self.trial_steps) {
+            let expected = format!("at least {LEAST_STEPS} steps, or 0 for no trial cycles");
+            return refuse("trial_steps", self.trial_steps.to_string(), &expected);
+        }
         if let Some(until) = self
             .until
             .filter(|until| !(*until > 1.0 && until.is_finite()))
@@ -131,10 +135,7 @@ impl RangeTestOptions {
         };
         let trials = match self.trial_steps {
             0 => String::new(),
-            steps => format!(
-                ", trial cycles of {}",
-                counted(steps.max(LEAST_STEPS), "step")
-            ),
+            steps => format!(", trial cycles of {}", counted(steps, "step")),
         };
         format!("a range test from {from} to {to} in {steps} steps, {seeds}{until}{trials}")
     }

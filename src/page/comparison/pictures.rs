@@ -127,12 +127,12 @@ pub(super) fn curves(comparison: &Comparison, bands: bool) -> Chart {
             continue;
         }
         let is = |r: &&Record| r.variant == trained.name && r.steps == trained.steps;
-        let curves: Vec<_> = comparison
-            .records
-            .iter()
-            .filter(is)
-            .map(|r| &r.curve)
-            .collect();
+        let runs: Vec<&Record> = comparison.records.iter().filter(is).collect();
+        // Runs that diverged end early: the others show where the variant goes.
+        let lasts = |r: &&&Record| r.diverged.is_none();
+        let some_last = runs.iter().any(|r| r.diverged.is_none());
+        let curves = runs.iter().filter(|r| !some_last || lasts(r));
+        let curves: Vec<_> = curves.map(|r| &r.curve).collect();
         let length = curves.iter().map(|curve| curve.len()).min().unwrap_or(0);
         let at = |i: usize, of: fn(&[f64]) -> f64| {
             let scores = curves

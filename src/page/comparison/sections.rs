@@ -110,7 +110,7 @@ fn takes(comparison: &Comparison) -> String {
     let lengths = plan.settings.budgets.len().max(1);
     let mut rows = String::new();
     for arm in plan.arms.iter().skip(lengths - 1).step_by(lengths) {
-        let (name, takes) = (escape(&arm.name), escape(&arm.takes));
+        let (name, takes) = (escape(&arm.name), escape(&words::shortened(&arm.takes)));
         let _ = writeln!(
             rows,
             "<tr><th scope=\"row\">{name}</th><td>{takes}</td></tr>"

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use super::frame::{SCRIPT, STYLE, TEMPLATE, fill};
 use super::{comparison, range};
 use crate::draw::svg::{self, escape};
+use crate::draw::words::shortened;
 use crate::error::Result;
 use crate::report::folder::{PAGE, RunFolder};
 use crate::train::event::{Event, Flow, Observer};
@@ -84,7 +85,7 @@ fn render(run: &Run) -> String {
         "lead" => overview::lead(run),
         "banner" => overview::banner(run),
         "tiles" => overview::tiles(run, charts.last_loss()),
-        "schedule" => escape(&run.info.schedule),
+        "schedule" => escape(&shortened(&run.info.schedule)),
         "rate" => svg::figure(&charts.rate),
         "momentum" => svg::figure(&charts.momentum),
         "loss" => svg::figure(&charts.loss),

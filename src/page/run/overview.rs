@@ -255,7 +255,7 @@ fn length_tiles(run: &Run) -> Vec<Tile> {
         tiles.push(("Time", duration(summary.seconds), note));
         let speed = summary.steps_per_second;
         let samples = speed * run.info.samples_per_step() as f64;
-        let mut note = format!("{} samples/s", count(samples as u64));
+        let mut note = format!("{} samples/s, without evaluations", count(samples as u64));
         if let Some(share) = summary.waited {
             note += &format!(", waited {} for samples", percent(share));
         }

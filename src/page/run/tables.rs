@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::contents::Run;
 use crate::draw::chart::{count, number};
 use crate::draw::svg::escape;
-use crate::draw::words::{batches_of, loss, percent, shape, things};
+use crate::draw::words::{batches_of, loss, percent, shape, shortened, things};
 use crate::report::summary::StoredMistake;
 use crate::train::event::Split;
 
@@ -151,7 +151,7 @@ pub(super) fn facts(run: &Run) -> String {
         ),
         ("Augment", info.augment.clone()),
         ("Batch", batches_of(info.accumulate, info.batch)),
-        ("Schedule", info.schedule.clone()),
+        ("Schedule", shortened(&info.schedule)),
         ("Program", format!("wavetrain {}", info.version)),
     ];
     let mut html = String::new();

@@ -2,7 +2,7 @@
 
 use super::{Ink, Terminal};
 use crate::draw::chart::count;
-use crate::draw::words::{batches_of, lengths, shape, things};
+use crate::draw::words::{batches_of, lengths, shape, shortened, things};
 use crate::train::event::RunInfo;
 
 impl Terminal<'_> {
@@ -52,7 +52,7 @@ impl Terminal<'_> {
             text.push_str(&self.line("augment", &info.augment));
         }
         text.push_str(&self.model(info));
-        text.push_str(&self.line("schedule", &info.schedule));
+        text.push_str(&self.line("schedule", &shortened(&info.schedule)));
         let mut length = format!(
             "{} of {}, {} an epoch ({}",
             things(info.total_steps, "step"),

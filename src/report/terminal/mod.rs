@@ -21,7 +21,7 @@ use crate::train::event::{
 
 use super::folder::{CONFIG, METRICS, MODEL, PAGE};
 use crate::draw::plot;
-use crate::draw::words::{duration, loss, percent, rate, things};
+use crate::draw::words::{duration, loss, percent, quoted, rate, things};
 use state::State;
 
 /// How the steps of a run are shown.
@@ -236,7 +236,7 @@ impl<'w> Terminal<'w> {
             format!(", of which the device waited {share} for samples")
         });
         let how = format!(
-            "{} in {}, {} steps/s{}",
+            "{} in {}, {} steps/s without evaluations{}",
             things(summary.steps, "step"),
             duration(summary.seconds),
             rate(summary.steps_per_second),
@@ -266,6 +266,8 @@ impl<'w> Terminal<'w> {
             let written = |file: &str| file != MODEL || summary.ended != Ended::Diverged;
             let files = FILES.iter().filter(|(file, _)| written(file));
             for (i, (file, what)) in files.enumerate() {
+                let again = run.filter(|_| *file == CONFIG);
+                let what = again.map_or((*what).to_owned(), |run| trains_again(&run.info));
                 let label = if i == 0 { "files" } else { "" };
                 let path = folder.join(file).display().to_string();
                 let wide = folder.join(MODEL).display().to_string().chars().count();
@@ -273,6 +275,23 @@ impl<'w> Terminal<'w> {
             }
         }
         self.say(&text);
+    }
+}
+
+/// What the configuration is for: of a run that was changed on its way, or began with weights, it is not
+/// all that there is to it.
+fn trains_again(info: &RunInfo) -> String {
+    let of_length = |key: &str| ["train.epochs", "train.steps", "adapter"].contains(&key);
+    if let Some(change) = info.changes.iter().find(|change| !of_length(&change.key)) {
+        return format!("what the run ended with: it was changed {change}");
+    }
+    let new_head = if info.new_head { " --new-head" } else { "" };
+    match &info.init {
+        Some(file) => format!(
+            "trains the same again with --init {}{new_head}",
+            quoted(&file.display().to_string())
+        ),
+        None => "trains the same again".into(),
     }
 }
 

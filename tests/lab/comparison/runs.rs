@@ -221,7 +221,7 @@ fn rates_are_tuned_with_seeds_of_their_own() {
         &|| Ok(gpu()),
         &Nobody,
     );
-    let tuned = tuned.unwrap().unwrap();
+    let tuned = tuned.unwrap().0;
     assert_eq!(tuned.len(), 2);
     let rates: Vec<f64> = tuned[0].tried.iter().map(|tried| tried.rate).collect();
     assert_eq!(rates, [0.5e-9, 1e-9, 2e-9]);

@@ -21,15 +21,16 @@ pub enum Needed {
 }
 
 impl Needed {
-    /// From the variances that were seen, for a two-sided test at the level `error`.
+    /// From the variances that were seen, for a two-sided test at the level `error`; `least` as in
+    /// [`Contrast::of`].
     #[must_use]
-    pub fn of(contrast: &Contrast, margin: f64, error: f64) -> Self {
+    pub fn of(contrast: &Contrast, margin: f64, error: f64, least: f64) -> Self {
         let (s, n) = (contrast.seeds as f64, contrast.samples as f64);
         // What the samples alone do, without what seeds do to single samples.
         let alone = (contrast.over_samples - contrast.rest / s).max(0.0);
         let suffices = |seeds: u64| {
             let s = seeds as f64;
-            let by_samples = (alone + contrast.rest / s) / n;
+            let by_samples = ((alone + contrast.rest / s) / n).max(least * least);
             let parts = [(contrast.over_seeds / s, s - 1.0), (by_samples, n - 1.0)];
             let (standard, freedom) = (sum(parts).0, cautious(parts, error));
             let wanted = quantile(1.0 - error / 2.0, freedom) + quantile(POWER, freedom);
@@ -37,7 +38,9 @@ impl Needed {
         };
         if !suffices(MOST) {
             let wanted = quantile(1.0 - error / 2.0, n) + quantile(POWER, n);
-            let samples = alone * (wanted / margin).powi(2);
+            // The least error is that of one sample: with more of them it shrinks.
+            let floor = least * n * wanted / margin;
+            let samples = (alone * (wanted / margin).powi(2)).max(floor);
             return match samples > n {
                 true => Self::Samples(samples.ceil() as u64),
                 false => Self::Seeds(MOST),

@@ -44,13 +44,20 @@ pub struct Diverged {
 }
 
 impl Judgement {
-    /// Judges a contrast that may err with the chance `error`, whatever is claimed.
+    /// Judges a contrast that may err with the chance `error`, whatever is claimed; `least` as in
+    /// [`Contrast::of`]. What would show a difference is not said where runs diverged.
     #[must_use]
-    pub fn of(contrast: Contrast, margin: f64, error: f64, diverged: Diverged) -> Self {
+    pub fn of(
+        contrast: Contrast,
+        (margin, least): (f64, f64),
+        error: f64,
+        diverged: Diverged,
+    ) -> Self {
         let interval = contrast.interval(error);
         let verdict = verdict(&contrast, margin, error, diverged);
-        let needed = (verdict == ContrastVerdict::NotShown && contrast.seeds > 1)
-            .then(|| Needed::of(&contrast, margin, error));
+        let is_open = verdict == ContrastVerdict::NotShown && diverged == Diverged::default();
+        let needed =
+            (is_open && contrast.seeds > 1).then(|| Needed::of(&contrast, margin, error, least));
         Self {
             contrast,
             interval,
