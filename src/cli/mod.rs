@@ -110,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    signals::end_at_once();
     let mut output = Output::stdout();
     let ended = program.command.run(&program.globals, &mut output);
     let ended = ended.and_then(|code| output.flush().map(|()| code));

@@ -14,7 +14,7 @@ use crate::model::{Tensor, Weights};
 use crate::report::folder::{self, METRICS, MODEL, RUN, RunFolder};
 use crate::report::metrics::Metrics;
 use crate::report::summary::StoredSummary;
-use crate::train::event::RunInfo;
+use crate::train::event::{AdapterSummary, RunInfo};
 use crate::train::{Checkpoint, Trainer};
 
 /// Trains a run again from its configuration and compares losses and weights bit by bit
@@ -65,14 +65,33 @@ pub(super) fn run(
         });
     }
     if let Some(file) = &info.init {
-        let notes = trainer.start_from(&Weights::read(file)?, file, info.new_head)?;
+        let weights = Weights::read(file)?;
+        let fingerprint = weights.fingerprint()?;
+        if let Some(expected) = info.init_fingerprint.filter(|then| *then != fingerprint) {
+            return Err(Error::Argument {
+                what: file.display().to_string(),
+                found: format!("weights with the fingerprint {fingerprint}"),
+                expected: format!("{expected}, from which the run began"),
+                help: "put the file back that the run was made with".into(),
+            });
+        }
+        let notes = trainer.start_from(&weights, file, info.new_head)?;
         output::note(&notes);
     }
     let (then, now) = (&info.adapter, &trainer.info().adapter);
     if then != now {
+        let words = |adapter: &AdapterSummary| {
+            let AdapterSummary {
+                name,
+                driver,
+                class,
+                ..
+            } = adapter;
+            format!("{name}, {driver}, {class}")
+        };
+        let (now, then) = (words(now), words(then));
         output::note(&[format!(
-            "this is another adapter: {}, {}; the run had {}, {}",
-            now.name, now.driver, then.name, then.driver
+            "this is another adapter: {now}; the run had {then}"
         )]);
     }
     let weights = weights(&folder, steps.len() as u64)?;

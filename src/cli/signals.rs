@@ -3,8 +3,8 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts;
 use signal_hook::flag;
@@ -18,6 +18,28 @@ use crate::train::{Event, Flow, Observer};
 const SIGNALS: [i32; 3] = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP];
 #[cfg(not(unix))]
 const SIGNALS: [i32; 2] = [consts::SIGINT, consts::SIGTERM];
+
+/// Whether signals still end the first process of a container.
+static ENDS_AT_ONCE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Lets signals end the program until somebody listens to them, as they end any other: the kernel has no
+/// default action for the first process of a container (`pid_namespaces(7)`), and a SIGTERM while the data
+/// are read would be lost.
+pub(super) fn end_at_once() {
+    if std::process::id() != 1 {
+        return;
+    }
+    let ends = ENDS_AT_ONCE.get_or_init(|| Arc::new(AtomicBool::new(true)));
+    let ignored = ignored();
+    for signal in SIGNALS {
+        if ignored & 1 << (signal - 1) == 0 {
+            let ends = Arc::clone(ends);
+            if let Err(error) = flag::register_conditional_shutdown(signal, 128 + signal, ends) {
+                log::warn!("signal {signal} is not heard before training begins: {error}");
+            }
+        }
+    }
+}
 
 /// Ends the run when a signal came.
 #[derive(Debug)]
@@ -44,6 +66,9 @@ impl Signals {
             if let Err(error) = listened {
                 log::warn!("signal {signal} will end the program at once: {error}");
             }
+        }
+        if let Some(ends) = ENDS_AT_ONCE.get() {
+            ends.store(false, Ordering::SeqCst);
         }
         Self { heard, told: false }
     }

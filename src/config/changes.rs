@@ -83,6 +83,14 @@ pub fn differences(from: &str, to: &str) -> Vec<ConfigDifference> {
     found.into_values().collect()
 }
 
+/// Whether other keys of its section follow from a key: the kind of an optimizer, the policy of a schedule.
+#[must_use]
+pub fn selects(key: &str) -> bool {
+    SELECTORS
+        .iter()
+        .any(|(table, selector)| key.split_once('.') == Some((*table, *selector)))
+}
+
 /// What lays `differences` over a configuration: values of [`super::Overrides::set`]. `to` is the
 /// configuration that they lead to.
 #[must_use]

@@ -1,12 +1,15 @@
 //! The checkpoints in a run's folder: `checkpoints/step-1200.safetensors` and so on.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::folder::{AVERAGE, BEST, CHECKPOINTS, CSV, METRICS, MODEL, PAGE, RunFolder, SUMMARY};
+use super::folder::{
+    AVERAGE, BEST, CHECKPOINTS, CSV, METRICS, MODEL, PAGE, RUN, RunFolder, SUMMARY,
+};
 use super::folder::{TENSORBOARD, checkpoints as list, snapshots};
 use crate::error::{Error, Result};
 use crate::train::Checkpoint;
+use crate::train::event::RunInfo;
 
 /// The files beside checkpoints that grow while a run goes on.
 const GROWING: [&str; 2] = [METRICS, TENSORBOARD];
@@ -24,9 +27,14 @@ pub struct Newest {
 #[must_use]
 pub fn newest(folder: &RunFolder) -> Newest {
     let mut skipped = Vec::new();
+    let run: Option<RunInfo> = folder.read_json(RUN).ok();
     for (_, path) in list(folder.path()).into_iter().rev() {
         let read = Checkpoint::read(&path);
-        match read.and_then(|checkpoint| reached(folder, checkpoint)) {
+        let own = read.and_then(|checkpoint| match &run {
+            Some(run) => of_run(run, checkpoint, &path),
+            None => Ok(checkpoint),
+        });
+        match own.and_then(|checkpoint| reached(folder, checkpoint)) {
             Ok(checkpoint) => {
                 let found = Some((checkpoint, path));
                 return Newest { found, skipped };
@@ -40,22 +48,35 @@ pub fn newest(folder: &RunFolder) -> Newest {
     }
 }
 
-/// Refuses a checkpoint of steps that the files beside it do not have.
+/// Refuses a checkpoint of another run than the folder's.
+fn of_run(run: &RunInfo, checkpoint: Checkpoint, file: &Path) -> Result<Checkpoint> {
+    match checkpoint.differs_from(run) {
+        None => Ok(checkpoint),
+        Some([key, found, expected]) => Err(Error::Data {
+            file: file.to_owned(),
+            problem: format!(
+                "is a checkpoint of another run: {key} is {found}; expected {expected}"
+            ),
+            help: "take it out of the folder".into(),
+        }),
+    }
+}
+
+/// Refuses a checkpoint of steps that the file of all steps beside it does not have. TensorBoard's may be
+/// thrown away.
 fn reached(folder: &RunFolder, checkpoint: Checkpoint) -> Result<Checkpoint> {
-    for (name, length) in &checkpoint.files {
-        let file = folder.file(name);
-        // TensorBoard's file may be thrown away.
-        let found = fs::metadata(&file).map_or(0, |found| found.len());
-        if found < *length && (found > 0 || name == METRICS) {
-            return Err(Error::Data {
-                problem: format!(
-                    "has {found} bytes; expected {length} at step {}",
-                    checkpoint.step()
-                ),
-                file,
-                help: "take the file from a copy of the run folder, or train again".into(),
-            });
-        }
+    let length = checkpoint.files.get(METRICS).copied().unwrap_or(0);
+    let file = folder.file(METRICS);
+    let found = fs::metadata(&file).map_or(0, |found| found.len());
+    if found < length {
+        return Err(Error::Data {
+            problem: format!(
+                "has {found} bytes; expected {length} at step {}",
+                checkpoint.step()
+            ),
+            file,
+            help: "take the file from a copy of the run folder, or train again".into(),
+        });
     }
     Ok(checkpoint)
 }

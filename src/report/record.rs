@@ -12,7 +12,7 @@ use super::folder::{
 use super::metrics::{Metrics, MetricsFile};
 use super::summary::StoredSummary;
 
-/// Writes `config.toml` and `run.json` before the first step, `metrics.jsonl` chunk by chunk, and
+/// Writes `run.json` and `config.toml` before the first step, `metrics.jsonl` chunk by chunk, and
 /// `summary.json` and `model.safetensors` at the end; and keeps checkpoints.
 #[derive(Debug)]
 pub struct Recorder {
@@ -60,8 +60,9 @@ impl Recorder {
     }
 
     fn describe(&self, info: &RunInfo) -> Result<()> {
-        self.folder.write(CONFIG, info.config.as_bytes())?;
-        self.folder.write_json(RUN, info)
+        // A run is known by this file: first, so that whoever is killed next leaves a run.
+        self.folder.write_json(RUN, info)?;
+        self.folder.write(CONFIG, info.config.as_bytes())
     }
 }
 

@@ -60,13 +60,17 @@ impl Observer for TensorBoard {
             Event::Started(_) => {
                 self.begin()?;
             }
-            Event::Resumed(checkpoint) => match checkpoint.files.get(TENSORBOARD) {
-                None => self.begin()?,
-                Some(length) => {
-                    let path = self.folder.file(TENSORBOARD);
-                    self.file = Some(self.folder.disk().grow_on(&path, *length)?);
+            Event::Resumed(checkpoint) => {
+                let path = self.folder.file(TENSORBOARD);
+                let found = std::fs::metadata(&path).map_or(0, |found| found.len());
+                // Where it was thrown away, it begins anew.
+                match checkpoint.files.get(TENSORBOARD) {
+                    Some(length) if found >= *length => {
+                        self.file = Some(self.folder.disk().grow_on(&path, *length)?);
+                    }
+                    _ => self.begin()?,
                 }
-            },
+            }
             Event::Steps(steps) => {
                 let records: Vec<Record> = steps.iter().map(of_step).collect();
                 self.append(&records)?;

@@ -11,6 +11,8 @@ use super::ensemble::Ensemble;
 use super::record::RunInfo;
 use super::run_state::RunState;
 use super::state::State;
+use crate::config::Config;
+use crate::config::changes::{self, Meaning};
 use crate::error::{Error, Result};
 use crate::model::{Tensor, Weights};
 
@@ -56,6 +58,28 @@ const SUM: &str = "sum/";
 const ENSEMBLE: &str = "ensemble";
 
 impl Checkpoint {
+    /// In what it is of another run than `run`: other data, or another model, seed or optimizer, none of which
+    /// a run changes; the key, what it is here, and what it is there.
+    #[must_use]
+    pub fn differs_from(&self, run: &RunInfo) -> Option<[String; 3]> {
+        let [here, there] = [&self.info, run];
+        if here.fingerprint != there.fingerprint {
+            let prints = [here, there].map(|info| info.fingerprint.clone());
+            let [here, there] = prints;
+            return Some(["the data's fingerprint".into(), here, there]);
+        }
+        // As this version writes both: one of them may be older.
+        let written = |info: &RunInfo| {
+            let config = Config::parse("a run's configuration", &info.config).ok()?;
+            Some(config.to_toml())
+        };
+        let differences = changes::differences(&written(there)?, &written(here)?);
+        let mut differences = differences.iter();
+        let other = differences.find(|difference| difference.meaning() == Meaning::AnotherRun)?;
+        let [there, here] = other.texts();
+        Some([other.key.clone(), here, there])
+    }
+
     /// Steps done.
     #[must_use]
     pub fn step(&self) -> u64 {

@@ -69,9 +69,15 @@ impl Trainer {
         checkpoint: &Checkpoint,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Summary> {
-        let checkpoint = self.take_up(checkpoint)?;
-        let mut run = Run::new(self, checkpoint.run.clone(), observers);
-        run.emit(&Event::Resumed(&checkpoint))?;
+        let before = (&checkpoint.info.asked, &checkpoint.info.changes);
+        let taken_up = self.take_up(checkpoint)?;
+        let is_changed = before != (&taken_up.info.asked, &taken_up.info.changes);
+        let mut run = Run::new(self, taken_up.run.clone(), observers);
+        run.emit(&Event::Resumed(&taken_up))?;
+        if is_changed {
+            // From here on it goes on under what it was changed to, even if it is killed now.
+            run.checkpoint()?;
+        }
         run.train()
     }
 }
@@ -263,6 +269,11 @@ impl<'a, 'b> Run<'a, 'b> {
                 checkpoint: &checkpoint,
                 keep,
             })?;
+        } else {
+            log::warn!(
+                "no checkpoint is taken at step {}: not all numbers of weights and optimizer are finite",
+                self.trainer.done()
+            );
         }
         let step = self.trainer.done();
         log::info!("the checkpoint of step {step} took {:?}", begun.elapsed());

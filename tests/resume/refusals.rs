@@ -389,6 +389,193 @@ fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
     );
 }
 
+/// From its first step on, a run that goes on under other values is known by these, even if it is killed at
+/// once.
+#[test]
+fn what_a_run_was_changed_to_outlives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 40);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let steps = fs::metadata(path.join("metrics.jsonl")).unwrap().len();
+    let set = [
+        "train.steps=200000",
+        "schedule.max_lr=0.005",
+        "checkpoint.every=100000",
+    ];
+    let set = set.map(|set| format!("--set={set}"));
+    let name = path.to_str().unwrap();
+    let begun = ["train", "--allow-changed", "--resume", name];
+    let set: Vec<&str> = begun
+        .into_iter()
+        .chain(set.iter().map(|set| &set[..]))
+        .collect();
+    let mut child = start(program(&set));
+    while fs::metadata(path.join("metrics.jsonl")).unwrap().len() <= steps {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (step, file) = checkpoints(&path).last().cloned().unwrap();
+    assert_eq!(step, 40);
+    let kept = Checkpoint::read(&file).unwrap();
+    assert!(kept.info.asked.contains("200000"), "{}", kept.info.asked);
+    // What goes on now, is the changed run.
+    let shorter = program(&["train", "--resume", name, "--set", "train.steps=50"]);
+    let words = succeed(shorter);
+    assert!(words.contains("goes on from step 40"), "{words}");
+    let about = fs::read_to_string(path.join("config.toml")).unwrap();
+    assert!(about.contains("max_lr = 0.005"), "{about}");
+    assert!(about.contains("schedule.max_lr 0.01 -> 0.005"), "{about}");
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_not_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    succeed(train(&config, &one));
+    let mut other = train(&config, &two);
+    other.args(["--seed", "9"]);
+    succeed(other);
+    for (_, file) in checkpoints(&one) {
+        fs::remove_file(file).unwrap();
+    }
+    let (_, file) = checkpoints(&two).last().cloned().unwrap();
+    let place = one.join("checkpoints").join(file.file_name().unwrap());
+    fs::copy(file, place).unwrap();
+    let longer = ["--set", "train.steps=30"];
+    let resume = program(&[&["train", "--resume", one.to_str().unwrap()], &longer[..]].concat());
+    let words = ["is a checkpoint of another run: seed is 9; expected 5"];
+    refused(resume, &one, &words);
+    let mut again = train(&config, &one);
+    again.args(longer);
+    refused(again, &one, &words);
+}
+
+#[test]
+fn a_run_goes_on_without_the_file_for_tensorboard() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let events = path.join(wavetrain::report::folder::TENSORBOARD);
+    for left in [None, Some(10)] {
+        match left {
+            None => fs::remove_file(&events).unwrap(),
+            Some(bytes) => {
+                let file = fs::OpenOptions::new().write(true).open(&events).unwrap();
+                file.set_len(bytes).unwrap();
+            }
+        }
+        let steps = if left.is_none() {
+            "train.steps=30"
+        } else {
+            "train.steps=40"
+        };
+        succeed(program(&[
+            "train",
+            "--resume",
+            path.to_str().unwrap(),
+            "--set",
+            steps,
+        ]));
+        assert!(fs::metadata(&events).unwrap().len() > 100);
+    }
+}
+
+#[test]
+fn a_renewed_head_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let [first, path] = ["first", "run"].map(|name| folder.path().join(name));
+    succeed(train(&config, &first));
+    let with = |more: &[&str]| {
+        let mut command = train(&config, &path);
+        command.args(["--init", first.to_str().unwrap()]).args(more);
+        command
+    };
+    succeed(with(&["--new-head"]));
+    let longer = ["--set", "train.steps=30"];
+    refused(
+        with(&longer),
+        &path,
+        &["--new-head: not given; expected given"],
+    );
+    succeed(with(&["--new-head", longer[0], longer[1]]));
+    let about = fs::read_to_string(path.join("config.toml")).unwrap();
+    assert!(about.contains("new_head = true"), "{about}");
+    succeed(program(&["replay", path.to_str().unwrap()]));
+    // Other weights under the same name are no other bits.
+    let model = first.join("model.safetensors");
+    let mut other = train(&config, &folder.path().join("other"));
+    other.args(["--seed", "9"]);
+    succeed(other);
+    fs::copy(folder.path().join("other/model.safetensors"), model).unwrap();
+    let words = ["weights with the fingerprint", "from which the run began"];
+    refused(program(&["replay", path.to_str().unwrap()]), &path, &words);
+}
+
+/// What is held out because early stopping wants it, stays held out without it.
+#[test]
+fn early_stopping_ends_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("validation = 0.2\n", "")).unwrap();
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let mut on = train(&config, &path);
+    on.args([
+        "--allow-changed",
+        "--set",
+        "train.early_stop=0",
+        "--set",
+        "train.steps=30",
+    ]);
+    succeed(on);
+    let about = fs::read_to_string(path.join("config.toml")).unwrap();
+    assert!(about.contains("validation = 0.1\n"), "{about}");
+}
+
+/// A run that is being trained is not swept away by a range test into its folder.
+#[test]
+fn a_range_test_leaves_a_run_in_use_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let held = wavetrain::report::folder::RunFolder::claim(&path, true).unwrap();
+    let find = [
+        "find",
+        config.to_str().unwrap(),
+        "--steps",
+        "10",
+        "--force",
+        "--out",
+    ];
+    let find = program(&[&find[..], &[path.to_str().unwrap()]].concat());
+    refused(find, &path, &["is in use"]);
+    drop(held);
+}
+
+/// As after a kill between the first two files of a run.
+#[test]
+fn a_run_with_nothing_but_its_description_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), 20);
+    let path = folder.path().join("run");
+    succeed(train(&config, &path));
+    let model = fs::read(path.join("model.safetensors")).unwrap();
+    let run = fs::read(path.join("run.json")).unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("run.json"), run).unwrap();
+    let words = succeed(train(&config, &path));
+    assert!(words.contains("it begins anew"), "{words}");
+    assert_eq!(fs::read(path.join("model.safetensors")).unwrap(), model);
+}
+
 #[test]
 fn a_run_without_a_checkpoint_begins_anew_and_says_so() {
     let folder = tempfile::tempdir().unwrap();

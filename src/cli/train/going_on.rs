@@ -5,7 +5,8 @@ use std::path::Path;
 use super::Arguments;
 use crate::cli::output;
 use crate::config::changes::{self, ConfigDifference, Meaning};
-use crate::config::{Config, Length};
+use crate::config::{Config, HELD_OUT, Length};
+use crate::draw::words::quoted;
 use crate::error::{Error, Result};
 use crate::model::Weights;
 use crate::report::checkpoints::{self, Newest};
@@ -46,7 +47,7 @@ pub(super) fn start(arguments: &Arguments) -> Result<Start> {
     let folder = RunFolder::open(path)?.lock()?;
     let info: RunInfo = folder.read_json(RUN)?;
     if arguments.resume.is_none() {
-        check_init(arguments.init.as_deref(), &info, path)?;
+        check_init((arguments.init.as_deref(), arguments.new_head), &info, path)?;
     }
     let ended = StoredSummary::read(&folder)?.map(|summary| summary.ended);
     let Newest { found, skipped } = checkpoints::newest(&folder);
@@ -91,7 +92,7 @@ fn compare(arguments: &Arguments, folder: RunFolder, checkpoint: Checkpoint) -> 
         asked = arguments.config.lay_over(&name, &info.asked)?.to_toml();
         differences = changes::differences(&base.to_toml(), &config.to_toml());
     } else {
-        asked = arguments.config.load()?.to_toml();
+        asked = asked_for(arguments, info)?;
         differences = changes::differences(&info.asked, &asked);
         let mut options = crate::cli::options::ConfigOptions::default();
         options.set(&changes::sets(&differences, &asked));
@@ -106,9 +107,31 @@ fn compare(arguments: &Arguments, folder: RunFolder, checkpoint: Checkpoint) -> 
     })
 }
 
+/// What the arguments ask for. What is held out only because `train.early_stop` or the policy wants it, stays
+/// held out when these no longer do: the run was trained on the rest.
+fn asked_for(arguments: &Arguments, info: &RunInfo) -> Result<String> {
+    let asked = arguments.config.load()?.to_toml();
+    let found = changes::differences(&info.asked, &asked);
+    let is = |key: &str| found.iter().find(|difference| difference.key == key);
+    let held_out = is("data.validation").and_then(|difference| difference.from.clone());
+    let follows = is("train.early_stop").is_some() || is("schedule.policy").is_some();
+    match held_out {
+        Some(value) if follows && value.as_float() == Some(HELD_OUT) => {
+            let mut options = arguments.config.clone();
+            options.set(&[format!("data.validation={HELD_OUT}")]);
+            Ok(options.load()?.to_toml())
+        }
+        _ => Ok(asked),
+    }
+}
+
 /// Refuses what a run cannot go on under.
 fn check(differences: &[ConfigDifference], run: &Path, allowed: bool) -> Result<()> {
-    for difference in differences {
+    // What others follow from comes first: an optimizer before its arguments.
+    let selects = |difference: &&ConfigDifference| changes::selects(&difference.key);
+    let first = differences.iter().filter(selects);
+    let others = differences.iter().filter(|d| !selects(d));
+    for difference in first.chain(others) {
         let [from, to] = difference.texts();
         let help = match difference.meaning() {
             Meaning::Nothing | Meaning::Length => continue,
@@ -130,13 +153,27 @@ fn check(differences: &[ConfigDifference], run: &Path, allowed: bool) -> Result<
 }
 
 /// Refuses other first weights than the run began with.
-fn check_init(init: Option<&Path>, info: &RunInfo, run: &Path) -> Result<()> {
+fn check_init((init, new_head): (Option<&Path>, bool), info: &RunInfo, run: &Path) -> Result<()> {
     let given = init.map(|path| Weights::read(&model_file(path)?)?.fingerprint());
     let given = given.transpose()?;
     // Runs of before have no fingerprint.
     let unknown = info.init.is_some() && info.init_fingerprint.is_none() && given.is_some();
     if given == info.init_fingerprint || unknown {
-        return Ok(());
+        let words = |new_head| if new_head { "given" } else { "not given" };
+        return match init.is_none() || new_head == info.new_head {
+            true => Ok(()),
+            false => Err(Error::Argument {
+                what: "--new-head".into(),
+                found: words(new_head).into(),
+                expected: format!(
+                    "{}, as the run in {} has it",
+                    words(info.new_head),
+                    run.display()
+                ),
+                help: "choose another output folder for another run, or go on without it: --resume RUN"
+                    .into(),
+            }),
+        };
     }
     let words = |file: Option<&Path>, fingerprint: Option<&String>| match (file, fingerprint) {
         (Some(file), Some(print)) => format!("{} ({print})", file.display()),
@@ -272,19 +309,21 @@ impl GoingOn {
 
 /// Says how an interrupted run goes on.
 pub(super) fn after_interruption(folder: &RunFolder) {
-    let path = folder.path().display();
+    let path = quoted(&folder.path().display().to_string());
     let line = match folder::checkpoints(folder.path()).last() {
         Some((step, _)) => {
             format!("step {step} is kept; to go on: wavetrain train --resume {path}")
         }
-        None => "checkpoint.every is 0: this run cannot go on".into(),
+        None => "no checkpoint was kept, as checkpoint.every is 0 or the numbers of the optimizer were not \
+                 finite: this run cannot go on"
+            .into(),
     };
     output::note(&[line]);
 }
 
 /// Says where a run that diverged was still good, and how it goes on from there.
 pub(super) fn after_divergence(folder: &RunFolder, schedule: &dyn Policy) {
-    let path = folder.path().display();
+    let path = quoted(&folder.path().display().to_string());
     let newest = folder::checkpoints(folder.path());
     let Some((step, file)) = newest.last() else {
         output::note(&["there is no checkpoint from before".into()]);
@@ -293,11 +332,7 @@ pub(super) fn after_divergence(folder: &RunFolder, schedule: &dyn Policy) {
     let halved = halved(&schedule.arguments());
     let sets = halved.iter().map(|(key, value)| {
         let set = format!("schedule.{key}={}", changes::text(value));
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._=-+".contains(c);
-        match set.chars().all(plain) {
-            true => format!(" --set {set}"),
-            false => format!(" --set '{set}'"),
-        }
+        format!(" --set {}", quoted(&set))
     });
     let sets: String = sets.collect();
     output::note(&[

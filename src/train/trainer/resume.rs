@@ -30,13 +30,13 @@ impl Trainer {
             Err(Error::Argument {
                 what: format!("checkpoint, {what}"),
                 found,
-                expected: format!("{expected}, as this trainer has it"),
+                expected: format!("{expected}, as the checkpoint has it"),
                 help: "go on with what the run began with".into(),
             })
         };
         if found.fingerprint != own.fingerprint {
             let (found, own) = (found.fingerprint.clone(), own.fingerprint.clone());
-            return refuse("data", found, own);
+            return refuse("data", own, found);
         }
         let place = |info: &RunInfo| (info.batch, info.accumulate, info.samples);
         if place(found) != place(own) {
@@ -47,7 +47,7 @@ impl Trainer {
                     info.accumulate, info.batch
                 )
             };
-            return refuse("batch", words(found), words(own));
+            return refuse("batch", words(own), words(found));
         }
         let about = found.config.split_once("\n[run]\n");
         let about: toml::Table = about
@@ -60,7 +60,7 @@ impl Trainer {
         if let Some(bounds) = bounds.and_then(Bounds::read) {
             self.settled.remember(bounds);
         }
-        for key in ["bounds", "init"] {
+        for key in ["bounds", "init", "new_head"] {
             if let Some(value) = about.get(key) {
                 self.set_about(key, value.clone());
             }
@@ -68,6 +68,7 @@ impl Trainer {
         self.info.init.clone_from(&checkpoint.info.init);
         let fingerprint = &checkpoint.info.init_fingerprint;
         self.info.init_fingerprint.clone_from(fingerprint);
+        self.info.new_head = checkpoint.info.new_head;
         let mut checkpoint = Checkpoint {
             info: self.info.clone(),
             ..checkpoint.clone()
