@@ -405,6 +405,12 @@ impl Dataset {
         Ok(())
     }
 
+    /// Whether both are copies of the same data set, which share all samples and targets.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        self.train.shares(&other.train) && self.test.shares(&other.test)
+    }
+
     /// A checksum of shapes, values and targets that tells one data set from another in a run
     /// folder: `crc32:` and eight hexadecimal digits.
     ///

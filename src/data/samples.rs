@@ -229,6 +229,12 @@ impl Samples {
         })
     }
 
+    /// Whether both are copies of the same samples, which share inputs and targets.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inputs, &other.inputs) && Arc::ptr_eq(&self.targets, &other.targets)
+    }
+
     /// The same inputs with other targets.
     ///
     /// # Errors

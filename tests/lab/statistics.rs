@@ -179,6 +179,7 @@ impl World {
         let judged = (self.judge, self.samples, 10);
         let settings = Settings::new(vec![100], &wishes, judged).unwrap();
         let planned = |i: usize| Planned {
+            data: String::new(),
             name: format!("variant {i}"),
             steps: 100,
             takes: String::new(),
@@ -545,6 +546,24 @@ fn a_margin_of_two_test_samples_is_not_shown_by_more_seeds() {
     let judged = Judgement::of(tie, (2.0 * least, least), ERROR, Diverged::default());
     assert_eq!(judged.verdict, ContrastVerdict::NotShown);
     assert_eq!(judged.needed, Some(Needed::Samples(82)));
+}
+
+/// One test sample says nothing about others, whatever the seeds say.
+#[test]
+fn a_single_test_sample_shows_nothing() {
+    let one = Contrast::of(&differences(&[0.5, 0.5, 0.51], 1), 1.0, 0.0);
+    let judged = Judgement::of(one, (0.01, 0.0), ERROR, Diverged::default());
+    assert_eq!(judged.verdict, ContrastVerdict::NotShown);
+    assert_eq!(judged.interval, [f64::NEG_INFINITY, f64::INFINITY]);
+    assert_eq!(judged.needed, None);
+}
+
+/// Where the seeds scatter far more than the margin, it is said that more than are counted are needed.
+#[test]
+fn beyond_ten_thousand_seeds_no_number_is_named() {
+    let wide = Contrast::of(&differences(&[-1.0, 1.0, 0.0, -1.0, 1.0], 50), 1.0, 0.0);
+    let judged = Judgement::of(wide, (0.01, 0.0), ERROR, Diverged::default());
+    assert_eq!(judged.needed, Some(Needed::MoreSeeds(10_000)));
 }
 
 // ------------------------------------------------------------------------------------ the frontier

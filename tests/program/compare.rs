@@ -471,6 +471,80 @@ fn what_would_be_ignored_or_cannot_be_judged_is_refused() {
     }
 }
 
+/// A table of three columns, of which `y` is x or not.
+fn table(folder: &Path, name: &str, train: usize, flip: bool) {
+    let place = folder.join(name);
+    fs::create_dir(&place).unwrap();
+    let rows = |from: usize, count: usize, flip: bool| {
+        let row = |i: usize| {
+            let (x, z) = (i * 7919 % 101, i * 31 % 17);
+            format!("{x},{z},{}\n", if (x > 50) != flip { "yes" } else { "no" })
+        };
+        let rows: String = (from..from + count).map(row).collect();
+        format!("x,z,y\n{rows}")
+    };
+    fs::write(place.join("train.csv"), rows(0, train, flip)).unwrap();
+    fs::write(place.join("test.csv"), rows(1000, 60, false)).unwrap();
+}
+
+/// What is trained on belongs to what is compared: other training samples are no twin, and another
+/// comparison.
+#[test]
+fn other_training_samples_are_other_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    table(folder.path(), "right", 300, false);
+    table(folder.path(), "wrong", 300, true);
+    for name in ["right", "wrong"] {
+        let text = format!(
+            "[data]\nsource = \"csv\"\ndir = \"{name}\"\ntarget = \
+             \"y\"\nbatch = 20\n[model]\nlayers = [{{ linear = \"outputs\" }}]\n[schedule]\npolicy = \
+             \"constant\"\nlr = 0.5\n[train]\nsteps = 40\n"
+        );
+        fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    let arguments = |seeds: &'static str| {
+        let begun = ["right.toml", "--and", "wrong.toml", "--seeds", seeds];
+        [&begun[..], &["--out", "out", "--json"]].concat()
+    };
+    let out = compare(folder.path(), &arguments("2")).output().unwrap();
+    let found = json(&out);
+    let arms = found["plan"]["arms"].as_array().unwrap();
+    assert!(arms[1]["same_as"].is_null(), "{}", arms[1]);
+    assert_ne!(arms[0]["data"], arms[1]["data"]);
+    let scores: Vec<f64> = [0, 1]
+        .map(|arm: usize| {
+            found["outcomes"]["arms"][arm]["test"]["mean"]
+                .as_f64()
+                .unwrap()
+        })
+        .to_vec();
+    assert!(scores[0] > 0.8 && scores[1] < 0.2, "{scores:?}");
+    // The whole table `data` is read anew, too.
+    table(folder.path(), "other", 20, false);
+    fs::copy(
+        folder.path().join("other/train.csv"),
+        folder.path().join("other/test.csv"),
+    )
+    .unwrap();
+    let vary = "data={source=\"csv\",dir=\"other\",target=\"y\"}";
+    refused(
+        folder.path(),
+        &["right.toml", "--vary", vary],
+        "answer the same test samples",
+    );
+    // Other labels in the same file are another comparison.
+    fs::copy(
+        folder.path().join("wrong/train.csv"),
+        folder.path().join("right/train.csv"),
+    )
+    .unwrap();
+    refused(
+        folder.path(),
+        &arguments("4"),
+        "the samples have the fingerprint",
+    );
+}
+
 /// A number of the file holds, whatever a range test finds for the other bound; fewer seeds than there are
 /// take none away; and the folder's name is quoted in commands.
 #[test]

@@ -12,7 +12,7 @@ use super::options::{ConfigOptions, Globals, as_flag};
 use super::output::{self, Output};
 use super::signals::Signals;
 use crate::config::Settled;
-use crate::data::Task;
+use crate::data::{Split, Task};
 use crate::draw::plot;
 use crate::draw::words::{quoted, things};
 use crate::error::{Error, Result};
@@ -314,14 +314,16 @@ fn along(
     let whole = arms
         .iter()
         .any(|arm| arm.settled.config.data.streams().is_some());
-    let validation = validation(&arms[0]);
+    let validation = arms.iter().map(validation).collect::<Result<Vec<_>>>()?;
+    let validation = validation.into_iter().min().unwrap_or(0);
     Ok(Along::new(pace, &settings.budgets, validation, whole))
 }
 
 /// Samples that are held out.
-fn validation(arm: &Arm) -> usize {
-    let share = arm.settled.config.data.validation;
-    (arm.dataset.train.len() as f64 * share).round() as usize
+fn validation(arm: &Arm) -> Result<usize> {
+    let data = &arm.settled.config.data;
+    let split = Split::new(arm.dataset.train.extent(), data.validation, data.seed)?;
+    Ok(data.evaluated(split.validation.len()))
 }
 
 /// What the library refuses, by the names of the flags.

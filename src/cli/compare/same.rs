@@ -1,8 +1,19 @@
 //! What variants have in common: the test samples that they answer, and the measure that they are judged by.
 
 use crate::config::Config;
-use crate::data::{Dataset, Judge, Split, Task, Units};
+use crate::config::changes;
+use crate::data::{Dataset, Judge, Samples, Split, Task, Units};
 use crate::error::{Error, Result};
+
+/// The keys that say where samples come from, and what draws and splits them.
+const ORIGINS: [&str; 6] = [
+    "data.source",
+    "data.dir",
+    "data.train",
+    "data.test",
+    "data.test_share",
+    "data.seed",
+];
 
 /// A variant as far as it is looked at here.
 pub(super) struct Side<'a> {
@@ -53,10 +64,26 @@ fn are_same(own: &Side<'_>, other: &Side<'_>) -> Result<bool> {
     if one.len() != two.len() || one.targets() != two.targets() {
         return Ok(false);
     }
-    // What draws or splits the samples; of sequences of symbols these are all that there is.
-    let drawn_alike = own.config.data.seed == other.config.data.seed;
+    // Where they come from, and what draws and splits them.
+    let texts = [own, other].map(|side| side.config.to_toml());
+    let differences = changes::differences(&texts[0], &texts[1]);
+    let alike = !differences.iter().any(|d| ORIGINS.contains(&&d.key[..]));
+    // Of sequences of symbols the inputs are what is answered; pictures have names in whatever size.
     let tokens = matches!(own.dataset.task, Task::Tokens(_));
-    Ok((drawn_alike && !tokens) || one.fingerprint()? == two.fingerprint()?)
+    let resized = one.shape() != two.shape() && has_names(one) && names(one) == names(two);
+    let known = !tokens && (alike || resized);
+    Ok(known || one.fingerprint()? == two.fingerprint()?)
+}
+
+/// The names of samples, as far as they have any.
+fn names(samples: &Samples) -> Vec<Option<&str>> {
+    (0..samples.len() as u32)
+        .map(|at| samples.name(at))
+        .collect()
+}
+
+fn has_names(samples: &Samples) -> bool {
+    samples.name(0).is_some()
 }
 
 /// Refuses losses of two kinds, or in two units: the one is not the better for being the smaller.

@@ -138,7 +138,7 @@ fn varied(
     for combined in checks::combined(arguments)? {
         let config = load(&arguments.config, &combined.set)?;
         checks::refuse_ignored_in(&combined.name, &config)?;
-        let dataset = match combined.set.iter().any(|set| set.starts_with("data.")) {
+        let dataset = match combined.set.iter().any(|set| is_of_data(set)) {
             true => loading::load(&config)?,
             false => own.dataset.clone(),
         };
@@ -169,6 +169,14 @@ fn varied(
         });
     }
     Ok(variants)
+}
+
+/// Whether a `KEY=VALUE` sets something in `[data]`, or all of it.
+fn is_of_data(set: &str) -> bool {
+    let key = set.split('=').next().unwrap_or_default();
+    key.split('.')
+        .next()
+        .is_some_and(|section| section.trim() == "data")
 }
 
 /// Gives the variants the names of `--name`, and refuses one that is there twice.
@@ -248,12 +256,19 @@ fn between(arguments: &Arguments, config: &Config, found: Option<&Bounds>) -> Re
     }
 }
 
+/// A number, written whole or not.
+fn number(value: &toml::Value) -> Option<f64> {
+    value
+        .as_float()
+        .or(value.as_integer().map(|whole| whole as f64))
+}
+
 /// `base_lr` and `max_lr` of a schedule that has both, as far as they are numbers.
 fn rates(config: &Config) -> [Option<f64>; 2] {
     let arguments = config.schedule.arguments();
     let values = ["base_lr", "max_lr"].map(|key| arguments.get(key));
     match values.iter().all(Option::is_some) {
-        true => values.map(|value| value.and_then(toml::Value::as_float)),
+        true => values.map(|value| value.and_then(number)),
         false => [None; 2],
     }
 }

@@ -54,6 +54,8 @@ pub struct Arm {
     pub settled: Settled,
     /// Its samples.
     pub dataset: Dataset,
+    /// Their fingerprint ([`Dataset::fingerprint`]).
+    pub data: String,
     /// The arm before it, by its position, that trains the same: this one is not trained.
     pub same_as: Option<usize>,
 }
@@ -65,12 +67,13 @@ impl Variant {
         self.config.data.evaluated(self.dataset.test.len())
     }
 
-    /// The variant, at `position`, in the length `steps`, the `length`-th of all.
+    /// The variant, at `position`, in the length `steps`, the `length`-th of all; `data` is the fingerprint
+    /// of its samples.
     ///
     /// # Errors
     /// A policy that cannot be made for the length; a schedule of its own of which not even one cycle
     /// ends within it.
-    pub fn arm(&self, position: usize, (length, steps): (usize, u64)) -> Result<Arm> {
+    pub fn arm(&self, position: usize, (length, steps): (usize, u64), data: &str) -> Result<Arm> {
         let mut config = self.config.clone();
         (config.train.steps, config.train.epochs) = (Some(steps), None);
         let extent = self.dataset.train.extent();
@@ -104,6 +107,7 @@ impl Variant {
             takes: settled.schedule.describe(),
             settled,
             dataset: self.dataset.clone(),
+            data: data.to_owned(),
             same_as: None,
         })
     }
@@ -135,9 +139,17 @@ impl Variant {
 /// As [`Variant::arm`].
 pub fn arms(variants: &[Variant], budgets: &[u64]) -> Result<Vec<Arm>> {
     let mut arms: Vec<Arm> = Vec::new();
+    let mut prints: Vec<String> = Vec::new();
     for (position, variant) in variants.iter().enumerate() {
+        // All samples are gone through: once for those that variants share.
+        let mut before = variants[..position].iter();
+        let shared = before.position(|other| other.dataset.shares(&variant.dataset));
+        prints.push(match shared {
+            Some(other) => prints[other].clone(),
+            None => variant.dataset.fingerprint()?,
+        });
         for (length, steps) in budgets.iter().enumerate() {
-            let mut arm = variant.arm(position, (length, *steps))?;
+            let mut arm = variant.arm(position, (length, *steps), &prints[position])?;
             let mut before = arms.iter().enumerate();
             let same = before.find(|(_, other)| other.same_as.is_none() && arm.trains_as(other));
             arm.same_as = same.map(|(at, _)| at);
@@ -163,10 +175,10 @@ pub fn budgets(run: &Settled, wanted: &[u64], policies: bool) -> Vec<u64> {
 }
 
 impl Arm {
-    /// A mark of what is trained and by which version, the same for the same.
+    /// A mark of what is trained, on which samples and by which version, the same for the same.
     #[must_use]
     pub fn mark(&self) -> String {
-        mark(&self.settled.to_toml(), self.steps)
+        mark((&self.settled.to_toml(), &self.data), self.steps)
     }
 
     /// A trainer for it.
@@ -179,15 +191,14 @@ impl Arm {
         let text = self.settled.to_toml();
         let lines = changes::leaves(&text).into_iter();
         let made_for = lines.filter(|(key, _)| !is_of_the_run(key));
-        made_for
-            .map(|(key, value)| format!("{key}={value}\n"))
-            .collect()
+        let made_for = made_for.map(|(key, value)| format!("{key}={value}\n"));
+        made_for.chain([self.data.clone()]).collect()
     }
 
     /// Whether both train the same within the run: the same rates at each step, and nothing else that
     /// differs.
     fn trains_as(&self, other: &Self) -> bool {
-        if self.steps != other.steps {
+        if self.steps != other.steps || self.data != other.data {
             return false;
         }
         let texts = [self, other].map(|arm| arm.settled.to_toml());
@@ -222,9 +233,9 @@ fn is_of_the_run(key: &str) -> bool {
     key == "seed" || (["schedule", "train", "cycle_end", "checkpoint"].contains(&section) && !kept)
 }
 
-/// A mark of a configuration and a length (FNV-1a), with the program's version.
-pub(super) fn mark(config: &str, steps: u64) -> String {
-    let text = format!("{}\n{steps}\n{config}", env!("CARGO_PKG_VERSION"));
+/// A mark of a configuration, samples and a length (FNV-1a), with the program's version.
+fn mark((config, data): (&str, &str), steps: u64) -> String {
+    let text = format!("{}\n{steps}\n{data}\n{config}", env!("CARGO_PKG_VERSION"));
     let mark = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |mark, byte| {
         (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -148,7 +148,11 @@ pub fn run(
     ended.into_iter().collect::<Result<Vec<()>>>()?;
     let mut done = std::mem::take(&mut *lock(&crew.done));
     done.sort_by_key(|(job, _)| *job);
-    let ended = *lock(&crew.ended);
+    let ended = match done.len() == crew.all {
+        // Whatever came after the last one.
+        true => ComparisonEnded::Done,
+        false => *lock(&crew.ended),
+    };
     Ok((done.into_iter().map(|(_, record)| record).collect(), ended))
 }
 

@@ -123,9 +123,10 @@ impl<'a> Runs<'a> {
         self.arms.first().map_or(0, Vec::len) as u64
     }
 
-    /// Whether a run of the arm diverged.
-    fn diverged(&self, arm: usize) -> bool {
-        self.arms[arm].iter().any(|run| run.diverged.is_some())
+    /// Whether one of the first `seeds` runs of the arm diverged.
+    fn diverged(&self, arm: usize, seeds: u64) -> bool {
+        let mut runs = self.arms[arm].iter().take(seeds as usize);
+        runs.any(|run| run.diverged.is_some())
     }
 
     /// The scores of the first `seeds` runs of an arm.
@@ -144,20 +145,26 @@ impl<'a> Runs<'a> {
         let differences = Differences::of(&pairs);
         let contrast = Contrast::of(&differences, settings.sign(), settings.least());
         let diverged = Diverged {
-            variant: self.diverged(arm),
-            baseline: self.diverged(baseline),
+            variant: self.diverged(arm, seeds),
+            baseline: self.diverged(baseline, seeds),
         };
         let error = error / self.plan.contrasts() as f64;
-        let margin = (self.margin(arm), settings.least());
+        let margin = (self.margin(arm, seeds), settings.least());
         Judgement::of(contrast, margin, error, diverged)
     }
 
-    /// The margin at the length of an arm.
-    fn margin(&self, arm: usize) -> f64 {
-        let baseline = &self.arms[self.plan.baseline_of(arm)];
-        let scores: Vec<f64> = baseline.iter().map(|run| run.test).collect();
-        let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
-        self.plan.settings.margin_at(mean)
+    /// The margin at the length of an arm, from the first `seeds` runs of the baseline that did not diverge.
+    fn margin(&self, arm: usize, seeds: u64) -> f64 {
+        let baseline = self.arms[self.plan.baseline_of(arm)].iter();
+        let runs = baseline.take(seeds as usize);
+        let runs = runs.filter(|run| run.diverged.is_none());
+        let scores: Vec<f64> = runs.map(|run| run.test).collect();
+        let settings = &self.plan.settings;
+        let mean = match scores.len() {
+            0 => settings.chance(),
+            runs => scores.iter().sum::<f64>() / runs as f64,
+        };
+        settings.margin_at(mean)
     }
 
     fn finding(&self, arm: usize, look: Option<PlannedLook>) -> Option<AgainstBaseline> {
@@ -184,7 +191,7 @@ impl<'a> Runs<'a> {
         }
         Some(AgainstBaseline {
             seeds: pairs.map(|(a, b)| sign * (a.test - b.test)).collect(),
-            margin: self.margin(arm),
+            margin: self.margin(arm, if at > 0 { at } else { self.seeds() }),
             judgement,
             at,
         })
@@ -228,11 +235,11 @@ impl<'a> Runs<'a> {
         let lengths = settings.budgets.len();
         let error = look.error / self.plan.contrasts() as f64;
         let baseline: Vec<(u64, Vec<&[f32]>)> = (0..lengths)
-            .filter(|arm| !self.diverged(*arm))
+            .filter(|arm| !self.diverged(*arm, look.seeds))
             .map(|arm| (self.plan.arms[arm].steps, self.scores(arm, look.seeds)))
             .collect();
         let arms = (variant * lengths)..((variant + 1) * lengths);
-        let trained = arms.clone().filter(|arm| !self.diverged(*arm));
+        let trained = arms.clone().filter(|arm| !self.diverged(*arm, look.seeds));
         let saved = trained.filter_map(|arm| {
             let scores = self.scores(arm, look.seeds);
             let chance = (settings.sign(), error, settings.least());
@@ -319,7 +326,8 @@ impl Outcomes {
 }
 
 /// The target: the one that was set, or what the baseline ends with on average in the longest runs on
-/// what is held out (of those that diverge, chance; the others alone where only some do), rounded to the worse by a tenth of a percent, or a thousandth of a loss.
+/// what is held out (of those that diverge, chance; the others alone where only some do), rounded
+/// to the worse by a tenth of a percent, or a thousandth of a loss (of a small one in its third digit).
 fn target(plan: &ComparisonPlan, runs: &Runs<'_>) -> Target {
     let of = plan.settings.target_of;
     let value = plan.settings.target.unwrap_or_else(|| {
@@ -333,7 +341,11 @@ fn target(plan: &ComparisonPlan, runs: &Runs<'_>) -> Target {
         };
         match of {
             Judge::Accuracy => (mean * 1000.0).floor() / 1000.0,
-            Judge::Loss => (mean * 1000.0).ceil() / 1000.0,
+            Judge::Loss => {
+                // Of a small loss three digits.
+                let unit = 10_f64.powf((mean.log10().floor() - 2.0).clamp(-300.0, -3.0));
+                (mean / unit).ceil() * unit
+            }
         }
     });
     Target { of, value }

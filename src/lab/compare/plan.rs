@@ -38,6 +38,9 @@ pub struct Planned {
     pub same_as: Option<usize>,
     /// The configuration.
     pub config: String,
+    /// The fingerprint of the samples.
+    #[serde(default)]
+    pub data: String,
 }
 
 impl ComparisonPlan {
@@ -50,6 +53,7 @@ impl ComparisonPlan {
             takes: arm.takes.clone(),
             same_as: arm.same_as,
             config: arm.settled.to_toml(),
+            data: arm.data.clone(),
         });
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -179,6 +183,10 @@ impl ComparisonPlan {
         let mut arms = self.arms.iter().zip(&other.arms);
         match arms.find(|(ours, theirs)| ours != theirs) {
             None => "other margins, targets or test samples".into(),
+            Some((ours, theirs)) if ours.data != theirs.data => format!(
+                "{}: the samples have the fingerprint {}, and {} in the folder",
+                ours.name, theirs.data, ours.data
+            ),
             Some((ours, theirs)) => {
                 let differences = crate::config::changes::differences(&ours.config, &theirs.config);
                 let keys = differences.iter().map(|d| {

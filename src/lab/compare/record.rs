@@ -93,7 +93,7 @@ impl Record {
             ));
         }
         if self.trained != arm.mark() {
-            return Some("is a run of another configuration or version of the program".into());
+            return Some("is a run of another configuration, of other samples or of another version of the program".into());
         }
         self.unsound(settings)
     }

@@ -78,7 +78,10 @@ impl Target {
     pub fn describe(self) -> String {
         match self.of {
             Judge::Accuracy => format!("{:.1} %", 100.0 * self.value),
-            Judge::Loss => format!("a loss of {:.3}", self.value),
+            Judge::Loss => {
+                let decimals = (2.0 - self.value.log10().floor()).clamp(3.0, 300.0);
+                format!("a loss of {:.*}", decimals as usize, self.value)
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ fn check(plan: &RunPlan<'_>) -> Option<Told> {
         );
         return warning(message, mend);
     }
-    let looks = (0..=64).map(|i| plan.schedule.at(length / 64 * i).lr);
+    let looks = (0..=64).map(|i| plan.schedule.at(length.saturating_mul(i) / 64).lr);
     let highest = looks.fold(0.0, f64::max);
     if last > NOTHING * highest {
         return None;

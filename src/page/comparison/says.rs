@@ -10,12 +10,19 @@ use crate::lab::compare::{AgainstBaseline, ComparisonPlan, Outcome, Outcomes, Wo
 /// Differences and scores for people.
 pub(super) struct Figures {
     judge: Judge,
+    /// Decimals of losses.
+    decimals: usize,
 }
 
 impl Figures {
-    pub(super) fn of(plan: &ComparisonPlan) -> Self {
+    pub(super) fn of(plan: &ComparisonPlan, outcomes: &Outcomes) -> Self {
+        // Two digits of the least margin.
+        let margins = outcomes.arms.iter().filter_map(|arm| arm.against.as_ref());
+        let least = margins.map(|against| against.margin).fold(1.0, f64::min);
+        let digits = 2.0 - least.max(1e-12).log10().ceil();
         Self {
             judge: plan.settings.judge,
+            decimals: (digits as usize).max(4),
         }
     }
 
@@ -23,7 +30,11 @@ impl Figures {
     pub(super) fn bare(&self, difference: f64) -> String {
         match self.judge {
             Judge::Accuracy => format!("{:.2}", (1e4 * difference).round() / 100.0 + 0.0),
-            Judge::Loss => format!("{:.4}", (1e4 * difference).round() / 1e4 + 0.0),
+            Judge::Loss => {
+                let unit = 10_f64.powi(self.decimals as i32);
+                let rounded = (unit * difference).round() / unit + 0.0;
+                format!("{rounded:.*}", self.decimals)
+            }
         }
     }
 
@@ -78,6 +89,7 @@ fn gain(arm: &Outcome) -> f64 {
 pub(super) fn better<'a>(plan: &'a ComparisonPlan, outcomes: &'a Outcomes) -> Option<&'a Outcome> {
     let wanted = [ContrastVerdict::BetterByMore, ContrastVerdict::Better];
     longest(plan, outcomes)
+        .filter(|arm| arm.same_as.is_none())
         .filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
         .max_by(|a, b| gain(a).total_cmp(&gain(b)))
 }
@@ -88,10 +100,12 @@ pub(super) fn finding(plan: &ComparisonPlan, outcomes: &Outcomes) -> String {
         return "nothing was compared".into();
     };
     let base = &baseline.name;
-    let figures = Figures::of(plan);
+    let figures = Figures::of(plan, outcomes);
     let of = |wanted: &[ContrastVerdict]| -> Vec<&Outcome> {
         let arms = longest(plan, outcomes);
-        arms.filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
+        // What was trained once is said once.
+        arms.filter(|arm| arm.same_as.is_none())
+            .filter(|arm| verdict(arm).is_some_and(|v| wanted.contains(&v)))
             .collect()
     };
     let names = |arms: &[&Outcome]| list(&arms.iter().map(|arm| &arm.name[..]).collect::<Vec<_>>());
@@ -186,7 +200,7 @@ fn sentence(
     base: &str,
 ) -> Option<String> {
     let judgement = against.judgement.as_ref()?;
-    let figures = Figures::of(plan);
+    let figures = Figures::of(plan, outcomes);
     let name = &arm.name;
     let (contrast, range) = (&judgement.contrast, figures.range(judgement.interval));
     let margin = figures.with_unit(against.margin);
@@ -264,6 +278,10 @@ fn needed(
             count(plan.settings.samples as u64),
             count(rounded(samples))
         ),
+        Some(Needed::MoreSeeds(seeds)) => format!(
+            " To show the margin, {margin}, takes more than {}.",
+            things(seeds, "seed")
+        ),
         Some(Needed::Seeds(seeds)) => {
             let more = seeds.saturating_sub(outcomes.seeds);
             match more {
@@ -283,7 +301,7 @@ fn needed(
 /// Two digits: no more is known.
 fn rounded(samples: u64) -> u64 {
     let unit = 10_u64.pow(samples.max(1).ilog10().saturating_sub(1));
-    samples.div_ceil(unit) * unit
+    samples.div_ceil(unit).saturating_mul(unit)
 }
 
 /// What runs of a variant are worth in steps of the baseline.
@@ -325,7 +343,8 @@ fn twins(plan: &ComparisonPlan) -> Vec<String> {
     for arms in plan.arms.chunks(lengths) {
         let twin = |arm: &crate::lab::compare::Planned| Some(&plan.arms[arm.same_as?].name);
         let mut others: Vec<&String> = arms.iter().filter_map(twin).collect();
-        others.dedup();
+        let mut seen = std::collections::BTreeSet::new();
+        others.retain(|other| seen.insert(*other));
         for other in others {
             let same = arms.iter().filter(|arm| twin(arm) == Some(other));
             let steps: Vec<String> = same.map(|arm| count(arm.steps)).collect();

@@ -28,13 +28,13 @@ fn columns(comparison: &Comparison) -> Vec<Column> {
         words,
     };
     let judge = plan.settings.judge;
-    let figures = Figures::of(plan);
+    let figures = Figures::of(plan, &comparison.outcomes);
     let mut columns = vec![column("variant".into(), true, &|arm| arm.name.clone())];
     if plan.settings.budgets.len() > 1 {
         columns.push(column("steps".into(), false, &|arm| count(arm.steps)));
     }
     columns.push(column(format!("test {}", judge.name()), false, &|arm| {
-        score(judge, &arm.test)
+        score(&figures, judge, &arm.test)
     }));
     let better = match judge {
         Judge::Accuracy => "better by, points",
@@ -73,7 +73,7 @@ fn columns(comparison: &Comparison) -> Vec<Column> {
     columns
 }
 
-fn score(judge: Judge, interval: &Interval) -> String {
+fn score(figures: &Figures, judge: Judge, interval: &Interval) -> String {
     if interval.mean.is_nan() {
         return "-".into();
     }
@@ -82,8 +82,10 @@ fn score(judge: Judge, interval: &Interval) -> String {
             format!("{:.2} ± {:.2} %", 100.0 * interval.mean, 100.0 * half)
         }
         (Judge::Accuracy, None) => format!("{:.2} %", 100.0 * interval.mean),
-        (Judge::Loss, Some(half)) => format!("{:.4} ± {half:.4}", interval.mean),
-        (Judge::Loss, None) => format!("{:.4}", interval.mean),
+        (Judge::Loss, Some(half)) => {
+            format!("{} ± {}", figures.bare(interval.mean), figures.bare(half))
+        }
+        (Judge::Loss, None) => figures.bare(interval.mean),
     }
 }
 

@@ -84,7 +84,7 @@ fn records_that_no_run_gives_are_refused() {
         ),
         (
             change("trained", "x".into()),
-            "another configuration or version",
+            "another configuration, of other samples or of another version",
         ),
         (change("seconds", (-1.0).into()), "took -1 seconds"),
         (change("variant", "lr 0.1".into()), "is the run of lr 0.1"),

@@ -114,12 +114,13 @@ impl Contrast {
         }
     }
 
-    /// The two-sided interval of the gain at the level `1 - error`; unbounded of fewer than two seeds.
+    /// The two-sided interval of the gain at the level `1 - error`; unbounded of fewer than two seeds, or of
+    /// fewer than two test samples.
     /// Its degrees of freedom are Satterthwaite's for a variance over seeds at the upper end of what its
     /// estimate leaves possible: those of the estimate itself are too many where seeds are few.
     #[must_use]
     pub fn interval(&self, error: f64) -> [f64; 2] {
-        let half = match self.seeds {
+        let half = match self.seeds.min(self.samples) {
             0 | 1 => f64::INFINITY,
             _ if self.error == 0.0 => 0.0,
             _ => quantile(1.0 - error / 2.0, self.cautious_freedom(error)) * self.error,

@@ -29,16 +29,21 @@ pub fn fixed(seeds: u64) -> Vec<PlannedLook> {
     }]
 }
 
+/// The share of a last look behind all of [`LOOKS`], which have the rest as they share the whole.
+const BEYOND: f64 = 0.3;
+
 /// The looks of a comparison of at most `most` seeds, or of as many as [`LOOKS`] has; the last one has
 /// what the others leave.
 #[must_use]
 pub fn planned(most: Option<u64>) -> Vec<PlannedLook> {
-    let most = most.unwrap_or(LOOKS[LOOKS.len() - 1].0);
+    let furthest = LOOKS[LOOKS.len() - 1].0;
+    let most = most.unwrap_or(furthest);
+    let rest = if most > furthest { 1.0 - BEYOND } else { 1.0 };
     let before = LOOKS.iter().filter(|(seeds, _)| *seeds < most);
     let mut looks: Vec<PlannedLook> = before
         .map(|(seeds, share)| PlannedLook {
             seeds: *seeds,
-            error: ERROR * share,
+            error: ERROR * rest * share,
         })
         .collect();
     let spent: f64 = looks.iter().map(|look| look.error).sum();
@@ -47,4 +52,24 @@ pub fn planned(most: Option<u64>) -> Vec<PlannedLook> {
         error: ERROR - spent,
     });
     looks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_look_has_its_share_and_all_have_the_whole() {
+        for most in [1, 2, 3, 4, 5, 12, 19, 20, 21, 1000] {
+            let looks = planned(Some(most));
+            let sum: f64 = looks.iter().map(|look| look.error).sum();
+            assert!((sum - ERROR).abs() < 1e-15, "{looks:?}");
+            assert!(
+                looks.iter().all(|look| look.error > 0.1 * ERROR * 0.6),
+                "{looks:?}"
+            );
+            assert_eq!(looks[looks.len() - 1].seeds, most);
+        }
+        assert_eq!(planned(None).len(), LOOKS.len());
+    }
 }

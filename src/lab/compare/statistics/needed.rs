@@ -16,6 +16,8 @@ const MOST: u64 = 10_000;
 pub enum Needed {
     /// So many seeds in all.
     Seeds(u64),
+    /// More seeds than these.
+    MoreSeeds(u64),
     /// No number of seeds: so many test samples.
     Samples(u64),
 }
@@ -43,7 +45,7 @@ impl Needed {
             let samples = (alone * (wanted / margin).powi(2)).max(floor);
             return match samples > n {
                 true => Self::Samples(samples.ceil() as u64),
-                false => Self::Seeds(MOST),
+                false => Self::MoreSeeds(MOST),
             };
         }
         // More seeds never hinder.

@@ -181,8 +181,10 @@ impl<'a> Path<'a> {
     fn crossing(&self) -> Reached {
         let gain = |stage: &Stage| self.sign * mean(&stage.differences.seeds);
         let first = &self.stages[0];
-        if gain(first) <= 0.0 {
-            return Reached::Below(first.steps);
+        match gain(first) {
+            less if less < 0.0 => return Reached::Below(first.steps),
+            0.0 => return Reached::At(first.steps),
+            _ => {}
         }
         let mut pairs = self.stages.windows(2);
         match pairs.find(|pair| gain(&pair[1]) <= 0.0) {

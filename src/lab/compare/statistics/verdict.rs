@@ -56,8 +56,8 @@ impl Judgement {
         let interval = contrast.interval(error);
         let verdict = verdict(&contrast, margin, error, diverged);
         let is_open = verdict == ContrastVerdict::NotShown && diverged == Diverged::default();
-        let needed =
-            (is_open && contrast.seeds > 1).then(|| Needed::of(&contrast, margin, error, least));
+        let needed = (is_open && contrast.seeds.min(contrast.samples) > 1)
+            .then(|| Needed::of(&contrast, margin, error, least));
         Self {
             contrast,
             interval,
