@@ -1,7 +1,7 @@
 //! A run with everything that has a state: batch norm, dropout, random changes of the pictures, an
 //! optimizer with states, averages, snapshots, and an end that depends on evaluations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -111,4 +111,35 @@ pub(crate) fn succeed(command: Command) -> String {
     let (status, words) = run(command);
     assert_eq!(status, 0, "{words}");
     words
+}
+
+/// Every file of a folder with its bytes.
+fn all(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(all(&path)),
+            false => {
+                found.insert(path.clone(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Refused with exit status 2 and these words, with nothing touched.
+pub(crate) fn refused(command: Command, folder: &Path, words: &[&str]) {
+    let before = all(folder);
+    let (status, said) = run(command);
+    assert_eq!(status, 2, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(
+        all(folder).keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+    assert!(all(folder) == before, "files were changed");
 }

@@ -6,6 +6,7 @@ mod adapter;
 mod faults;
 mod files;
 mod fixture;
+mod going_on;
 mod kills;
 mod library;
 mod refusals;
