@@ -17,9 +17,19 @@ const ORIGINS: [&str; 6] = [
 
 /// A variant as far as it is looked at here.
 pub(super) struct Side<'a> {
-    pub(super) name: &'a str,
-    pub(super) config: &'a Config,
-    pub(super) dataset: &'a Dataset,
+    name: &'a str,
+    config: &'a Config,
+    dataset: &'a Dataset,
+}
+
+impl<'a> Side<'a> {
+    pub(super) fn new(name: &'a str, config: &'a Config, dataset: &'a Dataset) -> Self {
+        Self {
+            name,
+            config,
+            dataset,
+        }
+    }
 }
 
 /// Refuses what cannot be compared; `flag` is where `other` comes from.

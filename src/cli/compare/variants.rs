@@ -50,12 +50,8 @@ pub(super) fn choose(
         .into_iter()
         .map(|(name, config)| {
             let own = loading::load(&config)?;
-            let sides = [(&own_name, &written, &dataset), (&name, &config, &own)];
-            let [one, other] = sides.map(|(name, config, dataset)| Side {
-                name,
-                config,
-                dataset,
-            });
+            let one = Side::new(&own_name, &written, &dataset);
+            let other = Side::new(&name, &config, &own);
             same::check(&one, &other, "--and")?;
             Ok((name, config, own))
         })
@@ -142,15 +138,8 @@ fn varied(
             true => loading::load(&config)?,
             false => own.dataset.clone(),
         };
-        let sides = [
-            (&own.name, &own.config, &own.dataset),
-            (&combined.name, &config, &dataset),
-        ];
-        let [one, other] = sides.map(|(name, config, dataset)| Side {
-            name,
-            config,
-            dataset,
-        });
+        let one = Side::new(&own.name, &own.config, &own.dataset);
+        let other = Side::new(&combined.name, &config, &dataset);
         same::check(&one, &other, "--vary")?;
         let same =
             config.optimizer.name() == own.config.optimizer.name() || !arguments.bounds.is_empty();
